@@ -1,0 +1,77 @@
+// Package dialect knows the wire formats in which clients call: how a call is
+// recognised, read and checked, and how an error is told. It works on bytes
+// and imports nothing of Envoy, gRPC or logging.
+package dialect
+
+// Dialect is a wire format.
+type Dialect string
+
+// The client dialects.
+const (
+	MLflow    Dialect = "mlflow"
+	OpenAI    Dialect = "openai"
+	Anthropic Dialect = "anthropic"
+	REST      Dialect = "rest" // Domino's and Sluice's own REST shapes
+)
+
+// Operation is what a client asks of a model.
+type Operation string
+
+// The operations.
+const (
+	Chat        Operation = "chat"
+	Completions Operation = "completions"
+	Embeddings  Operation = "embeddings"
+)
+
+// Route is what a path says about a call. Operation is empty where the path
+// does not tell (MLflow's invocations: the endpoint's type does); Endpoint is
+// empty where the body names it (OpenAI's model).
+type Route struct {
+	Dialect   Dialect
+	Operation Operation
+	Endpoint  string
+}
+
+// Request is a client's call, checked. Body is as the client sent it and is
+// never changed. It is immutable after Parse.
+type Request struct {
+	Route
+	Body []byte
+	// Payload is what goes on to translation: for MLflow the validated body
+	// as MLflow's own server would dump it (n added, nulls and unknown nested
+	// keys removed, numbers coerced); for OpenAI the Body itself.
+	Payload []byte
+	Stream  bool
+	// IncludeUsage: the client asked for usage in its stream
+	// (stream_options.include_usage); always true for MLflow.
+	IncludeUsage bool
+	MaxTokens    int64    // max_tokens or max_completion_tokens; 0: not given
+	Tools        []string // names of the tools offered, in order
+}
+
+// Error is a refusal or failure to be told to the client in its own dialect.
+type Error struct {
+	Status  int    // HTTP status
+	Code    string // stable, machine-readable, e.g. "endpoint_not_found"
+	Message string // a sentence that says what to do
+	Param   string // the field that is wrong, where there is one
+	// Detail replaces MLflow's "detail" value where it is not the message:
+	// the list of a 422, or a provider's own error object. Raw JSON.
+	Detail []byte
+	// Headers go to the client with the error, e.g. Retry-After, Allow.
+	Headers [][2]string
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Usage counts tokens. A negative number means that the provider did not say.
+type Usage struct {
+	Input     int64 `json:"input"`     // prompt tokens, cached ones included
+	Output    int64 `json:"output"`    // completion tokens, reasoning included
+	Cached    int64 `json:"cached"`    // part of Input read from a cache
+	Reasoning int64 `json:"reasoning"` // part of Output spent on reasoning
+}
+
+// NoUsage is the Usage of an exchange whose provider reported none.
+var NoUsage = Usage{Input: -1, Output: -1, Cached: -1, Reasoning: -1}

@@ -1,0 +1,67 @@
+// Package catalog keeps endpoints: what they are called, which model they
+// reach, with which parameters and keys, and who may use them. State is in
+// SQLite, credentials sealed by the vault; readers work on an immutable
+// snapshot that is swapped whole.
+package catalog
+
+import (
+	"errors"
+	"time"
+)
+
+// EndpointType is what an endpoint answers, in MLflow's words.
+type EndpointType string
+
+// The endpoint types of MLflow's Deployments Server.
+const (
+	TypeChat        EndpointType = "llm/v1/chat"
+	TypeCompletions EndpointType = "llm/v1/completions"
+	TypeEmbeddings  EndpointType = "llm/v1/embeddings"
+)
+
+// Errors of the store. They are wrapped with the name and what to do.
+var (
+	ErrNotFound = errors.New("not found")
+	ErrExists   = errors.New("exists already")
+	ErrInvalid  = errors.New("invalid")
+)
+
+// Permissions say who may call an endpoint. An empty value lets nobody in.
+type Permissions struct {
+	Everyone      bool     `json:"isEveryoneAllowed"`
+	Users         []string `json:"userIds"`         // user ids
+	Organizations []string `json:"organizationIds"` // organization ids
+	Roles         []string `json:"roles,omitempty"`
+	Projects      []string `json:"projects,omitempty"`
+}
+
+// Target is one provider, model and credential behind an endpoint.
+type Target struct {
+	Provider string            // canonical provider id, e.g. "openai"
+	Model    string            // the provider's name of the model
+	Config   map[string]string // parameters that are not secret
+	Secrets  map[string]string // opened credentials, in memory only: never marshal or log
+}
+
+// Limit is MLflow's rate limit of an endpoint: Calls in each Period.
+type Limit struct {
+	Calls  int64  `json:"calls"`
+	Key    string `json:"key,omitempty"`  // carried, as MLflow does, and not interpreted
+	Period string `json:"renewal_period"` // e.g. "minute", "5 minutes"
+}
+
+// Endpoint is a named, permissioned way to reach a model. An Endpoint in a
+// snapshot is shared and must not be changed.
+type Endpoint struct {
+	ID          string // 24 hex digits
+	Name        string // unique, matches NamePattern
+	Type        EndpointType
+	Target      Target
+	Limit       *Limit // nil: none
+	Permissions Permissions
+	Created     time.Time
+	Updated     time.Time
+}
+
+// NamePattern is what an endpoint's name must match, MLflow's own rule.
+const NamePattern = `^[a-zA-Z0-9_\-.]+$`
