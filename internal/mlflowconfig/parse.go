@@ -1,0 +1,337 @@
+package mlflowconfig
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"sluice/internal/catalog"
+)
+
+var (
+	namePattern   = regexp.MustCompile(catalog.NamePattern)
+	periodPattern = regexp.MustCompile(`^([1-9][0-9]* +)?(second|minute|hour|day|month|year)s?$`)
+)
+
+// reader collects what is wrong, so that one run tells everything.
+type reader struct {
+	file   string
+	opts   Options
+	out    *File
+	errs   []error
+	byName map[string]int // name → line
+}
+
+// Parse reads a whole file: a mapping with "endpoints:" and perhaps "routes:".
+// The error joins an *Error for each thing that is wrong; no message contains
+// the value of a configuration key.
+func Parse(file string, data []byte, opts Options) (*File, error) {
+	root, err := parseYAML(file, data)
+	if err != nil {
+		return nil, err
+	}
+	r := newReader(file, opts)
+	r.root(root)
+	return r.result()
+}
+
+// ParseEndpoints reads the value of an "endpoints:" key that is part of
+// another file. The keys of its errors begin with "endpoints".
+func ParseEndpoints(file string, value ast.Node, opts Options) (*File, error) {
+	root, err := convert(file, value)
+	if err != nil {
+		return nil, err
+	}
+	r := newReader(file, opts)
+	r.endpoints(root)
+	return r.result()
+}
+
+func newReader(file string, opts Options) *reader {
+	return &reader{file: file, opts: opts, out: &File{}, byName: map[string]int{}}
+}
+
+func (r *reader) result() (*File, error) {
+	if len(r.errs) > 0 {
+		return nil, errors.Join(r.errs...)
+	}
+	return r.out, nil
+}
+
+func (r *reader) fail(n *node, key, format string, args ...any) {
+	r.errs = append(r.errs, &Error{
+		File: r.file, Line: n.line, Column: n.column, Key: key, Message: fmt.Sprintf(format, args...),
+	})
+}
+
+func (r *reader) root(n *node) {
+	if n.kind != mapping {
+		r.fail(n, "", "the file must be a mapping with the key endpoints, but it is %s", n.kind)
+		return
+	}
+	r.unknown(n, "", "endpoints", "routes")
+	endpoints := n.get("endpoints")
+	if endpoints == nil {
+		r.fail(n, "endpoints", "this key is required: a list of endpoints")
+	} else {
+		r.endpoints(endpoints)
+	}
+	if routes := n.get("routes"); routes != nil && len(routes.items) > 0 {
+		r.fail(routes, "routes", "traffic routes are not supported yet; "+
+			"remove this key to use the endpoints without them")
+	}
+}
+
+// unknown reports every key of n that is not among known.
+func (r *reader) unknown(n *node, path string, known ...string) {
+	for _, e := range n.entries {
+		if contains(known, e.key) {
+			continue
+		}
+		key := join(path, e.key)
+		if r.opts.Strict {
+			r.fail(e.place, key, "this key is not known; expected one of %s", strings.Join(known, ", "))
+			continue
+		}
+		r.out.Warnings = append(r.out.Warnings, (&Error{
+			File: r.file, Line: e.place.line, Column: e.place.column, Key: key,
+			Message: "this key is not known and was left out",
+		}).Error())
+	}
+}
+
+func (r *reader) endpoints(n *node) {
+	if n.kind == null {
+		return
+	}
+	if n.kind != sequence {
+		r.fail(n, "endpoints", "expected a list of endpoints, but it is %s", n.kind)
+		return
+	}
+	for i, item := range n.items {
+		r.endpoint(item, fmt.Sprintf("endpoints[%d]", i))
+	}
+}
+
+func (r *reader) endpoint(n *node, path string) {
+	if n.kind != mapping {
+		r.fail(n, path, "expected an endpoint: a mapping with name, endpoint_type and model, but it is %s", n.kind)
+		return
+	}
+	if t := n.get("route_type"); t != nil {
+		r.fail(t, path+".route_type", "use endpoint_type: route_type is no longer read")
+	}
+	r.unknown(n, path, "name", "endpoint_type", "model", "limit", "permissions", "route_type")
+	e := Endpoint{Line: n.line}
+	e.Name = r.name(n, path)
+	e.Type = r.endpointType(n, path)
+	r.model(n, path, &e)
+	e.Limit = r.limit(n.get("limit"), path+".limit")
+	e.Permissions = r.permissions(n.get("permissions"), path+".permissions")
+	r.out.Endpoints = append(r.out.Endpoints, e)
+}
+
+func (r *reader) name(n *node, path string) string {
+	name, ok := r.text(n, path, "name", true)
+	switch {
+	case !ok:
+	case !namePattern.MatchString(name):
+		r.fail(n.get("name"), path+".name", "%q is not a name: use letters, digits, '_', '-' and '.'", name)
+	case r.byName[name] != 0:
+		r.fail(n.get("name"), path+".name", "the name %q is already used on line %d", name, r.byName[name])
+	default:
+		r.byName[name] = n.get("name").line
+	}
+	return name
+}
+
+func (r *reader) endpointType(n *node, path string) catalog.EndpointType {
+	text, ok := r.text(n, path, "endpoint_type", n.get("route_type") == nil)
+	switch t := catalog.EndpointType(text); t {
+	case catalog.TypeChat, catalog.TypeCompletions, catalog.TypeEmbeddings:
+		return t
+	}
+	if ok {
+		r.fail(n.get("endpoint_type"), path+".endpoint_type",
+			"%q is not an endpoint type; use llm/v1/chat, llm/v1/completions or llm/v1/embeddings", text)
+	}
+	return ""
+}
+
+func (r *reader) model(n *node, path string, e *Endpoint) {
+	m, path := n.get("model"), path+".model"
+	if m == nil || m.kind != mapping {
+		r.fail(orNode(m, n), path, "this key is required: a mapping with provider, name and config")
+		return
+	}
+	r.unknown(m, path, "provider", "name", "config")
+	e.Provider, _ = r.text(m, path, "provider", true)
+	e.Model, _ = r.text(m, path, "name", false)
+	e.Config = map[string]string{}
+	if c := m.get("config"); c != nil && c.kind != null {
+		if c.kind != mapping {
+			r.fail(c, path+".config", "expected a mapping of the provider's parameters, but it is %s", c.kind)
+			return
+		}
+		r.config(c, path+".config", "", e.Config)
+	}
+}
+
+// config flattens the provider's parameters into out.
+func (r *reader) config(n *node, path, prefix string, out map[string]string) {
+	for _, e := range n.entries {
+		key, at := join(prefix, e.key), join(path, e.key)
+		switch e.value.kind {
+		case null:
+		case mapping:
+			r.config(e.value, at, key, out)
+		case sequence:
+			out[key] = r.list(e.value, at)
+		default:
+			out[key] = r.resolve(e.value, key, at)
+		}
+	}
+}
+
+func (r *reader) list(n *node, at string) string {
+	var parts []string
+	for i, item := range n.items {
+		if item.kind != scalar {
+			r.fail(item, fmt.Sprintf("%s[%d]", at, i), "expected a single value, but it is %s", item.kind)
+			continue
+		}
+		parts = append(parts, item.text)
+	}
+	return strings.Join(parts, ",")
+}
+
+func (r *reader) resolve(n *node, key, at string) string {
+	if r.opts.Resolve == nil {
+		return n.text
+	}
+	value, err := r.opts.Resolve(key, n.text)
+	if err != nil {
+		r.fail(n, at, "%s", err)
+	}
+	return value
+}
+
+func (r *reader) limit(n *node, path string) *catalog.Limit {
+	if n == nil || n.kind == null {
+		return nil
+	}
+	if n.kind != mapping {
+		r.fail(n, path, "expected a mapping with calls and renewal_period, but it is %s", n.kind)
+		return nil
+	}
+	r.unknown(n, path, "calls", "renewal_period", "key")
+	l := &catalog.Limit{}
+	l.Key, _ = r.text(n, path, "key", false)
+	var ok bool
+	if l.Period, ok = r.text(n, path, "renewal_period", true); ok && !periodPattern.MatchString(l.Period) {
+		r.fail(n.get("renewal_period"), path+".renewal_period",
+			"%q is not a period; write for example minute, or 5 minutes", l.Period)
+	}
+	calls, ok := r.text(n, path, "calls", true)
+	if !ok {
+		return l
+	}
+	number, err := strconv.ParseInt(calls, 10, 64)
+	if err != nil || number < 0 {
+		r.fail(n.get("calls"), path+".calls", "expected a whole number of calls, 0 or more")
+	}
+	l.Calls = number
+	return l
+}
+
+func (r *reader) permissions(n *node, path string) *catalog.Permissions {
+	if n == nil || n.kind == null {
+		return nil
+	}
+	if n.kind != mapping {
+		r.fail(n, path, "expected a mapping with everyone, users, organizations, roles or projects, but it is %s", n.kind)
+		return nil
+	}
+	r.unknown(n, path, "everyone", "users", "organizations", "roles", "projects")
+	p := &catalog.Permissions{}
+	if e := n.get("everyone"); e != nil {
+		if e.kind != scalar || (e.text != "true" && e.text != "false") {
+			r.fail(e, path+".everyone", "expected true or false")
+		}
+		p.Everyone = e.text == "true"
+	}
+	p.Users = r.names(n, path, "users")
+	p.Organizations = r.names(n, path, "organizations")
+	p.Roles = r.names(n, path, "roles")
+	p.Projects = r.names(n, path, "projects")
+	return p
+}
+
+func (r *reader) names(n *node, path, key string) []string {
+	v, path := n.get(key), path+"."+key
+	if v == nil || v.kind == null {
+		return nil
+	}
+	if v.kind != sequence {
+		r.fail(v, path, "expected a list, but it is %s", v.kind)
+		return nil
+	}
+	var out []string
+	for i, item := range v.items {
+		if item.kind != scalar || item.text == "" {
+			r.fail(item, fmt.Sprintf("%s[%d]", path, i), "expected a name or an id")
+			continue
+		}
+		out = append(out, item.text)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// text reads a scalar. ok is false where it is missing or of another kind,
+// which has then been reported if it matters.
+func (r *reader) text(n *node, path, key string, required bool) (text string, ok bool) {
+	v := n.get(key)
+	switch {
+	case v == nil || v.kind == null:
+		if required {
+			r.fail(orNode(v, n), path+"."+key, "this key is required")
+		}
+		return "", false
+	case v.kind != scalar:
+		r.fail(v, path+"."+key, "expected a single value, but it is %s", v.kind)
+		return "", false
+	case v.text == "" && required:
+		r.fail(v, path+"."+key, "this key must not be empty")
+		return "", false
+	}
+	return v.text, true
+}
+
+func orNode(n, other *node) *node {
+	if n != nil {
+		return n
+	}
+	return other
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+func contains(list []string, s string) bool {
+	for _, v := range list {
+		if v == s {
+			return true
+		}
+	}
+	return false
+}
