@@ -37,11 +37,19 @@ type Permissions struct {
 
 // Target is one provider, model and credential behind an endpoint.
 type Target struct {
-	Provider string            // canonical provider id, e.g. "openai"
-	Model    string            // the provider's name of the model
-	Config   map[string]string // parameters that are not secret
-	Secrets  map[string]string // opened credentials, in memory only: never marshal or log
+	Provider string            `json:"provider"` // canonical provider id, e.g. "openai"
+	Model    string            `json:"model"`    // the provider's name of the model
+	Config   map[string]string `json:"config"`   // parameters that are not secret
+	Secrets  Secrets           `json:"-"`        // opened credentials, in memory only
+	// Unreadable names the credentials that are stored but that the vault
+	// can't open. Setting one in Secrets replaces it; taking its name away
+	// from Unreadable deletes it.
+	Unreadable []string `json:"unreadable,omitempty"`
 }
+
+// Secrets are opened credentials by name. They show only their names when
+// printed or marshalled.
+type Secrets map[string]string
 
 // Limit is MLflow's rate limit of an endpoint: Calls in each Period.
 type Limit struct {
@@ -61,6 +69,9 @@ type Endpoint struct {
 	Permissions Permissions
 	Created     time.Time
 	Updated     time.Time
+	// Problem is why the endpoint can't be called at the moment, as a
+	// sentence for its callers (503); "" when it can. The store sets it.
+	Problem string
 }
 
 // NamePattern is what an endpoint's name must match, MLflow's own rule.
