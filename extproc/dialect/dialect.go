@@ -48,17 +48,28 @@ type Request struct {
 	IncludeUsage bool
 	MaxTokens    int64    // max_tokens or max_completion_tokens; 0: not given
 	Tools        []string // names of the tools offered, in order
+
+	members Members // top-level members of Body, as Parse found them
 }
 
 // Error is a refusal or failure to be told to the client in its own dialect.
 type Error struct {
 	Status  int    // HTTP status
-	Code    string // stable, machine-readable, e.g. "endpoint_not_found"
+	Code    string // stable, machine-readable: one of the Code constants
 	Message string // a sentence that says what to do
 	Param   string // the field that is wrong, where there is one
+	// Type replaces the OpenAI or Anthropic error type that follows from
+	// Status, e.g. with the one that the provider gave.
+	Type string
+	// ProviderCode is the provider's own code ("context_length_exceeded").
+	// OpenAI clients are told it in place of Code.
+	ProviderCode string
 	// Detail replaces MLflow's "detail" value where it is not the message:
 	// the list of a 422, or a provider's own error object. Raw JSON.
 	Detail []byte
+	// NoRetry: trying again can't help although the status suggests it. SDKs
+	// that know x-should-retry are told.
+	NoRetry bool
 	// Headers go to the client with the error, e.g. Retry-After, Allow.
 	Headers [][2]string
 }
