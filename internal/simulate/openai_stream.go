@@ -1,0 +1,111 @@
+package simulate
+
+import "encoding/json"
+
+type openAIChunk struct {
+	ID                string              `json:"id"`
+	Object            string              `json:"object"`
+	Created           int64               `json:"created"`
+	Model             string              `json:"model"`
+	ServiceTier       string              `json:"service_tier,omitempty"`
+	SystemFingerprint string              `json:"system_fingerprint"`
+	Choices           []openAIChunkChoice `json:"choices"`
+	Usage             json.RawMessage     `json:"usage,omitempty"` // null until the last, where usage was asked for
+}
+
+// jsonNull is a field that is sent as null rather than left out.
+var jsonNull = json.RawMessage("null")
+
+type openAIChunkChoice struct {
+	Index        int             `json:"index"`
+	Delta        *openAIDelta    `json:"delta,omitempty"`
+	Text         *string         `json:"text,omitempty"`
+	Logprobs     json.RawMessage `json:"logprobs"` // always null
+	FinishReason *string         `json:"finish_reason"`
+}
+
+type openAIDelta struct {
+	Role      string          `json:"role,omitempty"`
+	Content   any             `json:"content,omitempty"` // string, or null
+	Refusal   json.RawMessage `json:"refusal,omitempty"`
+	ToolCalls []openAICallOut `json:"tool_calls,omitempty"`
+}
+
+// openAIStream collects the events of one stream.
+type openAIStream struct {
+	head   openAIChunk // what all chunks share
+	events []event
+}
+
+func newOpenAIStream(c openAICompletion, includeUsage bool) *openAIStream {
+	s := &openAIStream{head: openAIChunk{ID: c.ID, Object: c.Object, Created: c.Created, Model: c.Model,
+		ServiceTier: c.ServiceTier, SystemFingerprint: c.SystemFingerprint}}
+	if includeUsage {
+		s.head.Usage = jsonNull
+	}
+	return s
+}
+
+func (s *openAIStream) add(content bool, choice openAIChunkChoice) {
+	chunk := s.head
+	chunk.Choices = []openAIChunkChoice{choice}
+	s.events = append(s.events, event{data: dataEvent(chunk), content: content})
+}
+
+// end closes the stream: usage in a chunk without choices, then [DONE].
+func (s *openAIStream) end(usage *openAIUsage) []event {
+	if s.head.Usage != nil {
+		chunk := s.head
+		chunk.Choices, chunk.Usage = []openAIChunkChoice{}, marshal(usage)
+		s.events = append(s.events, event{data: dataEvent(chunk)})
+	}
+	return append(s.events, event{data: []byte("data: [DONE]\n\n")})
+}
+
+func chatEvents(c openAICompletion, q *question, a answer, includeUsage bool) []event {
+	c.Object = "chat.completion.chunk"
+	s := newOpenAIStream(c, includeUsage)
+	for i := range q.choices {
+		if a.call != nil {
+			s.addCall(i, a.call)
+		} else {
+			s.addText(i, a.text)
+		}
+		reason := openAIFinish(a.finish)
+		s.add(false, openAIChunkChoice{Index: i, Delta: &openAIDelta{}, FinishReason: &reason})
+	}
+	return s.end(usageOf(q.words, a.words*q.choices))
+}
+
+func (s *openAIStream) addText(choice int, text string) {
+	s.add(false, openAIChunkChoice{Index: choice,
+		Delta: &openAIDelta{Role: "assistant", Content: "", Refusal: jsonNull}})
+	for _, piece := range chunksOf(text) {
+		s.add(true, openAIChunkChoice{Index: choice, Delta: &openAIDelta{Content: piece}})
+	}
+}
+
+// addCall streams a tool call: its name first, then its arguments in halves.
+func (s *openAIStream) addCall(choice int, call *toolCall) {
+	index := 0
+	s.add(true, openAIChunkChoice{Index: choice, Delta: &openAIDelta{Role: "assistant",
+		Content: jsonNull, Refusal: jsonNull, ToolCalls: []openAICallOut{{
+			Index: &index, ID: "call_" + call.id, Type: "function", Function: openAICallNamed{Name: call.name}}}}})
+	half := len(call.arguments) / 2
+	for _, piece := range []string{call.arguments[:half], call.arguments[half:]} {
+		s.add(true, openAIChunkChoice{Index: choice, Delta: &openAIDelta{ToolCalls: []openAICallOut{{
+			Index: &index, Function: openAICallNamed{Arguments: piece}}}}})
+	}
+}
+
+func completionEvents(c openAICompletion, q *question, a answer, includeUsage bool) []event {
+	s := newOpenAIStream(c, includeUsage)
+	for i := range q.choices {
+		for _, piece := range chunksOf(a.text) {
+			s.add(true, openAIChunkChoice{Index: i, Text: &piece})
+		}
+		empty, reason := "", openAIFinish(a.finish)
+		s.add(false, openAIChunkChoice{Index: i, Text: &empty, FinishReason: &reason})
+	}
+	return s.end(usageOf(q.words, a.words*q.choices))
+}
