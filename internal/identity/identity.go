@@ -7,6 +7,8 @@ package identity
 import (
 	"errors"
 	"time"
+
+	"sluice/internal/decision"
 )
 
 // Roles that the default policies know.
@@ -15,8 +17,8 @@ const (
 	RoleAuditor       = "auditor"
 )
 
-// Errors of authentication. Each maps to 401 with the code in its text's place
-// (see Code).
+// Errors of authentication. Each maps to 401 and to a stable code (see Code).
+// None carries any part of the credential.
 var (
 	ErrNoCredential        = errors.New("no credential was presented")
 	ErrAmbiguousCredential = errors.New("more than one credential was presented")
@@ -45,7 +47,13 @@ type Caller struct {
 	Execution     string   `json:"execution,omitempty"`     // workspace or run the token is bound to
 	TokenID       string   `json:"tokenId,omitempty"`       // 24 hex digits
 	TokenName     string   `json:"tokenName,omitempty"`
+
+	memo *decision.Memo[Caller]
 }
+
+// Memo returns what build makes of the caller, remembered for a caller of a
+// snapshot (see decision.Memo).
+func (c *Caller) Memo(build func(*Caller) any) any { return c.memo.For(c, build) }
 
 // HasRole reports whether the caller has the role.
 func (c *Caller) HasRole(role string) bool {

@@ -3,73 +3,102 @@ package identity
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// Store keeps users, organizations and tokens.
-type Store struct{}
+// Store keeps users, organizations and tokens. It is safe for concurrent use.
+// Reads, Authenticate among them, work on the present snapshot; a mutation is
+// committed to the database and the snapshot swapped before it returns.
+type Store struct {
+	db    *sql.DB
+	now   func() time.Time
+	newID func() string
+	snap  atomic.Pointer[snapshot]
 
-// CredentialHeaders are the headers, in lower case, in which a client may
-// present its token. None of them leaves towards a provider.
-var CredentialHeaders = []string{"authorization", "x-domino-api-key", "x-api-key", "api-key", "x-goog-api-key"}
+	// mu is held by a mutation from reading the snapshot to swapping it.
+	mu sync.Mutex
 
-// NewStore loads the snapshot.
+	hooksMu sync.Mutex // guards hooks
+	hooks   []func(ctx context.Context, id string) error
+}
+
+// NewStore loads everything from db (see package state) into the first
+// snapshot. now gives the time that expiry is judged by; newID gives ids of 24
+// hex digits.
 func NewStore(db *sql.DB, now func() time.Time, newID func() string) (*Store, error) {
-	panic("skeleton")
+	first, err := load(db)
+	if err != nil {
+		return nil, fmt.Errorf("loading users and tokens: %w", err)
+	}
+	s := &Store{db: db, now: now, newID: newID}
+	s.snap.Store(first)
+	return s, nil
 }
 
-// Authenticate returns the caller that the bare token stands for.
-func (s *Store) Authenticate(credential string) (*Caller, error) { panic("skeleton") }
-
-// CredentialFrom finds the one credential among the headers.
-func CredentialFrom(get func(header string) []string) (string, error) { panic("skeleton") }
-
-// Code is the stable code of an authentication error, e.g. "expired_token".
-func Code(err error) string { panic("skeleton") }
-
-// ParseToken checks form and checksum and returns the hash it is kept under.
-func ParseToken(token string) (hash [32]byte, err error) { panic("skeleton") }
-
-// OnRemove registers a hook called with the id before a user or organization is deleted.
-func (s *Store) OnRemove(hook func(ctx context.Context, id string) error) { panic("skeleton") }
-
-func (s *Store) CreateUser(ctx context.Context, u User) (User, error) { panic("skeleton") }
-func (s *Store) UpdateUser(ctx context.Context, id string, change func(*User) error) (User, error) {
-	panic("skeleton")
-}
-func (s *Store) DeleteUser(ctx context.Context, id string) (User, error) { panic("skeleton") }
-func (s *Store) GetUser(ctx context.Context, id string) (User, error)    { panic("skeleton") }
-func (s *Store) FindUser(ctx context.Context, name string) (User, error) { panic("skeleton") }
-func (s *Store) ListUsers(ctx context.Context) []User                    { panic("skeleton") }
-func (s *Store) CreateOrganization(ctx context.Context, o Organization) (Organization, error) {
-	panic("skeleton")
-}
-func (s *Store) UpdateOrganization(ctx context.Context, id string, change func(*Organization) error) (Organization, error) {
-	panic("skeleton")
-}
-func (s *Store) DeleteOrganization(ctx context.Context, id string) (Organization, error) {
-	panic("skeleton")
-}
-func (s *Store) GetOrganization(ctx context.Context, id string) (Organization, error) {
-	panic("skeleton")
-}
-func (s *Store) FindOrganization(ctx context.Context, name string) (Organization, error) {
-	panic("skeleton")
-}
-func (s *Store) ListOrganizations(ctx context.Context) []Organization { panic("skeleton") }
-func (s *Store) AddMember(ctx context.Context, organizationID, userID string) (Organization, error) {
-	panic("skeleton")
-}
-func (s *Store) RemoveMember(ctx context.Context, organizationID, userID string) (Organization, error) {
-	panic("skeleton")
+// Authenticate returns the caller that a bare token stands for. It takes no
+// lock and makes no query: a checksum, a SHA-256 and one map look-up. The
+// caller belongs to the snapshot and must not be changed.
+func (s *Store) Authenticate(credential string) (*Caller, error) {
+	hash, err := ParseToken(credential)
+	if err != nil {
+		return nil, err
+	}
+	c := s.snap.Load().hashes[hash]
+	switch {
+	case c == nil:
+		return nil, ErrUnknownToken
+	case c.refusal != nil:
+		return nil, c.refusal
+	case c.token.Expires != nil && !s.now().Before(*c.token.Expires):
+		return nil, ErrExpiredToken
+	}
+	return c.caller, nil
 }
 
-// IssueToken makes a token; the plaintext is returned once and not kept.
-func (s *Store) IssueToken(ctx context.Context, t Token) (plaintext string, issued Token, err error) {
-	panic("skeleton")
+// OnRemove registers a hook that is called with the id of a user or an
+// organization before it is deleted, so that others can take the id out of
+// what they keep. When a hook fails nothing is deleted.
+func (s *Store) OnRemove(hook func(ctx context.Context, id string) error) {
+	s.hooksMu.Lock()
+	defer s.hooksMu.Unlock()
+	s.hooks = append(s.hooks, hook)
 }
-func (s *Store) RevokeToken(ctx context.Context, id string) (Token, error) { panic("skeleton") }
-func (s *Store) GetToken(ctx context.Context, id string) (Token, error)    { panic("skeleton") }
 
-// ListTokens lists a user's tokens, oldest first; all tokens where userID is "".
-func (s *Store) ListTokens(ctx context.Context, userID string) []Token { panic("skeleton") }
+func (s *Store) beforeRemoval(ctx context.Context, id string) error {
+	s.hooksMu.Lock()
+	hooks := s.hooks[:len(s.hooks):len(s.hooks)]
+	s.hooksMu.Unlock()
+	for _, hook := range hooks {
+		if err := hook(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mutate runs do in a transaction, with a draft of the next snapshot, and puts
+// the draft in force when the transaction is committed.
+func (s *Store) mutate(ctx context.Context, do func(tx *sql.Tx, draft *snapshot) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // does nothing after Commit
+	draft := *s.snap.Load()
+	if err := do(tx, &draft); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	s.snap.Store(&draft)
+	return nil
+}
+
+// stamp is the present moment as the database keeps it.
+func (s *Store) stamp() time.Time { return s.now().UTC().Truncate(time.Millisecond) }
