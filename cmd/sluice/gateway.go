@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+
+	"sluice/envoy"
+	"sluice/extproc"
+	"sluice/internal/audit"
+	"sluice/internal/catalog"
+	"sluice/internal/config"
+	"sluice/internal/egress"
+	"sluice/internal/identity"
+	"sluice/internal/pki"
+	"sluice/internal/state"
+	"sluice/internal/vault"
+	"sluice/policies"
+	"sluice/xds"
+)
+
+// gateway is everything that one process runs.
+type gateway struct {
+	cfg        config.Config
+	log        *zap.Logger
+	adminToken string // file
+	runDir     string // sockets and Envoy's bootstrap, removed at the end
+
+	db       *sql.DB
+	trail    *audit.Trail
+	identity *identity.Store
+	catalog  *catalog.Store
+	policy   *policies.Engine
+	egress   *egress.Rules
+	registry *prometheus.Registry
+	plane    *xds.ControlPlane
+	ups      *upstreams
+	extproc  *extproc.Server
+	envoy    *envoy.Supervisor
+
+	grpc    *grpc.Server
+	servers []*http.Server
+	stops   []func() // background work, in order of start
+
+	caFile   string // what clients trust; "" with a configured certificate
+	stopping atomic.Bool
+}
+
+// newGateway opens and connects every part. Nothing is served yet.
+func newGateway(f runFlags, cfg config.Config, log *zap.Logger) (_ *gateway, err error) {
+	g := &gateway{cfg: cfg, log: log, adminToken: f.adminTokenFile, registry: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			_ = g.close()
+		}
+	}()
+	g.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if g.adminToken == "" {
+		g.adminToken = filepath.Join(cfg.Data, "admin-token")
+	}
+	bin, err := envoy.Find(f.envoyBin)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data folder: %w", err)
+	}
+	// Sockets have short paths (a limit of the kernel), so they are not in data.
+	if g.runDir, err = os.MkdirTemp("", "sluice-"); err != nil {
+		return nil, fmt.Errorf("making the run folder: %w", err)
+	}
+	for _, step := range []func() error{g.openStores, g.openPolicies, g.openEnvoySide} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	g.envoy, err = envoy.NewSupervisor(envoy.SupervisorOptions{
+		Path: bin, Dir: g.runDir, DrainTime: cfg.Limits.DrainTimeout, Log: log.Named("envoy"), Now: time.Now,
+		Bootstrap: envoy.BootstrapOptions{
+			NodeID: "sluice", AdminSocket: g.socket("admin"), XDSSocket: g.socket("xds"),
+		},
+	})
+	return g, err
+}
+
+func (g *gateway) socket(name string) string { return filepath.Join(g.runDir, name+".sock") }
+
+// openStores opens what is kept. The trail comes first: its lock keeps a
+// second gateway off the folder before anything is touched.
+func (g *gateway) openStores() (err error) {
+	data := func(name string) string { return filepath.Join(g.cfg.Data, name) }
+	g.trail, err = audit.Open(audit.Options{
+		Dir: data("audit"), Bodies: g.cfg.Audit.Bodies, RetentionDays: g.cfg.Audit.RetentionDays,
+		Now: time.Now, Log: g.log.Named("audit"),
+	})
+	if err != nil {
+		return fmt.Errorf("opening the trail: %w", err)
+	}
+	if g.db, err = state.Open(data("sluice.db")); err != nil {
+		return fmt.Errorf("opening the state: %w", err)
+	}
+	keys, err := vault.OpenLocal(data("vault.keyset"))
+	if err != nil {
+		return fmt.Errorf("opening the vault: %w", err)
+	}
+	if g.identity, err = identity.NewStore(g.db, time.Now, catalog.NewID); err != nil {
+		return fmt.Errorf("opening identities: %w", err)
+	}
+	if g.catalog, err = catalog.NewStore(g.db, keys, time.Now, catalog.NewID); err != nil {
+		return fmt.Errorf("opening the catalog: %w", err)
+	}
+	g.identity.OnRemove(g.catalog.Forget)
+	return nil
+}
+
+func (g *gateway) openPolicies() (err error) {
+	sources := []policies.Source{{Name: "default"}}
+	if len(g.cfg.Policies) > 0 {
+		sources = nil
+		for _, b := range g.cfg.Policies {
+			sources = append(sources, policies.Source{Name: b.Name, Dir: b.Dir})
+		}
+	}
+	g.policy, err = policies.New(policies.Options{
+		Sources: sources, Log: g.log.Named("policy"), Now: time.Now, OnActivate: g.policyActivated,
+	})
+	if err != nil {
+		return fmt.Errorf("loading the policies: %w", err)
+	}
+	return nil
+}
+
+// policyActivated records which rules are in force from now on.
+func (g *gateway) policyActivated(s policies.Status) {
+	err := g.trail.Event(&audit.Event{
+		Time: time.Now(), Kind: "ActivatePolicy", TargetType: "policies", TargetName: s.Revision,
+		Changes: []audit.Change{{Field: "revision", Before: s.Previous, After: s.Revision}},
+	})
+	if err != nil {
+		g.log.Error("the trail took no record of a policy activation", zap.Error(err))
+	}
+}
+
+// openEnvoySide makes the control plane and the ext_proc server.
+func (g *gateway) openEnvoySide() (err error) {
+	c := g.cfg
+	g.egress, err = egress.New(egress.Options{
+		CAFile: c.Egress.CAFile, Proxy: c.Egress.Proxy, Resolve: c.Egress.Resolve, AllowPrivate: c.Egress.AllowPrivate,
+	})
+	if err != nil {
+		return fmt.Errorf("reading egress: %w", err)
+	}
+	g.plane, err = xds.New(xds.Options{
+		ListenAddr: c.Listen, ListenPlain: c.ListenPlain, BodyBytes: c.Limits.BodyBytes, IdleTimeout: c.Limits.IdleTimeout,
+		ExtProcSocket: g.socket("extproc"), ControlSocket: g.socket("control"),
+		LocalSockets: map[string]string{"practice": g.socket("practice")},
+		CAFile:       c.Egress.CAFile, Proxy: c.Egress.Proxy, Resolve: c.Egress.Resolve, AllowPrivate: c.Egress.AllowPrivate,
+		Log: g.log.Named("xds"), Registerer: g.registry, Now: time.Now,
+	})
+	if err != nil {
+		return fmt.Errorf("making the control plane: %w", err)
+	}
+	if err := g.loadCertificate(); err != nil {
+		return err
+	}
+	g.extproc = extproc.New(extproc.Options{
+		Identity: g.identity, Policy: g.policy, Trail: g.trail, ServeUnrecorded: g.serveUnrecorded(),
+		Metrics: extproc.NewMetrics(g.registry), Log: g.log.Named("extproc"), Now: time.Now,
+	})
+	g.ups = &upstreams{plane: g.plane, now: time.Now, log: g.log, unneeded: map[xds.Upstream]time.Time{}}
+	g.catalog.OnChange(g.changed)
+	g.changed(g.catalog.Snapshot())
+	registerTrail(g.registry, g.trail)
+	return nil
+}
+
+func (g *gateway) serveUnrecorded() bool { return g.cfg.Audit.OnFailure == "serve" }
+
+// pushTimeout bounds the wait for Envoy within one change.
+const pushTimeout = 10 * time.Second
+
+// changed puts a new catalog in force: first what Envoy needs to know, then
+// the table that requests are served from.
+func (g *gateway) changed(s *catalog.Snapshot) {
+	ctx, cancel := context.WithTimeout(context.Background(), pushTimeout)
+	defer cancel()
+	t := extproc.NewTable(g.extproc.Table(), s.All(), entryOf)
+	g.ups.need(ctx, t)
+	g.extproc.SetTable(t)
+}
+
+// activate is called before an endpoint is saved.
+func (g *gateway) activate(ctx context.Context, e *catalog.Endpoint) error {
+	up, err := upstreamOf(targetOf(e))
+	if err != nil {
+		return err
+	}
+	return g.ups.add(ctx, up)
+}
+
+// loadCertificate hands the listener its certificate: the configured files, or
+// the project's own, made by the local CA.
+func (g *gateway) loadCertificate() error {
+	var pair pki.Pair
+	var err error
+	if g.cfg.TLS.Certificate != "" {
+		pair, err = pki.Load(g.cfg.TLS.Certificate, g.cfg.TLS.Key, time.Now())
+	} else {
+		host, _, _ := net.SplitHostPort(g.cfg.Listen)
+		pair, g.caFile, err = pki.Ensure(g.cfg.Data, []string{host}, time.Now())
+	}
+	if err != nil {
+		return fmt.Errorf("loading the server certificate: %w", err)
+	}
+	return g.plane.SetCertificate(pair.Cert, pair.Key)
+}
+
+// close ends what newGateway opened.
+func (g *gateway) close() error {
+	for i := len(g.stops) - 1; i >= 0; i-- {
+		g.stops[i]()
+	}
+	var errs []error
+	if g.trail != nil {
+		errs = append(errs, g.trail.Close())
+	}
+	if g.db != nil {
+		errs = append(errs, g.db.Close())
+	}
+	if g.runDir != "" {
+		errs = append(errs, os.RemoveAll(g.runDir))
+	}
+	return errors.Join(errs...)
+}
+
+// newExchangeID is for requests that reach the control server without Envoy.
+func newExchangeID() string { return uuid.NewString() }

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"sluice/internal/admin"
+	"sluice/internal/audit"
+)
+
+// components says which parts are ready, for /readyz and the status.
+func (g *gateway) components() []admin.Component {
+	x, p := g.plane.Status(), g.envoy.Status()
+	envoyPart := admin.Component{Name: "envoy", Ready: p.State == "running", Detail: p}
+	if !envoyPart.Ready {
+		envoyPart.Missing = "Envoy is " + p.State + "."
+	}
+	plane := admin.Component{Name: "xds", Ready: x.Synced(), Detail: x}
+	switch {
+	case x.Rejected != nil:
+		plane.Missing = "Envoy refused a change of its configuration and goes on with the last good one."
+	case !x.Connected:
+		plane.Missing = "Envoy is not connected to the control plane."
+	case !plane.Ready:
+		plane.Missing = "Envoy has not taken all of its configuration yet."
+	}
+	process := admin.Component{Name: "gateway", Ready: !g.stopping.Load()}
+	if !process.Ready {
+		process.Missing = "The gateway is draining and will stop."
+	}
+	return []admin.Component{process, envoyPart, plane}
+}
+
+// metricsHandler serves metrics and health where only operators reach, also
+// while Envoy is down.
+func (g *gateway) metricsHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(g.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		status, missing := http.StatusOK, []string{}
+		for _, c := range g.components() {
+			if !c.Ready {
+				status, missing = http.StatusServiceUnavailable, append(missing, c.Missing)
+			}
+		}
+		if g.trail.Healthy() != nil {
+			status, missing = http.StatusServiceUnavailable, append(missing, "The audit trail can't be written.")
+		}
+		writeJSON(w, status, map[string]any{"ready": status == http.StatusOK, "missing": missing})
+	})
+	return mux
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // a client that left can't be told
+}
+
+// registerTrail exports the trail's own figures.
+func registerTrail(r prometheus.Registerer, t *audit.Trail) {
+	gauge := func(name, help string, read func(audit.Stats) float64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
+			func() float64 { return read(t.Stats()) }))
+	}
+	counter := func(name, help string, read func(audit.Stats) float64) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+			func() float64 { return read(t.Stats()) }))
+	}
+	counter("sluice_audit_frames_total", "Frames written to the trail.", func(s audit.Stats) float64 { return float64(s.Frames) })
+	counter("sluice_audit_bytes_total", "Bytes written to the trail.", func(s audit.Stats) float64 { return float64(s.Bytes) })
+	counter("sluice_audit_failures_total", "Frames that could not be written.", func(s audit.Stats) float64 { return float64(s.Failures) })
+	gauge("sluice_audit_open_exchanges", "Exchanges with a request half and no response half.", func(s audit.Stats) float64 { return float64(s.Open) })
+	gauge("sluice_audit_index_lag_frames", "Frames written and not yet indexed.", func(s audit.Stats) float64 { return float64(s.IndexLag) })
+}

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+
+	"sluice/internal/admin"
+	"sluice/internal/audit"
+	"sluice/internal/config"
+	"sluice/internal/mlflowconfig"
+	"sluice/internal/pki"
+	"sluice/internal/simulate"
+)
+
+// serve starts everything, announces, and returns when it is told to stop and
+// running requests have ended, or when a part fails that nothing goes without.
+func (g *gateway) serve(stop context.Context, hup <-chan os.Signal, reload func() (config.Config, error)) error {
+	failed := make(chan error, 8)
+	if err := g.listen(failed); err != nil {
+		return err
+	}
+	news, err := g.firstStart(stop)
+	if err != nil {
+		return err
+	}
+	if err := g.applyFile(stop, g.cfg); err != nil {
+		return err
+	}
+	g.background(failed)
+	if err := g.awaitReady(stop, failed); err != nil {
+		return err
+	}
+	g.event("StartGateway")
+	g.log.Info("serving", zap.String("listen", g.cfg.Listen), zap.String("version", version))
+	g.announce(os.Stdout, news)
+	for {
+		select {
+		case <-stop.Done():
+			return g.drain()
+		case err := <-failed:
+			return errors.Join(err, g.drain())
+		case <-hup:
+			g.reload(stop, reload)
+		}
+	}
+}
+
+// listen opens every socket of this process.
+func (g *gateway) listen(failed chan<- error) error {
+	xdsListener, err := net.Listen("unix", g.socket("xds"))
+	if err != nil {
+		return fmt.Errorf("opening the xDS socket: %w", err)
+	}
+	g.goStop(failed, func(ctx context.Context) error { return g.plane.Serve(ctx, xdsListener) })
+
+	extprocListener, err := net.Listen("unix", g.socket("extproc"))
+	if err != nil {
+		return fmt.Errorf("opening the ext_proc socket: %w", err)
+	}
+	g.grpc = grpc.NewServer(grpcOptions(g.cfg.Limits.BodyBytes)...)
+	g.extproc.Register(g.grpc)
+	go func() {
+		if err := g.grpc.Serve(extprocListener); err != nil {
+			failed <- fmt.Errorf("serving ext_proc: %w", err)
+		}
+	}()
+	if err := g.listenHTTP(failed, "unix", g.socket("control"), g.controlHandler()); err != nil {
+		return err
+	}
+	if err := g.listenHTTP(failed, "unix", g.socket("practice"), simulate.NewPractice()); err != nil {
+		return err
+	}
+	if g.cfg.MetricsListen != "" {
+		return g.listenHTTP(failed, "tcp", g.cfg.MetricsListen, g.metricsHandler())
+	}
+	return nil
+}
+
+// grpcOptions let a whole body pass in one message, with windows as wide as
+// Envoy's own on this socket.
+func grpcOptions(bodyBytes int64) []grpc.ServerOption {
+	const slack = 1 << 20 // heads and framing
+	return []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(int(bodyBytes) + slack), grpc.MaxSendMsgSize(int(bodyBytes)*2 + slack),
+		grpc.InitialWindowSize(1 << 20), grpc.InitialConnWindowSize(16 << 20),
+		grpc.ReadBufferSize(64 << 10), grpc.WriteBufferSize(64 << 10), grpc.SharedWriteBuffer(true),
+	}
+}
+
+func (g *gateway) listenHTTP(failed chan<- error, network, addr string, h http.Handler) error {
+	l, err := net.Listen(network, addr)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w", addr, err)
+	}
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second, ErrorLog: zap.NewStdLog(g.log.Named("http"))}
+	g.servers = append(g.servers, s)
+	go func() {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("serving %s: %w", addr, err)
+		}
+	}()
+	return nil
+}
+
+func (g *gateway) controlHandler() http.Handler {
+	return admin.New(admin.Deps{
+		Identity: g.identity, Catalog: g.catalog, Policy: g.policy, Trail: g.trail, ServeUnrecorded: g.serveUnrecorded(),
+		Activate: g.activate, CheckHost: g.egress.CheckHost, Components: g.components, Version: version,
+		Now: time.Now, NewID: newExchangeID, Log: g.log.Named("api"),
+	})
+}
+
+// background starts what runs beside the requests.
+func (g *gateway) background(failed chan<- error) {
+	g.goStop(failed, g.envoy.Run)
+	g.goStop(failed, g.policy.Watch)
+	g.goStop(failed, g.watchCertificate)
+	g.goStop(failed, func(ctx context.Context) error {
+		tick := time.NewTicker(linger / 4)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-tick.C:
+				g.ups.prune(ctx)
+			}
+		}
+	})
+}
+
+// goStop runs f until close, which waits for it. An end before that is a failure.
+func (g *gateway) goStop(failed chan<- error, f func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := f(ctx); err != nil && ctx.Err() == nil {
+			failed <- err
+		}
+	}()
+	g.stops = append(g.stops, func() { cancel(); <-done })
+}
+
+// certificateCheck is how often the project's own certificate is looked at for
+// renewal.
+const certificateCheck = 12 * time.Hour
+
+// watchCertificate replaces the certificate when its files change, or when the
+// project's own comes near its end.
+func (g *gateway) watchCertificate(ctx context.Context) error {
+	load := func() {
+		if err := g.loadCertificate(); err != nil {
+			g.log.Error("the new certificate was refused; the last good one stays", zap.Error(err))
+			return
+		}
+		g.log.Info("the server certificate was loaded")
+	}
+	if g.cfg.TLS.Certificate != "" {
+		return pki.Watch(ctx, []string{g.cfg.TLS.Certificate, g.cfg.TLS.Key}, g.log, load)
+	}
+	tick := time.NewTicker(certificateCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			load()
+		}
+	}
+}
+
+// startTimeout is how long Envoy may take from start to serving.
+const startTimeout = 60 * time.Second
+
+func (g *gateway) awaitReady(stop context.Context, failed <-chan error) error {
+	ctx, cancel := context.WithTimeout(stop, startTimeout)
+	defer cancel()
+	for {
+		err := g.envoy.Ready(ctx)
+		if err == nil && g.plane.Status().Synced() {
+			return nil
+		}
+		select {
+		case err := <-failed:
+			return err
+		case <-ctx.Done():
+			if r := g.plane.Status().Rejected; r != nil {
+				return fmt.Errorf("starting: Envoy refused its configuration: %s", r.Message)
+			}
+			return fmt.Errorf("starting: Envoy is not ready after %s: %w", startTimeout, err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// drain stops taking requests, lets those that run finish, and then ends Envoy
+// and the servers behind it, in the order in which a request passes them.
+func (g *gateway) drain() error {
+	g.stopping.Store(true)
+	g.log.Info("draining", zap.Duration("at_most", g.cfg.Limits.DrainTimeout))
+	const slack = 5 * time.Second // for Envoy to go after the last request
+	ctx, cancel := context.WithTimeout(context.Background(), g.cfg.Limits.DrainTimeout+slack)
+	defer cancel()
+	err := g.envoy.Drain(ctx)
+	g.grpc.Stop()
+	g.extproc.Wait()
+	for _, s := range g.servers {
+		err = errors.Join(err, s.Shutdown(ctx))
+	}
+	g.event("StopGateway")
+	g.log.Info("stopped")
+	return err
+}
+
+// reload reads the file again. What can't change while running is named.
+func (g *gateway) reload(ctx context.Context, read func() (config.Config, error)) {
+	next, err := read()
+	if err != nil {
+		g.log.Error("the configuration was not read again; the last good one stays", zap.Error(err))
+		return
+	}
+	if err := g.applyFile(ctx, next); err != nil {
+		g.log.Error("the file's endpoints were not applied", zap.Error(err))
+	}
+	if err := g.policy.Reload(); err != nil {
+		g.log.Error("the policies were not reloaded; the last good ones stay", zap.Error(err))
+	}
+	if err := g.loadCertificate(); err != nil {
+		g.log.Error("the certificate was not reloaded; the last good one stays", zap.Error(err))
+	}
+	if keys := g.cfg.NeedRestart(next); len(keys) > 0 {
+		g.log.Warn("these settings take effect at the next start", zap.Strings("keys", keys))
+	}
+	g.log.Info("the configuration was read again")
+}
+
+// applyFile creates and updates the endpoints that the file names.
+func (g *gateway) applyFile(ctx context.Context, c config.Config) error {
+	if !c.HasEndpoints {
+		return nil
+	}
+	file, err := mlflowconfig.ParseSection(c.Source, c.Raw, mlflowconfig.Options{})
+	if err != nil {
+		return err
+	}
+	return g.applyEndpoints(ctx, file)
+}
+
+func (g *gateway) event(kind string) {
+	if err := g.trail.Event(&audit.Event{Time: time.Now(), Kind: kind, TargetType: "gateway", TargetName: version}); err != nil {
+		g.log.Error("the trail took no record", zap.String("kind", kind), zap.Error(err))
+	}
+}

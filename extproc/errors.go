@@ -1,0 +1,93 @@
+package extproc
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/extproc/dialect"
+	"sluice/internal/catalog"
+	"sluice/internal/decision"
+	"sluice/internal/identity"
+)
+
+func errContentEncoding() *dialect.Error {
+	return &dialect.Error{Status: http.StatusUnsupportedMediaType, Code: dialect.CodeUnsupportedMediaType,
+		Message: "The request body is compressed. Send it without a Content-Encoding."}
+}
+
+func errUnauthenticated(err error) *dialect.Error {
+	return &dialect.Error{Status: http.StatusUnauthorized, Code: identity.Code(err),
+		Message: "Authentication failed: " + err.Error() + `. Present a valid token, for example as "Authorization: Bearer <token>".`,
+		Headers: [][2]string{{"www-authenticate", `Bearer realm="sluice"`}}}
+}
+
+func errDenied(d decision.Decision, endpoint string) *dialect.Error {
+	e := &dialect.Error{Status: http.StatusForbidden, Code: d.Code(), Message: d.Message(), NoRetry: true}
+	if e.Code == "" {
+		e.Code = dialect.CodeDenied
+	}
+	if e.Message == "" {
+		e.Message = fmt.Sprintf("You may not use the endpoint '%s'. Ask its administrator for permission.", endpoint)
+	}
+	return e
+}
+
+func errWrongType(r dialect.Route) *dialect.Error {
+	article := map[dialect.Operation]string{dialect.Chat: "a chat", dialect.Completions: "a completions", dialect.Embeddings: "an embeddings"}
+	return &dialect.Error{Status: http.StatusBadRequest, Code: dialect.CodeWrongEndpointType, Param: "model",
+		Message: fmt.Sprintf("Endpoint '%s' is not %s endpoint.", r.Endpoint, article[r.Operation])}
+}
+
+func errEndpointUnavailable(name string) *dialect.Error {
+	return &dialect.Error{Status: http.StatusServiceUnavailable, Code: dialect.CodeNotReady,
+		Message: fmt.Sprintf("The endpoint '%s' can't be used now because of a fault in its configuration. Its administrator can see the cause in the gateway's status.", name)}
+}
+
+func errRateLimited(l *catalog.Limit, wait time.Duration) *dialect.Error {
+	return &dialect.Error{Status: http.StatusTooManyRequests, Code: dialect.CodeRateLimited,
+		Message: fmt.Sprintf("Rate limit exceeded: %d per %s", l.Calls, periodText(l.Period)),
+		Headers: [][2]string{{"retry-after", retryAfter(wait)}}}
+}
+
+// periodText is the period as MLflow's limiter writes it: "1 minute".
+func periodText(p string) string {
+	if p != "" && (p[0] < '0' || p[0] > '9') {
+		return "1 " + p
+	}
+	return p
+}
+
+// localError reads Envoy's word for why it answered itself
+// (RESPONSE_CODE_DETAILS) into the client's error. The word may hold internal
+// addresses and is never shown.
+func localError(details string, status int) *dialect.Error {
+	has := func(parts ...string) bool {
+		for _, p := range parts {
+			if strings.Contains(details, p) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case status == http.StatusRequestEntityTooLarge:
+		return dialect.TooLarge()
+	case has("response_payload_too_large"):
+		return &dialect.Error{Status: http.StatusBadGateway, Code: dialect.CodeReplyTooLarge, NoRetry: true,
+			Message: "The provider's reply is larger than this gateway passes on. Ask for less, for example with max_tokens or streaming."}
+	case has("timeout") || status == http.StatusGatewayTimeout || status == http.StatusRequestTimeout:
+		return dialect.Timeout()
+	case has("TLS_error", "CERTIFICATE_VERIFY_FAILED", "verify_cert"):
+		return dialect.TLSFailed()
+	case has("connection_failure", "connection_timeout", "no_healthy", "cluster_not_found", "overflow"):
+		return dialect.Unreachable()
+	case has("before_response_started"):
+		return dialect.Reset()
+	}
+	e := dialect.Internal()
+	e.Status, e.Code = status, "gateway_"+strconv.Itoa(status)
+	return e
+}

@@ -1,0 +1,163 @@
+package extproc
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"go.uber.org/zap"
+
+	"sluice/extproc/dialect"
+	"sluice/extproc/provider"
+	"sluice/internal/audit"
+)
+
+// phase is how far an exchange has come.
+type phase int
+
+const (
+	phaseNew      phase = iota // nothing seen
+	phaseHead                  // request head accepted, body awaited
+	phaseUpstream              // recorded and sent upstream
+	phaseReply                 // reply head seen, body buffered
+	phaseStream                // reply head seen, chunks pass through
+	phaseDone                  // recorded as ended
+)
+
+// exchange is one request and its reply, on one ext_proc stream. It is used by
+// the stream's goroutine only.
+type exchange struct {
+	s     *Server
+	ctx   context.Context
+	phase phase
+
+	start   time.Time
+	route   dialect.Route
+	headers []string // names of the client's headers, to be removed upstream
+	hasLen  bool     // the request came with a content-length
+	ctype   string   // the request's content-type
+
+	record audit.Exchange
+	entry  *Entry
+	req    *dialect.Request
+	call   provider.Call
+
+	status    int // the provider's
+	replyHead func(string) string
+	firstByte time.Duration
+	sent      []byte // what a streamed client has been given
+	sentTotal int64
+}
+
+// handle answers one message of Envoy's. An error ends the stream, which makes
+// Envoy reset the exchange.
+func (x *exchange) handle(m *extprocv3.ProcessingRequest) (*extprocv3.ProcessingResponse, error) {
+	switch r := m.Request.(type) {
+	case *extprocv3.ProcessingRequest_RequestHeaders:
+		return x.requestHead(r.RequestHeaders), nil
+	case *extprocv3.ProcessingRequest_RequestBody:
+		return x.requestBody(r.RequestBody.Body), nil
+	case *extprocv3.ProcessingRequest_ResponseHeaders:
+		return x.responseHead(r.ResponseHeaders), nil
+	case *extprocv3.ProcessingRequest_ResponseBody:
+		return x.responseBody(r.ResponseBody)
+	default:
+		return nil, fmt.Errorf("handling a message: kind %T was not asked for", r)
+	}
+}
+
+// outcome fills what every end of the exchange has in common.
+func (x *exchange) outcome(result string, status int, e *dialect.Error) *audit.Outcome {
+	now := x.s.Now()
+	u := dialect.NoUsage
+	if x.call != nil {
+		u = x.call.Usage()
+	}
+	o := &audit.Outcome{
+		Time: now, Result: result, Status: status, UpstreamStatus: x.status,
+		InputTokens: u.Input, OutputTokens: u.Output, CachedTokens: u.Cached, ReasoningTokens: u.Reasoning,
+		FirstByte: x.firstByte, Duration: since(x.start, now), ResponseBytes: x.sentTotal,
+	}
+	if e != nil {
+		o.Code, o.Message = e.Code, e.Message
+	}
+	return o
+}
+
+// end writes the response half. It returns false when the trail could not take
+// it and the reply must not go out.
+func (x *exchange) end(o *audit.Outcome, body []byte) bool {
+	x.phase = phaseDone
+	err := x.s.Trail.End(x.record.ID, o, body)
+	x.count(o)
+	return x.recorded(err)
+}
+
+// refuse renders an error of the gateway's own as the reply and records the
+// exchange in one piece: nothing went upstream.
+func (x *exchange) refuse(result string, e *dialect.Error, body []byte) *extprocv3.ProcessingResponse {
+	status, ctype, out, headers := dialect.Render(x.route.Dialect, e, x.record.ID)
+	o := x.outcome(result, status, e)
+	o.ResponseBytes = int64(len(out))
+	x.phase = phaseDone
+	err := x.s.Trail.Refuse(&x.record, body, o)
+	x.count(o)
+	if !x.recorded(err) {
+		status, ctype, out, headers = dialect.Render(x.route.Dialect, dialect.AuditUnavailable(), x.record.ID)
+	}
+	return immediate(status, ctype, x.ownHeaders(headers), out)
+}
+
+// recorded reports whether the exchange may go on after the trail's answer.
+func (x *exchange) recorded(err error) bool {
+	if err == nil {
+		return true
+	}
+	x.s.Metrics.unwritten.Inc()
+	x.s.Log.Error("the trail took no record", zap.String("exchange", x.record.ID), zap.Error(err))
+	return x.s.ServeUnrecorded
+}
+
+func (x *exchange) count(o *audit.Outcome) {
+	x.s.Metrics.ended(x.entry, x.route.Dialect, o)
+	if o.Result == audit.ResultAnswered {
+		return
+	}
+	x.s.Log.Info("exchange not answered", zap.String("exchange", x.record.ID),
+		zap.String("endpoint", x.record.EndpointName), zap.String("result", o.Result), zap.String("code", o.Code),
+		zap.Int("status", o.Status), zap.Int("provider_status", o.UpstreamStatus), zap.Duration("duration", o.Duration))
+}
+
+// ownHeaders are on every reply that this server makes or passes on.
+func (x *exchange) ownHeaders(more [][2]string) [][2]string {
+	return append(more, [2]string{"x-request-id", x.record.ID}, [2]string{"cache-control", "no-store"})
+}
+
+// close ends an exchange whose stream is over. One that went upstream and has
+// no response half yet broke off: the client left, or the provider did.
+func (x *exchange) close() {
+	switch x.phase {
+	case phaseUpstream, phaseReply, phaseStream:
+	case phaseHead:
+		// The client left before its body was whole. Nothing was decided or
+		// sent, but who tried is known.
+		o := x.outcome(audit.ResultClientGone, 0, nil)
+		if err := x.s.Trail.Refuse(&x.record, nil, o); err != nil {
+			x.recorded(err)
+		}
+		x.count(o)
+		return
+	default:
+		return
+	}
+	result, e := audit.ResultClientGone, (*dialect.Error)(nil)
+	if a, ok := x.s.aborts.wait(x.record.ID, x.s.AbortWait); ok {
+		result, e = a.verdict()
+	}
+	status := 0
+	if x.phase == phaseStream {
+		status = x.status
+	}
+	x.end(x.outcome(result, status, e), x.sent)
+}

@@ -1,0 +1,192 @@
+package extproc
+
+import (
+	"errors"
+	"strings"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+
+	"sluice/extproc/dialect"
+	"sluice/internal/audit"
+)
+
+// localHeader marks a reply that Envoy made itself; its value is Envoy's word
+// for why. A provider can't set it: the route removes it from what comes in.
+const localHeader = "x-gateway-local"
+
+// errStreamUnrecorded ends a stream whose record could not be finished: the
+// client must not get the last byte of an answer without a record.
+var errStreamUnrecorded = errors.New("the trail took no response half")
+
+// responseHead settles how the reply passes: chunk by chunk where it is an
+// event stream that was asked for, whole otherwise.
+func (x *exchange) responseHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingResponse {
+	m := h.Headers
+	if x.phase == phaseDone || x.phase == phaseNew {
+		// A reply of our own on its way out; it is recorded and rendered.
+		return responseHeadersResponse(nil, nil)
+	}
+	x.status = statusOf(m)
+	if details := header(m, localHeader); details != "" {
+		return x.localReply(details)
+	}
+	x.replyHead = lookup(m)
+	ctype := x.replyHead("content-type")
+	if x.req.Stream && x.status/100 == 2 && isEventStream(ctype) {
+		x.phase = phaseStream
+		return responseHeadersResponse(&extprocv3.CommonResponse{
+			HeaderMutation: x.replyHeaders(m, x.call.StreamContentType(), nil, "content-length"),
+		}, streamed)
+	}
+	x.phase = phaseReply
+	if h.EndOfStream {
+		return x.reply(nil)
+	}
+	return responseHeadersResponse(&extprocv3.CommonResponse{
+		HeaderMutation: x.replyHeaders(m, "", nil),
+	}, nil)
+}
+
+// localReply answers for Envoy where it could not reach the provider, or the
+// client's body was too large: in the client's dialect, and recorded.
+func (x *exchange) localReply(details string) *extprocv3.ProcessingResponse {
+	e := localError(details, x.status)
+	if x.phase == phaseHead {
+		return x.refuse(audit.ResultRefused, e, nil)
+	}
+	upstream := x.status
+	x.status = 0 // the provider said nothing
+	status, ctype, out, headers := dialect.Render(x.route.Dialect, e, x.record.ID)
+	x.sentTotal = int64(len(out))
+	result := audit.ResultProviderError
+	if upstream == 413 {
+		result = audit.ResultRefused
+	}
+	if !x.end(x.outcome(result, status, e), out) {
+		status, ctype, out, headers = dialect.Render(x.route.Dialect, dialect.AuditUnavailable(), x.record.ID)
+	}
+	return immediate(status, ctype, x.ownHeaders(headers), out)
+}
+
+// responseBody takes a whole reply, or the next chunk of a stream.
+func (x *exchange) responseBody(b *extprocv3.HttpBody) (*extprocv3.ProcessingResponse, error) {
+	switch x.phase {
+	case phaseReply:
+		return x.reply(b.Body), nil
+	case phaseStream:
+		return x.chunk(b.Body, b.EndOfStream)
+	case phaseDone:
+		if x.streaming() {
+			// Whatever a provider sends after the end of its answer stays here.
+			return responseBodyResponse(&extprocv3.CommonResponse{BodyMutation: clearBody}), nil
+		}
+		return responseBodyResponse(nil), nil
+	}
+	return nil, errors.New("a reply body came before its head")
+}
+
+var clearBody = &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_ClearBody{ClearBody: true}}
+
+func (x *exchange) streaming() bool { return x.req != nil && x.sentTotal > 0 && x.sent != nil }
+
+// reply translates a whole reply and finishes the record before the client
+// gets a byte of it.
+func (x *exchange) reply(body []byte) *extprocv3.ProcessingResponse {
+	r := x.call.Complete(x.status, x.replyHead, body)
+	result := audit.ResultAnswered
+	if r.Error != nil {
+		result = audit.ResultProviderError
+	}
+	x.sentTotal = int64(len(r.Body))
+	if !x.end(x.outcome(result, r.Status, r.Error), r.Body) {
+		status, ctype, out, headers := dialect.Render(x.route.Dialect, dialect.AuditUnavailable(), x.record.ID)
+		return immediate(status, ctype, x.ownHeaders(headers), out)
+	}
+	if r.Status != x.status || body == nil {
+		return immediate(r.Status, r.ContentType, x.ownHeaders(r.Headers), r.Body)
+	}
+	set := make([]*corev3.HeaderValueOption, 0, len(r.Headers)+1)
+	set = append(set, setHeader("content-type", r.ContentType))
+	for _, h := range r.Headers {
+		set = append(set, setHeader(h[0], h[1]))
+	}
+	c := &extprocv3.CommonResponse{HeaderMutation: &extprocv3.HeaderMutation{SetHeaders: set}}
+	if !r.Unchanged {
+		c.BodyMutation = replaceBody(r.Body)
+	}
+	return responseBodyResponse(c)
+}
+
+// chunk translates the next bytes of a stream. The record is finished before
+// the bytes that complete the answer are released.
+func (x *exchange) chunk(b []byte, end bool) (*extprocv3.ProcessingResponse, error) {
+	out, done := x.call.Chunk(b, end)
+	if len(out) > 0 {
+		if x.firstByte == 0 {
+			x.firstByte = since(x.start, x.s.Now())
+		}
+		x.sent = append(x.sent, out...)
+		x.sentTotal += int64(len(out))
+	}
+	if done || end {
+		result := audit.ResultAnswered
+		e := x.call.Err()
+		if e != nil {
+			result = audit.ResultProviderError
+		}
+		if !x.end(x.outcome(result, x.status, e), x.sent) {
+			return nil, errStreamUnrecorded
+		}
+	}
+	if len(out) == 0 {
+		return responseBodyResponse(&extprocv3.CommonResponse{BodyMutation: clearBody}), nil
+	}
+	return responseBodyResponse(&extprocv3.CommonResponse{BodyMutation: replaceBody(out)}), nil
+}
+
+// passed are the headers of a provider's reply that a client gets. All others
+// may tell of the provider's account or set cookies, and stay here.
+func passed(name string) bool {
+	switch name {
+	case "content-type", "content-length", "date", "x-envoy-upstream-service-time":
+		return true
+	}
+	return strings.HasPrefix(name, ":")
+}
+
+func (x *exchange) replyHeaders(m *corev3.HeaderMap, ctype string, more [][2]string, drop ...string) *extprocv3.HeaderMutation {
+	own := x.ownHeaders(more)
+	mut := &extprocv3.HeaderMutation{SetHeaders: make([]*corev3.HeaderValueOption, 0, len(own)+1)}
+	if ctype != "" {
+		mut.SetHeaders = append(mut.SetHeaders, setHeader("content-type", ctype))
+	}
+	for _, h := range own {
+		mut.SetHeaders = append(mut.SetHeaders, setHeader(h[0], h[1]))
+	}
+	for _, h := range m.GetHeaders() {
+		if !passed(h.Key) && !strings.HasPrefix(h.Key, "x-envoy-") && !isSet(own, h.Key) {
+			mut.RemoveHeaders = append(mut.RemoveHeaders, h.Key)
+		}
+	}
+	mut.RemoveHeaders = append(mut.RemoveHeaders, drop...)
+	return mut
+}
+
+func isEventStream(ctype string) bool {
+	t, _, _ := strings.Cut(ctype, ";")
+	return strings.EqualFold(strings.TrimSpace(t), "text/event-stream")
+}
+
+func statusOf(m *corev3.HeaderMap) int {
+	n := 0
+	for _, c := range header(m, ":status") {
+		n = n*10 + int(c-'0')
+	}
+	return n
+}
+
+// lookup reads the reply's headers later, when its body is there.
+func lookup(m *corev3.HeaderMap) func(string) string {
+	return func(name string) string { return header(m, name) }
+}

@@ -1,0 +1,125 @@
+// Package extproc is the ext_proc server: the state machine that Envoy talks
+// to once for each request. It authenticates, finds the endpoint, asks the
+// policy, writes the request half of the record, translates and injects the
+// credential; and on the way back translates the reply and finishes the record
+// before the client has the last byte.
+package extproc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"sluice/internal/audit"
+	"sluice/internal/decision"
+	"sluice/internal/identity"
+	"sluice/policies"
+)
+
+// Authenticator tells who presents a bare token.
+type Authenticator interface {
+	Authenticate(credential string) (*identity.Caller, error)
+}
+
+// Policy decides. An error denies.
+type Policy interface {
+	Decide(ctx context.Context, in *policies.Input) (decision.Decision, error)
+}
+
+// Trail keeps records. Each method returns once the record is with the
+// operating system.
+type Trail interface {
+	Begin(x *audit.Exchange, requestBody []byte) error
+	End(id string, o *audit.Outcome, responseBody []byte) error
+	Refuse(x *audit.Exchange, requestBody []byte, o *audit.Outcome) error
+}
+
+// Options are what a Server works with. All fields are required unless said.
+type Options struct {
+	Identity Authenticator
+	Policy   Policy
+	Trail    Trail
+	// ServeUnrecorded answers also when the trail can't be written
+	// (audit.on_failure: serve). The default refuses with 503.
+	ServeUnrecorded bool
+	Metrics         *Metrics
+	Log             *zap.Logger
+	Now             func() time.Time
+	// AbortWait is how long the end of an exchange that broke off waits for
+	// Envoy's word on who broke it (see Aborts). 0: one second.
+	AbortWait time.Duration
+}
+
+// Server is Envoy's external processor. Its methods are safe for concurrent use.
+type Server struct {
+	extprocv3.UnimplementedExternalProcessorServer
+	Options
+	table   atomic.Pointer[Table]
+	limiter limiter
+	aborts  aborts
+	streams sync.WaitGroup
+}
+
+// New makes a server with an empty table.
+func New(o Options) *Server {
+	if o.AbortWait == 0 {
+		o.AbortWait = time.Second
+	}
+	s := &Server{Options: o}
+	s.limiter.now = o.Now
+	return s
+}
+
+// SetTable swaps the endpoints that new requests are served from.
+func (s *Server) SetTable(t *Table) { s.table.Store(t) }
+
+// Table returns the endpoints in force.
+func (s *Server) Table() *Table { return s.table.Load() }
+
+// Register adds the server's services to a gRPC server.
+func (s *Server) Register(g *grpc.Server) {
+	extprocv3.RegisterExternalProcessorServer(g, s)
+	registerAborts(g, &s.aborts)
+}
+
+// Process serves one exchange. Envoy ends the stream by cancelling it, which
+// is the normal end; an exchange that is not finished by then broke off.
+func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) error {
+	s.streams.Add(1)
+	s.Metrics.streams.Inc()
+	x := &exchange{s: s, ctx: stream.Context()}
+	defer func() {
+		x.close()
+		s.Metrics.streams.Dec()
+		s.streams.Done()
+	}()
+	for {
+		req, err := stream.Recv()
+		if err != nil {
+			if errors.Is(err, io.EOF) || status.Code(err) == codes.Canceled {
+				return nil
+			}
+			return err
+		}
+		resp, err := x.handle(req)
+		if err != nil {
+			s.Log.Error("exchange aborted", zap.String("exchange", x.record.ID), zap.Error(err))
+			return status.Error(codes.Internal, "exchange aborted")
+		}
+		if err := stream.Send(resp); err != nil {
+			return nil // Envoy has gone; close says what became of the exchange
+		}
+	}
+}
+
+// Wait returns when no exchange is open any more.
+func (s *Server) Wait() { s.streams.Wait() }

@@ -1,0 +1,171 @@
+// Package config reads sluice.yaml: one file, every key optional, strict. A
+// key that is not known, a value of the wrong type, or a file that is named
+// and missing stops the start with file, line, key and what was expected.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"reflect"
+	"time"
+)
+
+// Config is the whole configuration. The zero value of a field means what its
+// comment says; Default gives the values that apply when the file is silent.
+type Config struct {
+	Listen        string // TLS listener, host:port
+	ListenPlain   string // plain listener, loopback only; "": none
+	MetricsListen string // Prometheus metrics and health, host:port; "": none
+	Data          string // folder of everything that is kept, mode 0700
+	LogLevel      string // debug, info, warn, error
+
+	TLS      TLS
+	Policies []Bundle
+	Audit    Audit
+	Egress   Egress
+	Limits   Limits
+
+	// Source is the file that was read, "" when there is none. Its endpoints:
+	// key is read by package mlflowconfig from Raw.
+	Source string
+	Raw    []byte
+	// HasEndpoints: the file has an endpoints: key.
+	HasEndpoints bool
+}
+
+// TLS names the listener's certificate. Both empty: the project's own local CA.
+type TLS struct {
+	Certificate string // PEM file, chain included
+	Key         string // PEM file
+}
+
+// Bundle is one policy bundle.
+type Bundle struct {
+	Name string
+	Dir  string // folder of Rego and data files; "": the built-in default bundle
+}
+
+// Audit sets the trail.
+type Audit struct {
+	RetentionDays int    // whole UTC days that are kept
+	Bodies        string // full or none
+	OnFailure     string // refuse or serve
+}
+
+// Egress holds for everything that leaves.
+type Egress struct {
+	CAFile       string            // extra roots to trust for providers, PEM
+	Proxy        string            // corporate HTTP CONNECT proxy, http://host:port
+	Resolve      map[string]string // host → address:port; the TLS name stays the host's
+	AllowPrivate bool              // provider addresses may be loopback or private
+}
+
+// Limits bound what one request may take.
+type Limits struct {
+	BodyBytes    int64         // largest request and reply body
+	IdleTimeout  time.Duration // longest silence of a provider, before and within its reply
+	DrainTimeout time.Duration // longest wait for running requests at a stop
+}
+
+// Default is the configuration of an empty file.
+func Default() Config {
+	return Config{
+		Listen:        "127.0.0.1:8443",
+		MetricsListen: "127.0.0.1:9464",
+		Data:          "./data",
+		LogLevel:      "info",
+		Audit:         Audit{RetentionDays: 184, Bodies: "full", OnFailure: "refuse"},
+		Limits:        Limits{BodyBytes: 32 << 20, IdleTimeout: 5 * time.Minute, DrainTimeout: 30 * time.Second},
+	}
+}
+
+// Load reads the file over the defaults. An empty path gives the defaults.
+// Errors name file, line, key and what was expected, and never show a value
+// that may be secret.
+func Load(path string) (Config, error) {
+	c := Default()
+	if path == "" {
+		return c, nil
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("reading the configuration: %w", err)
+	}
+	c.Source, c.Raw = path, raw
+	if err := decode(path, raw, &c); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// Validate checks what no single key can: addresses, files that are named,
+// pairs. It is called after flags were laid over the file.
+func (c *Config) Validate() error {
+	var errs []error
+	add := func(key, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s: %s", key, fmt.Sprintf(format, args...)))
+	}
+	checkListen := func(key, addr string, loopbackOnly bool) {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			add(key, "want host:port, for example 127.0.0.1:8443")
+			return
+		}
+		if ip, err := netip.ParseAddr(host); loopbackOnly && (err != nil || !ip.IsLoopback()) {
+			add(key, "only a loopback address may be served without TLS, for example 127.0.0.1:8080")
+		} else if err != nil {
+			add(key, "want an IP address before the port, for example 0.0.0.0:8443 for all interfaces")
+		}
+	}
+	checkListen("listen", c.Listen, false)
+	if c.ListenPlain != "" {
+		checkListen("listen_plain", c.ListenPlain, true)
+	}
+	if c.MetricsListen != "" {
+		checkListen("metrics_listen", c.MetricsListen, false)
+	}
+	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
+		add("tls", "certificate and key go together: give both, or neither for the local CA")
+	}
+	files := []struct{ key, path string }{
+		{"tls.certificate", c.TLS.Certificate}, {"tls.key", c.TLS.Key}, {"egress.ca_file", c.Egress.CAFile},
+	}
+	for _, b := range c.Policies {
+		files = append(files, struct{ key, path string }{"policies.bundles." + b.Name, b.Dir})
+	}
+	for _, f := range files {
+		if f.path == "" {
+			continue
+		}
+		if _, err := os.Stat(f.path); err != nil {
+			add(f.key, "%s can't be read: %v", f.path, errors.Unwrap(err))
+		}
+	}
+	if len(errs) > 0 && c.Source != "" {
+		return fmt.Errorf("%s: %w", c.Source, errors.Join(errs...))
+	}
+	return errors.Join(errs...)
+}
+
+// NeedRestart names the keys whose values differ in next and that take effect
+// only at a start. Endpoints, policies' files and certificates do not.
+func (c *Config) NeedRestart(next Config) []string {
+	var keys []string
+	for _, k := range []struct {
+		name string
+		a, b any
+	}{
+		{"listen", c.Listen, next.Listen}, {"listen_plain", c.ListenPlain, next.ListenPlain},
+		{"metrics_listen", c.MetricsListen, next.MetricsListen}, {"data", c.Data, next.Data},
+		{"log_level", c.LogLevel, next.LogLevel}, {"tls", c.TLS, next.TLS}, {"policies", c.Policies, next.Policies},
+		{"audit", c.Audit, next.Audit}, {"egress", c.Egress, next.Egress}, {"limits", c.Limits, next.Limits},
+	} {
+		if !reflect.DeepEqual(k.a, k.b) {
+			keys = append(keys, k.name)
+		}
+	}
+	return keys
+}
