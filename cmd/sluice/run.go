@@ -33,7 +33,7 @@ func runCommand() *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			return run(cmd.Context(), f, cfg)
+			return run(cmd.Context(), f, cfg, func() (config.Config, error) { return f.load(cmd) })
 		},
 	}
 	fl := cmd.Flags()
@@ -72,7 +72,7 @@ func (f runFlags) load(cmd *cobra.Command) (config.Config, error) {
 }
 
 // run serves until SIGTERM or SIGINT.
-func run(ctx context.Context, f runFlags, cfg config.Config) error {
+func run(ctx context.Context, f runFlags, cfg config.Config, reload func() (config.Config, error)) error {
 	syscall.Umask(0o077) // whatever is made is for this user only
 	log, err := newLogger(cfg.LogLevel)
 	if err != nil {
@@ -89,13 +89,6 @@ func run(ctx context.Context, f runFlags, cfg config.Config) error {
 	g, err := newGateway(f, cfg, log)
 	if err != nil {
 		return err
-	}
-	reload := func() (config.Config, error) {
-		next, err := config.Load(cfg.Source)
-		if err != nil {
-			return next, err
-		}
-		return next, next.Validate()
 	}
 	err = g.serve(stop, hup, reload)
 	return errors.Join(err, g.close())

@@ -1,0 +1,96 @@
+package config_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"sluice/internal/config"
+)
+
+func TestGoodFilesLoad(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.good.yaml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, f := range files {
+		c, err := config.Load(f)
+		require.NoError(t, err, f)
+		require.NoError(t, c.Validate(), f)
+	}
+}
+
+func TestEveryKeyArrives(t *testing.T) {
+	c, err := config.Load("testdata/full.good.yaml")
+	require.NoError(t, err)
+	require.Equal(t, "0.0.0.0:8443", c.Listen)
+	require.Equal(t, "127.0.0.1:8080", c.ListenPlain)
+	require.Empty(t, c.MetricsListen)
+	require.Equal(t, "/var/lib/sluice", c.Data)
+	require.Equal(t, "debug", c.LogLevel)
+	require.Equal(t, []config.Bundle{{Name: "default", Dir: "testdata"}}, c.Policies)
+	require.Equal(t, config.Audit{RetentionDays: 30, Bodies: "none", OnFailure: "serve"}, c.Audit)
+	require.Equal(t, config.Egress{Proxy: "http://proxy.example:3128", AllowPrivate: true,
+		Resolve: map[string]string{"api.openai.com": "127.0.0.1:9443"}}, c.Egress)
+	require.Equal(t, config.Limits{BodyBytes: 1 << 20, IdleTimeout: 90 * time.Second, DrainTimeout: 5 * time.Second}, c.Limits)
+	require.True(t, c.HasEndpoints)
+}
+
+func TestAnEmptyFileIsTheDefault(t *testing.T) {
+	for _, f := range []string{"", "testdata/empty.good.yaml", "testdata/comment.good.yaml"} {
+		c, err := config.Load(f)
+		require.NoError(t, err, f)
+		c.Source, c.Raw = "", nil
+		require.Equal(t, config.Default(), c, f)
+	}
+}
+
+// TestBadFilesSayWhere holds the text of each error: file, line, key, and what
+// was expected.
+func TestBadFilesSayWhere(t *testing.T) {
+	for file, want := range map[string]string{
+		"unknown.bad.yaml":   "testdata/unknown.bad.yaml:2: listen_addr: unknown key; known here: audit, data,",
+		"enum.bad.yaml":      "testdata/enum.bad.yaml:2: audit.bodies: want one of: full, none",
+		"number.bad.yaml":    "testdata/number.bad.yaml:2: limits.body_bytes: want a whole number from 1024 to 1073741824",
+		"range.bad.yaml":     "testdata/range.bad.yaml:1: limits.body_bytes: want a whole number from 1024",
+		"duration.bad.yaml":  "testdata/duration.bad.yaml:2: limits.idle_timeout: want a duration of at least 100ms",
+		"boolean.bad.yaml":   "testdata/boolean.bad.yaml:2: egress.allow_private: want true or false",
+		"proxy.bad.yaml":     "testdata/proxy.bad.yaml:2: egress.proxy: want http://host:port",
+		"resolve.bad.yaml":   "testdata/resolve.bad.yaml:3: egress.resolve.api.openai.com: want address:port",
+		"source.bad.yaml":    "testdata/source.bad.yaml:4: policies.bundles[0].source: want dir:FOLDER",
+		"bundle.bad.yaml":    "policies.bundles[0]: want both name and source",
+		"mapping.bad.yaml":   "testdata/mapping.bad.yaml:1: tls: want a mapping of keys to values",
+		"vault.bad.yaml":     "testdata/vault.bad.yaml:1: vault.kind: want one of: local",
+		"endpoints.bad.yaml": "testdata/endpoints.bad.yaml:1: endpoints: want a list of endpoints",
+		"twice.bad.yaml":     "testdata/twice.bad.yaml",
+		"syntax.bad.yaml":    "testdata/syntax.bad.yaml: not valid YAML: [1:9]",
+		"missing.bad.yaml":   "reading the configuration: open testdata/missing.bad.yaml",
+	} {
+		_, err := config.Load(filepath.Join("testdata", file))
+		require.ErrorContains(t, err, want, file)
+		require.NotContains(t, err.Error(), "secret-canary", file)
+		require.Equal(t, 1, len(strings.Split(err.Error(), "\n")), "one thing is wrong, so one line: %v", err)
+	}
+}
+
+func TestWhatNoSingleKeyTells(t *testing.T) {
+	for file, want := range map[string]string{
+		"listen.invalid.yaml":  "listen: want host:port",
+		"plain.invalid.yaml":   "listen_plain: only a loopback address may be served without TLS",
+		"pair.invalid.yaml":    "tls: certificate and key go together",
+		"missing.invalid.yaml": "egress.ca_file: testdata/missing.pem can't be read",
+	} {
+		c, err := config.Load(filepath.Join("testdata", file))
+		require.NoError(t, err, file)
+		require.ErrorContains(t, c.Validate(), want, file)
+	}
+}
+
+func TestNeedRestartNamesKeys(t *testing.T) {
+	a, b := config.Default(), config.Default()
+	require.Empty(t, a.NeedRestart(b))
+	b.Listen, b.Egress.AllowPrivate = "127.0.0.1:1", true
+	require.Equal(t, []string{"listen", "egress"}, a.NeedRestart(b))
+}
