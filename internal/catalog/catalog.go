@@ -7,6 +7,8 @@ package catalog
 import (
 	"errors"
 	"time"
+
+	"sluice/internal/decision"
 )
 
 // EndpointType is what an endpoint answers, in MLflow's words.
@@ -19,7 +21,8 @@ const (
 	TypeEmbeddings  EndpointType = "llm/v1/embeddings"
 )
 
-// Errors of the store. They are wrapped with the name and what to do.
+// Errors of the store. They are wrapped with the name and what to do; what is
+// ErrInvalid is a *FieldError that names the field.
 var (
 	ErrNotFound = errors.New("not found")
 	ErrExists   = errors.New("exists already")
@@ -47,10 +50,6 @@ type Target struct {
 	Unreadable []string `json:"unreadable,omitempty"`
 }
 
-// Secrets are opened credentials by name. They show only their names when
-// printed or marshalled.
-type Secrets map[string]string
-
 // Limit is MLflow's rate limit of an endpoint: Calls in each Period.
 type Limit struct {
 	Calls  int64  `json:"calls"`
@@ -72,7 +71,13 @@ type Endpoint struct {
 	// Problem is why the endpoint can't be called at the moment, as a
 	// sentence for its callers (503); "" when it can. The store sets it.
 	Problem string
+
+	memo *decision.Memo[Endpoint]
 }
+
+// Memo returns what build makes of the endpoint, remembered for an endpoint of
+// a snapshot (see decision.Memo).
+func (e *Endpoint) Memo(build func(*Endpoint) any) any { return e.memo.For(e, build) }
 
 // NamePattern is what an endpoint's name must match, MLflow's own rule.
 const NamePattern = `^[a-zA-Z0-9_\-.]+$`

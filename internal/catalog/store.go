@@ -2,66 +2,252 @@ package catalog
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/internal/vault"
 )
 
-// Store keeps endpoints.
-type Store struct{}
-
-// Snapshot is the catalog at one moment. It is immutable.
-type Snapshot struct{ Revision uint64 }
-
-// What Apply did to an endpoint.
-const (
-	Created   = "created"
-	Updated   = "updated"
-	Unchanged = "unchanged"
-)
-
-// Change says what Apply did to one endpoint. Before is nil for a created one.
-type Change struct {
-	Name          string
-	Action        string
-	Before, After *Endpoint
+// NewID makes an id: 24 random hex digits.
+func NewID() string {
+	var b [12]byte
+	rand.Read(b[:]) //nolint:errcheck // never fails: it ends the program instead
+	return hex.EncodeToString(b[:])
 }
 
-// Status is the state of the store. Broken names endpoints with a Problem.
-type Status struct {
-	Revision  uint64   `json:"revision"`
-	Endpoints int      `json:"endpoints"`
-	Broken    []string `json:"broken,omitempty"`
+// Store keeps endpoints. It is safe for concurrent use. Reads work on the
+// present snapshot; a mutation is committed to the database, the snapshot
+// swapped and every OnChange hook called before it returns.
+type Store struct {
+	db    *sql.DB
+	vault vault.Vault
+	now   func() time.Time
+	newID func() string
+	snap  atomic.Pointer[Snapshot]
+
+	// mu is held by a mutation from reading the snapshot to the last hook, so
+	// that hooks see the snapshots in order.
+	mu sync.Mutex
+
+	hooksMu sync.Mutex // guards hooks
+	hooks   []func(*Snapshot)
 }
 
-// FieldError says which field of an endpoint is wrong; it is an ErrInvalid.
-type FieldError struct {
-	Field   string // in REST's words, e.g. "endpointName", "modelConfig.openai_api_key"
-	Message string
-}
-
-func (e *FieldError) Error() string { return e.Field + ": " + e.Message }
-
-func NewID() string { panic("skeleton") }
+// NewStore loads everything from db (see package state) and opens the
+// credentials with v. An endpoint with a credential that v can't open is
+// loaded with a Problem; it does not stop the others. now stamps changes,
+// newID (see NewID) gives ids.
 func NewStore(db *sql.DB, v vault.Vault, now func() time.Time, newID func() string) (*Store, error) {
-	panic("skeleton")
+	s := &Store{db: db, vault: v, now: now, newID: newID}
+	first, err := s.load()
+	if err != nil {
+		return nil, fmt.Errorf("loading endpoints: %w", err)
+	}
+	s.snap.Store(first)
+	return s, nil
 }
-func (s *Store) Snapshot() *Snapshot                                        { panic("skeleton") }
-func (s *Store) Status() Status                                             { panic("skeleton") }
-func (s *Store) OnChange(f func(*Snapshot))                                 { panic("skeleton") }
-func (s *Store) Create(ctx context.Context, e Endpoint) (*Endpoint, error)  { panic("skeleton") }
-func (s *Store) Delete(ctx context.Context, name string) (*Endpoint, error) { panic("skeleton") }
-func (s *Store) Apply(ctx context.Context, es []Endpoint) ([]Change, error) { panic("skeleton") }
 
-// Forget takes a user's or organization's id out of every endpoint's permissions.
-func (s *Store) Forget(ctx context.Context, id string) error { panic("skeleton") }
+// Snapshot returns the catalog as it is now.
+func (s *Store) Snapshot() *Snapshot { return s.snap.Load() }
+
+// Status is the state of the catalog.
+type Status struct {
+	Revision  uint64   `json:"revision"` // see Snapshot
+	Endpoints int      `json:"endpoints"`
+	Broken    []string `json:"broken,omitempty"` // names of the endpoints with a Problem, sorted
+}
+
+// Status says how many endpoints there are and which can't be called.
+func (s *Store) Status() Status {
+	snap := s.Snapshot()
+	st := Status{Revision: snap.Revision, Endpoints: len(snap.sorted)}
+	for _, e := range snap.broken {
+		st.Broken = append(st.Broken, e.Name)
+	}
+	slices.Sort(st.Broken)
+	return st
+}
+
+// OnChange registers a hook that is called after every change with the new
+// snapshot, in the order of the changes and before the mutation returns. A
+// hook must not change the catalog.
+func (s *Store) OnChange(hook func(*Snapshot)) {
+	s.hooksMu.Lock()
+	defer s.hooksMu.Unlock()
+	s.hooks = append(s.hooks, hook)
+}
+
+// Create adds an endpoint. The id is made when it is empty; Created, Updated
+// and Problem are set. A name or id that is taken is ErrExists, a bad field a
+// *FieldError. The endpoint returned is the snapshot's and must not be changed.
+func (s *Store) Create(ctx context.Context, e Endpoint) (*Endpoint, error) {
+	made := e.clone()
+	err := s.mutate(ctx, func(w *writer) error { return s.create(w, made) })
+	if err != nil {
+		return nil, fmt.Errorf("creating endpoint %s: %w", quote(e.Name), err)
+	}
+	return made, nil
+}
+
+// Update changes what change changes of the endpoint with the name: the name
+// too, but not the id and the moment of creation. When change returns an
+// error nothing changes and the error is returned, wrapped. Secrets that
+// change leaves in place are kept.
 func (s *Store) Update(ctx context.Context, name string, change func(*Endpoint) error) (*Endpoint, error) {
-	panic("skeleton")
+	var e *Endpoint
+	err := s.mutate(ctx, func(w *writer) error {
+		old, ok := w.draft.Get(name)
+		if !ok {
+			return ErrNotFound
+		}
+		e = old.clone()
+		if err := change(e); err != nil {
+			return err
+		}
+		var err error
+		e, err = s.replace(w, old, e)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("updating endpoint %s: %w", quote(name), err)
+	}
+	return e, nil
 }
-func (s *Snapshot) Get(name string) (*Endpoint, bool) { panic("skeleton") }
-func (s *Snapshot) ByID(id string) (*Endpoint, bool)  { panic("skeleton") }
-func (s *Snapshot) All() []*Endpoint                  { panic("skeleton") }
 
-// ParsePeriod reads a limit's period as MLflow does: "minute", "5 minutes".
-func ParsePeriod(s string) (time.Duration, error) { panic("skeleton") }
+// Delete removes the endpoint with the name and returns what it was.
+func (s *Store) Delete(ctx context.Context, name string) (*Endpoint, error) {
+	var old *Endpoint
+	err := s.mutate(ctx, func(w *writer) error {
+		var ok bool
+		if old, ok = w.draft.Get(name); !ok {
+			return ErrNotFound
+		}
+		w.draft.remove(old)
+		return w.exec("DELETE FROM endpoints WHERE id = ?", old.ID)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("deleting endpoint %s: %w", quote(name), err)
+	}
+	return old, nil
+}
+
+// Forget takes the id of a user or an organization, which is about to be
+// deleted, out of all permissions.
+func (s *Store) Forget(ctx context.Context, id string) error {
+	err := s.mutate(ctx, func(w *writer) error {
+		for _, old := range slices.Clone(w.draft.sorted) {
+			p := &old.Permissions
+			if !slices.Contains(p.Users, id) && !slices.Contains(p.Organizations, id) {
+				continue
+			}
+			e := old.clone()
+			for _, list := range []*[]string{&e.Permissions.Users, &e.Permissions.Organizations} {
+				*list = slices.DeleteFunc(*list, func(s string) bool { return s == id })
+			}
+			if _, err := s.replace(w, old, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("forgetting %q in permissions: %w", id, err)
+	}
+	return nil
+}
+
+// create adds e, which must not be shared yet.
+func (s *Store) create(w *writer, e *Endpoint) error {
+	if e.ID == "" {
+		e.ID = s.newID()
+	}
+	e.Created = s.stamp()
+	e.Updated, e.Problem, e.Target.Unreadable = e.Created, "", nil
+	if err := e.normalize(); err != nil {
+		return err
+	}
+	if err := w.free(e); err != nil {
+		return err
+	}
+	w.draft.put(nil, e)
+	return w.insert(e)
+}
+
+// replace puts e, which must not be shared yet, in the place of old, and
+// returns what is in force: old where nothing changed.
+func (s *Store) replace(w *writer, old, e *Endpoint) (*Endpoint, error) {
+	e.ID, e.Created, e.Updated = old.ID, old.Created, s.stamp()
+	if err := e.normalize(); err != nil {
+		return nil, err
+	}
+	if same(old, e) {
+		return old, nil
+	}
+	for _, name := range e.Target.Unreadable {
+		if !slices.Contains(old.Target.Unreadable, name) {
+			return nil, wrong("modelConfig."+name, "no such credential is stored")
+		}
+	}
+	if e.Name != old.Name {
+		if err := w.free(&Endpoint{Name: e.Name}); err != nil {
+			return nil, err
+		}
+	}
+	e.Problem = problem(e)
+	w.draft.put(old, e)
+	return e, w.update(old, e)
+}
+
+// problem says to callers that credentials can't be opened.
+func problem(e *Endpoint) string {
+	if len(e.Target.Unreadable) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("The vault can't open the credential %s of this endpoint. Ask an administrator to set it again.",
+		strings.Join(e.Target.Unreadable, ", "))
+}
+
+// mutate runs do in a transaction with a draft of the next snapshot. If do
+// changed something, and the commit succeeds, the draft comes into force.
+func (s *Store) mutate(ctx context.Context, do func(*writer) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // does nothing after Commit
+	w := &writer{ctx: ctx, tx: tx, vault: s.vault, draft: s.Snapshot().draft()}
+	if err := do(w); err != nil || !w.wrote {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	s.snap.Store(w.draft)
+	s.hooksMu.Lock()
+	hooks := s.hooks[:len(s.hooks):len(s.hooks)]
+	s.hooksMu.Unlock()
+	for _, hook := range hooks {
+		hook(w.draft)
+	}
+	return nil
+}
+
+// stamp is the present moment as the database keeps it.
+func (s *Store) stamp() time.Time { return s.now().UTC().Truncate(time.Millisecond) }
+
+// quote shows a name of any length and content.
+func quote(name string) string {
+	if len(name) > 64 {
+		return fmt.Sprintf("%q…", name[:64])
+	}
+	return fmt.Sprintf("%q", name)
+}

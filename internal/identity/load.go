@@ -4,6 +4,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"sluice/internal/state"
 )
 
 // load reads the whole database. Its order matters: credentials are built from
@@ -26,26 +28,12 @@ func load(db *sql.DB) (*snapshot, error) {
 				return err
 			}},
 	} {
-		if err := each(db, part.query, part.row); err != nil {
+		if err := state.Each(db, part.query, part.row); err != nil {
 			return nil, fmt.Errorf("%q: %w", part.query, err)
 		}
 	}
 	snap.setTokens(tokens...)
 	return snap, nil
-}
-
-func each(db *sql.DB, query string, row func(scan func(...any) error) error) error {
-	rows, err := db.Query(query)
-	if err != nil {
-		return err
-	}
-	defer rows.Close() //nolint:errcheck // rows.Err tells
-	for rows.Next() {
-		if err := row(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
 
 func (d *snapshot) loadUser(scan func(...any) error) error {

@@ -74,8 +74,14 @@ func (d *snapshot) removeOrganization(o *Organization) {
 
 func (d *snapshot) setTokens(tokens ...Token) {
 	d.tokens, d.hashes = maps.Clone(d.tokens), maps.Clone(d.hashes)
+	orgsOf := map[string][]string{}
 	for _, t := range tokens {
-		c := d.credential(t)
+		orgs, known := orgsOf[t.UserID]
+		if !known {
+			orgs = d.organizationsOf(t.UserID)
+			orgsOf[t.UserID] = orgs
+		}
+		c := d.credential(t, orgs)
 		d.tokens[t.ID], d.hashes[t.Hash] = c, c
 	}
 }
@@ -91,9 +97,13 @@ func (d *snapshot) removeTokens(tokens []Token) {
 // refresh rebuilds the callers of users whose name, roles, organizations or
 // state changed.
 func (d *snapshot) refresh(userIDs ...string) {
+	changed := make(map[string]bool, len(userIDs))
+	for _, id := range userIDs {
+		changed[id] = true
+	}
 	var stale []Token
 	for _, c := range d.tokens {
-		if slices.Contains(userIDs, c.token.UserID) {
+		if changed[c.token.UserID] {
 			stale = append(stale, c.token)
 		}
 	}
@@ -102,7 +112,7 @@ func (d *snapshot) refresh(userIDs ...string) {
 	}
 }
 
-func (d *snapshot) credential(t Token) *credential {
+func (d *snapshot) credential(t Token, orgs []string) *credential {
 	c := &credential{token: t}
 	u := d.users[t.UserID]
 	switch {
@@ -114,7 +124,7 @@ func (d *snapshot) credential(t Token) *credential {
 	}
 	caller := &Caller{
 		UserID: u.ID, UserName: u.Name,
-		Organizations: d.organizationsOf(u.ID), Roles: u.Roles,
+		Organizations: orgs, Roles: u.Roles,
 		Project: t.Project, Execution: t.Execution,
 		TokenID: t.ID, TokenName: t.Name,
 	}

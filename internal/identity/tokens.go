@@ -67,7 +67,7 @@ func (s *Store) addToken(ctx context.Context, t Token, hash [32]byte) (Token, er
 			t.ID, t.Name, t.UserID, t.Project, t.Execution, t.Created.UnixMilli(), millis(t.Expires), t.Hash[:])
 		return err
 	})
-	return t, err
+	return t.clone(), err
 }
 
 // RevokeToken makes a token useless from the return on. One that is revoked
@@ -91,7 +91,7 @@ func (s *Store) RevokeToken(ctx context.Context, id string) (Token, error) {
 	if err != nil {
 		return Token{}, fmt.Errorf("revoking token: %w", err)
 	}
-	return t, nil
+	return t.clone(), nil
 }
 
 // PurgeTokens forgets the tokens that were revoked or expired before a moment,
@@ -131,7 +131,7 @@ func endOf(t *Token) *time.Time {
 // GetToken returns the token with the id, or ErrNotFound.
 func (s *Store) GetToken(_ context.Context, id string) (Token, error) {
 	if c := s.snap.Load().tokens[id]; c != nil {
-		return c.token, nil
+		return c.token.clone(), nil
 	}
 	return Token{}, fmt.Errorf("token %q %w", id, ErrNotFound)
 }
@@ -142,11 +142,22 @@ func (s *Store) ListTokens(_ context.Context, userID string) []Token {
 	out := []Token{}
 	for _, c := range s.snap.Load().tokens {
 		if userID == "" || c.token.UserID == userID {
-			out = append(out, c.token)
+			out = append(out, c.token.clone())
 		}
 	}
 	slices.SortFunc(out, func(a, b Token) int {
 		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
 	})
 	return out
+}
+
+func (t *Token) clone() Token {
+	c := *t
+	for _, p := range []**time.Time{&c.Expires, &c.Revoked} {
+		if *p != nil {
+			moment := **p
+			*p = &moment
+		}
+	}
+	return c
 }

@@ -73,3 +73,19 @@ func dsn(path string) string {
 	}, "_txlock": {"immediate"}}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
+
+// Each runs a query and calls row for each row of the result, with the
+// function that scans it, until one returns an error.
+func Each(db *sql.DB, query string, row func(scan func(...any) error) error) error {
+	rows, err := db.Query(query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err tells
+	for rows.Next() {
+		if err := row(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

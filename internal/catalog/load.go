@@ -1,0 +1,106 @@
+package catalog
+
+import (
+	"cmp"
+	"database/sql"
+	"fmt"
+	"slices"
+	"time"
+
+	"sluice/internal/decision"
+	"sluice/internal/state"
+)
+
+// load reads the whole database into the first snapshot.
+func (s *Store) load() (*Snapshot, error) {
+	snap := &Snapshot{byName: map[string]*Endpoint{}, byID: map[string]*Endpoint{}, broken: map[string]*Endpoint{}}
+	for _, part := range []struct {
+		query string
+		row   func(scan func(...any) error) error
+	}{
+		{`SELECT id, name, type, provider, model, everyone, limit_calls, limit_key, limit_period, created, updated
+			FROM endpoints`, snap.loadEndpoint},
+		{"SELECT endpoint_id, name, value FROM endpoint_parameters", snap.loadParameter},
+		{"SELECT endpoint_id, kind, subject FROM endpoint_grants ORDER BY subject", snap.loadGrant},
+		{"SELECT endpoint_id, name, sealed FROM endpoint_secrets ORDER BY name", func(scan func(...any) error) error {
+			return s.loadSecret(snap, scan)
+		}},
+	} {
+		if err := state.Each(s.db, part.query, part.row); err != nil {
+			return nil, fmt.Errorf("%q: %w", part.query, err)
+		}
+	}
+	for _, e := range snap.sorted {
+		e.memo = decision.NewMemo(e)
+		if e.Problem = problem(e); e.Problem != "" {
+			snap.broken[e.ID] = e
+		}
+	}
+	slices.SortFunc(snap.sorted, func(a, b *Endpoint) int { return cmp.Compare(a.Name, b.Name) })
+	return snap, nil
+}
+
+func (s *Snapshot) loadEndpoint(scan func(...any) error) error {
+	e := &Endpoint{
+		Target: Target{Config: map[string]string{}, Secrets: Secrets{}, Unreadable: []string{}},
+		Permissions: Permissions{
+			Users: []string{}, Organizations: []string{}, Roles: []string{}, Projects: []string{},
+		},
+	}
+	var calls sql.NullInt64
+	var limit Limit
+	var created, updated int64
+	err := scan(&e.ID, &e.Name, &e.Type, &e.Target.Provider, &e.Target.Model, &e.Permissions.Everyone,
+		&calls, &limit.Key, &limit.Period, &created, &updated)
+	if err != nil {
+		return err
+	}
+	if calls.Valid {
+		limit.Calls = calls.Int64
+		e.Limit = &limit
+	}
+	e.Created, e.Updated = time.UnixMilli(created).UTC(), time.UnixMilli(updated).UTC()
+	s.byName[e.Name], s.byID[e.ID] = e, e
+	s.sorted = append(s.sorted, e)
+	return nil
+}
+
+func (s *Snapshot) loadParameter(scan func(...any) error) error {
+	var id, name, value string
+	if err := scan(&id, &name, &value); err != nil {
+		return err
+	}
+	s.byID[id].Target.Config[name] = value
+	return nil
+}
+
+func (s *Snapshot) loadGrant(scan func(...any) error) error {
+	var id, kind, subject string
+	if err := scan(&id, &kind, &subject); err != nil {
+		return err
+	}
+	for _, list := range s.byID[id].Permissions.lists() {
+		if list.kind == kind {
+			*list.subjects = append(*list.subjects, subject)
+		}
+	}
+	return nil
+}
+
+// loadSecret opens one credential. One that does not open marks its endpoint
+// and is no error: the others must start.
+func (s *Store) loadSecret(snap *Snapshot, scan func(...any) error) error {
+	var id, name string
+	var sealed []byte
+	if err := scan(&id, &name, &sealed); err != nil {
+		return err
+	}
+	target := &snap.byID[id].Target
+	plain, err := s.vault.Open(sealed, sealContext(id, name))
+	if err != nil {
+		target.Unreadable = append(target.Unreadable, name)
+		return nil //nolint:nilerr // told by Problem and Status
+	}
+	target.Secrets[name] = string(plain)
+	return nil
+}

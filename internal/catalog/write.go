@@ -1,0 +1,171 @@
+package catalog
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"sluice/internal/vault"
+)
+
+// writer is one mutation under way: a transaction, and the snapshot that comes
+// into force with it.
+type writer struct {
+	ctx   context.Context //nolint:containedctx // lives as long as the transaction
+	tx    *sql.Tx
+	vault vault.Vault
+	draft *Snapshot
+	wrote bool
+}
+
+func (w *writer) exec(query string, args ...any) error {
+	w.wrote = true
+	_, err := w.tx.ExecContext(w.ctx, query, args...)
+	return err
+}
+
+// free tells whether the name and the id of e are free.
+func (w *writer) free(e *Endpoint) error {
+	if _, taken := w.draft.byName[e.Name]; taken {
+		return fmt.Errorf("the name %w; choose another, or update the endpoint that has it", ErrExists)
+	}
+	if _, taken := w.draft.byID[e.ID]; taken {
+		return fmt.Errorf("the id %w", ErrExists)
+	}
+	return nil
+}
+
+func (w *writer) insert(e *Endpoint) error {
+	calls, key, period := limitColumns(e.Limit)
+	err := w.exec(`INSERT INTO endpoints
+		(id, name, type, provider, model, everyone, limit_calls, limit_key, limit_period, created, updated)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.ID, e.Name, e.Type, e.Target.Provider, e.Target.Model, e.Permissions.Everyone,
+		calls, key, period, e.Created.UnixMilli(), e.Updated.UnixMilli())
+	if err != nil {
+		return err
+	}
+	return w.details(&Endpoint{}, e)
+}
+
+func (w *writer) update(old, e *Endpoint) error {
+	calls, key, period := limitColumns(e.Limit)
+	err := w.exec(`UPDATE endpoints SET name = ?, type = ?, provider = ?, model = ?, everyone = ?,
+		limit_calls = ?, limit_key = ?, limit_period = ?, updated = ? WHERE id = ?`,
+		e.Name, e.Type, e.Target.Provider, e.Target.Model, e.Permissions.Everyone,
+		calls, key, period, e.Updated.UnixMilli(), e.ID)
+	if err != nil {
+		return err
+	}
+	return w.details(old, e)
+}
+
+// details writes the rows below an endpoint that differ from old's.
+func (w *writer) details(old, e *Endpoint) error {
+	if err := w.parameters(old, e); err != nil {
+		return err
+	}
+	if err := w.secrets(old, e); err != nil {
+		return err
+	}
+	return w.grants(old, e)
+}
+
+func (w *writer) parameters(old, e *Endpoint) error {
+	for name := range old.Target.Config {
+		if _, kept := e.Target.Config[name]; !kept {
+			if err := w.exec("DELETE FROM endpoint_parameters WHERE endpoint_id = ? AND name = ?", e.ID, name); err != nil {
+				return err
+			}
+		}
+	}
+	for name, value := range e.Target.Config {
+		if before, had := old.Target.Config[name]; had && before == value {
+			continue
+		}
+		err := w.exec("INSERT OR REPLACE INTO endpoint_parameters (endpoint_id, name, value) VALUES (?, ?, ?)", e.ID, name, value)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// secrets seals what is new or changed and leaves the other rows alone, those
+// that can't be opened too.
+func (w *writer) secrets(old, e *Endpoint) error {
+	kept := make(map[string]bool, len(e.Target.Unreadable))
+	for _, name := range e.Target.Unreadable {
+		kept[name] = true
+	}
+	for _, name := range append(old.Target.Secrets.Names(), old.Target.Unreadable...) {
+		if _, set := e.Target.Secrets[name]; !set && !kept[name] {
+			if err := w.exec("DELETE FROM endpoint_secrets WHERE endpoint_id = ? AND name = ?", e.ID, name); err != nil {
+				return err
+			}
+		}
+	}
+	for name, value := range e.Target.Secrets {
+		if old.Target.Secrets[name] == value { // a secret is never empty
+			continue
+		}
+		sealed, err := w.vault.Seal([]byte(value), sealContext(e.ID, name))
+		if err != nil {
+			return err
+		}
+		err = w.exec("INSERT OR REPLACE INTO endpoint_secrets (endpoint_id, name, sealed) VALUES (?, ?, ?)", e.ID, name, sealed)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) grants(old, e *Endpoint) error {
+	before := old.Permissions.lists()
+	for i, list := range e.Permissions.lists() {
+		gone, added := difference(*before[i].subjects, *list.subjects)
+		for _, subject := range gone {
+			err := w.exec("DELETE FROM endpoint_grants WHERE endpoint_id = ? AND kind = ? AND subject = ?", e.ID, list.kind, subject)
+			if err != nil {
+				return err
+			}
+		}
+		for _, subject := range added {
+			err := w.exec("INSERT INTO endpoint_grants (endpoint_id, kind, subject) VALUES (?, ?, ?)", e.ID, list.kind, subject)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// difference of two sorted sets: what only before and what only after has.
+func difference(before, after []string) (gone, added []string) {
+	i, j := 0, 0
+	for i < len(before) || j < len(after) {
+		switch {
+		case j == len(after) || i < len(before) && before[i] < after[j]:
+			gone = append(gone, before[i])
+			i++
+		case i == len(before) || after[j] < before[i]:
+			added = append(added, after[j])
+			j++
+		default:
+			i++
+			j++
+		}
+	}
+	return gone, added
+}
+
+func limitColumns(l *Limit) (calls any, key, period string) {
+	if l == nil {
+		return nil, "", ""
+	}
+	return l.Calls, l.Key, l.Period
+}
+
+// sealContext binds a sealed credential to its place.
+func sealContext(endpointID, name string) string { return "endpoint/" + endpointID + "/" + name }
