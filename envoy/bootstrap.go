@@ -192,4 +192,3 @@ func statsConfig() *metricsv3.StatsConfig {
 		}},
 	}
 }
-

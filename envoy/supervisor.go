@@ -148,6 +148,11 @@ func (s *Supervisor) start(first bool) (*process, error) {
 	}
 	restarts := s.status.Restarts
 	s.mu.Unlock()
+	select {
+	case <-s.stopping: // a Drain that came before there was a process to drain
+		p.stop(termGrace)
+	default:
+	}
 	s.o.Log.Info("Envoy started", zap.Int("pid", p.pid), zap.Int("restarts", restarts))
 	return p, nil
 }

@@ -5,15 +5,6 @@ import (
 	"strconv"
 )
 
-// RouteHeader is the request header by which the ext_proc server names the
-// upstream of a request. Its value is an Upstream's Key.
-const RouteHeader = "x-gateway-route"
-
-// LocalReplyHeader is the response header by which Envoy tells the ext_proc
-// server that it made the reply itself. Its value is Envoy's response code
-// details. It never reaches a client.
-const LocalReplyHeader = "x-gateway-local"
-
 // Upstream is an address that Envoy connects to, with its TLS settings.
 // Endpoints whose upstreams are equal share one cluster and one route.
 type Upstream struct {

@@ -1,0 +1,91 @@
+package xds
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+)
+
+// handshakeTimeout is how long a client may take over the TLS handshake.
+const handshakeTimeout = 15 * time.Second
+
+// tlsListener serves HTTPS with the certificate of secretServer.
+func tlsListener(addr string, idle time.Duration) (*listenerv3.Listener, error) {
+	l, err := listener(listenerTLS, addr, idle)
+	if err != nil {
+		return nil, err
+	}
+	chain := l.FilterChains[0]
+	chain.TransportSocket = &corev3.TransportSocket{
+		Name:       "tls",
+		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: pack(serverTLS())},
+	}
+	chain.TransportSocketConnectTimeout = duration(handshakeTimeout)
+	return l, nil
+}
+
+// plainListener serves HTTP without TLS. The configuration allows it on
+// loopback addresses only.
+func plainListener(addr string, idle time.Duration) (*listenerv3.Listener, error) {
+	return listener(listenerPlain, addr, idle)
+}
+
+func listener(name, addr string, idle time.Duration) (*listenerv3.Listener, error) {
+	host, port, err := splitAddress(addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen address %q: %w", addr, err)
+	}
+	l := &listenerv3.Listener{
+		Name:                          name,
+		Address:                       socketAddress(host, port),
+		PerConnectionBufferLimitBytes: u32(connectionBuffers),
+		// Each worker has its own queue of new connections.
+		EnableReusePort: yes(),
+		FilterChains: []*listenerv3.FilterChain{{
+			Filters: []*listenerv3.Filter{{
+				Name:       "http",
+				ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: pack(httpManager(idle))},
+			}},
+		}},
+	}
+	return l, nil
+}
+
+// serverTLS offers TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
+func serverTLS() *tlsv3.DownstreamTlsContext {
+	return &tlsv3.DownstreamTlsContext{CommonTlsContext: &tlsv3.CommonTlsContext{
+		TlsParams:     &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2},
+		AlpnProtocols: []string{"h2", "http/1.1"},
+		TlsCertificateSdsSecretConfigs: []*tlsv3.SdsSecretConfig{{
+			Name: secretServer, SdsConfig: fromADS(),
+		}},
+	}}
+}
+
+// splitAddress reads host:port; an empty host is every IPv4 address.
+func splitAddress(addr string) (host string, port uint16, err error) {
+	host, service, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, err
+	}
+	n, err := strconv.ParseUint(service, 10, 16)
+	if err != nil {
+		return "", 0, fmt.Errorf("port %q is not a number from 0 to 65535", service)
+	}
+	switch host {
+	case "":
+		host = "0.0.0.0"
+	case "localhost":
+		host = "127.0.0.1"
+	}
+	if _, err := netip.ParseAddr(host); err != nil {
+		return "", 0, fmt.Errorf("host %q is not an IP address: name the address to listen on, for example 0.0.0.0", host)
+	}
+	return host, uint16(n), nil
+}

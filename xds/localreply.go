@@ -1,0 +1,140 @@
+package xds
+
+import (
+	"strconv"
+	"strings"
+
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	celv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/filters/cel/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+
+	"sluice/extproc/dialect"
+)
+
+// localReplies are the words for the replies that Envoy makes itself. Where
+// the ext_proc server saw the request, it replaces them by words that know
+// more; these remain for the rest: requests that are refused before it, and
+// those it could not be asked about.
+var localReplies = []dialect.Error{
+	{Status: 400, Code: dialect.CodeInvalidRequest, Message: "This is not a request that the gateway understands. Check the path (an encoded slash is not allowed in it), the headers and the body's length."},
+	{Status: 403, Code: dialect.CodeNotImplemented, Message: "The gateway does not upgrade connections. Send a plain HTTP request."},
+	{Status: 404, Code: dialect.CodeRouteNotFound, Message: "Not Found"},
+	{Status: 408, Code: dialect.CodeInvalidRequest, Message: "The request did not arrive in time. Send it again."},
+	{Status: 413, Code: dialect.CodeBodyTooLarge, Message: "The request body is larger than this gateway accepts. Send a smaller one."},
+	{Status: 426, Code: dialect.CodeInvalidRequest, Message: "The gateway speaks HTTP/1.1 and HTTP/2. Use one of them."},
+	{Status: 431, Code: dialect.CodeInvalidRequest, Message: "The request's headers are larger than this gateway accepts. Send fewer or shorter ones."},
+	{Status: 500, Code: dialect.CodeInternal, Message: "The gateway could not handle this request. Give an administrator the exchange id."},
+	{Status: 502, Code: dialect.CodeInternal, Message: "A part of the gateway gave no valid reply. Try again; if it lasts, give an administrator the exchange id."},
+	{Status: 503, Code: dialect.CodeNotReady, Message: "The gateway is starting, stopping or overloaded. Try again in a few seconds."},
+	{Status: 504, Code: dialect.CodeProviderTimeout, Message: "No reply came in time. Try again, with a shorter request if it lasts."},
+}
+
+// anyLocalReply is the word for a status that is not in localReplies.
+var anyLocalReply = dialect.Error{
+	Code:    dialect.CodeInternal,
+	Message: "The gateway could not answer this request. Give an administrator the exchange id.",
+}
+
+// replyPaths say which paths are answered in which dialect: the first that
+// matches counts, the last matches all. It is dialect.Of as regular
+// expressions over path and query; a test holds the two together.
+var replyPaths = []struct {
+	dialect dialect.Dialect
+	path    string
+}{
+	{dialect.Anthropic, `(/mlflow-deployments)?(/v1/messages|/anthropic)([/?].*)?`},
+	{dialect.OpenAI, `(/mlflow-deployments)?/v1([/?].*)?`},
+	{dialect.MLflow, `/mlflow-deployments([/?].*)?|(/endpoints|/gateway|/api/2\.0|/api/3\.0)([/?].*)?|/health(\?.*)?`},
+	{dialect.REST, `.*`},
+}
+
+// localReplyConfig words Envoy's own replies and marks them, so that the
+// ext_proc server can tell them from a provider's.
+func localReplyConfig() *hcmv3.LocalReplyConfig {
+	mappers := []*hcmv3.ResponseMapper{{Filter: fromExtProc()}}
+	for _, p := range replyPaths {
+		for _, e := range localReplies {
+			mappers = append(mappers, replyMapper(p.dialect, p.path, e, equals))
+		}
+		mappers = append(mappers, replyMapper(p.dialect, p.path, anyLocalReply, atLeast))
+	}
+	return &hcmv3.LocalReplyConfig{Mappers: mappers}
+}
+
+// fromExtProc finds the replies that the ext_proc server worded itself; the
+// first mapper that finds a reply is the only one that counts.
+func fromExtProc() *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ExtensionFilter{
+		ExtensionFilter: &accesslogv3.ExtensionFilter{
+			Name: "from-extproc",
+			ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{TypedConfig: pack(&celv3.ExpressionFilter{
+				Expression: "response.code_details.startsWith('" + ImmediatePrefix + "')",
+			})},
+		},
+	}}
+}
+
+const (
+	equals  = accesslogv3.ComparisonFilter_EQ
+	atLeast = accesslogv3.ComparisonFilter_GE
+)
+
+// replyMapper words the replies of one status in one dialect.
+func replyMapper(d dialect.Dialect, path string, e dialect.Error, op accesslogv3.ComparisonFilter_Op) *hcmv3.ResponseMapper {
+	return &hcmv3.ResponseMapper{
+		Filter: both(pathMatches(path), statusIs(op, e.Status)),
+		BodyFormatOverride: &corev3.SubstitutionFormatString{
+			ContentType: dialect.ContentTypeJSON,
+			Format: &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{
+				Specifier: &corev3.DataSource_InlineString{InlineString: replyBody(d, e)},
+			}},
+		},
+		HeadersToAdd: []*corev3.HeaderValueOption{{
+			Header:       &corev3.HeaderValue{Key: LocalReplyHeader, Value: "%RESPONSE_CODE_DETAILS%"},
+			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+		}},
+	}
+}
+
+// replyBody is the error as the dialect has it, with a place for the exchange
+// id that Envoy fills in.
+func replyBody(d dialect.Dialect, e dialect.Error) string {
+	const place = "EXCHANGE-ID"
+	_, _, body, _ := dialect.Render(d, &e, place)
+	text := strings.ReplaceAll(string(body), "%", "%%")
+	return strings.Replace(text, place, "%REQ(X-REQUEST-ID)%", 1)
+}
+
+func both(a, b *accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_AndFilter{
+		AndFilter: &accesslogv3.AndFilter{Filters: []*accesslogv3.AccessLogFilter{a, b}},
+	}}
+}
+
+func pathMatches(regex string) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_HeaderFilter{
+		HeaderFilter: &accesslogv3.HeaderFilter{Header: &routev3.HeaderMatcher{
+			Name: ":path",
+			HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: &matcherv3.StringMatcher{
+				MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: regex}},
+			}},
+			// A request without a path gets the last dialect.
+			TreatMissingHeaderAsEmpty: true,
+		}},
+	}}
+}
+
+func statusIs(op accesslogv3.ComparisonFilter_Op, status int) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_StatusCodeFilter{
+		StatusCodeFilter: &accesslogv3.StatusCodeFilter{Comparison: &accesslogv3.ComparisonFilter{
+			Op: op,
+			Value: &corev3.RuntimeUInt32{
+				DefaultValue: uint32(status), // at most 599
+				RuntimeKey:   "sluice.local_reply." + strconv.Itoa(status),
+			},
+		}},
+	}}
+}
