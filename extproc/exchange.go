@@ -22,6 +22,7 @@ const (
 	phaseUpstream              // recorded and sent upstream
 	phaseReply                 // reply head seen, body buffered
 	phaseStream                // reply head seen, chunks pass through
+	phaseLocal                 // recorded as ended by Envoy, body of its reply awaited
 	phaseDone                  // recorded as ended
 )
 
@@ -48,6 +49,7 @@ type exchange struct {
 	firstByte time.Duration
 	sent      []byte // what a streamed client has been given
 	sentTotal int64
+	local     []byte // replaces the body of a reply that Envoy made
 }
 
 // handle answers one message of Envoy's. An error ends the stream, which makes

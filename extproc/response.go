@@ -2,6 +2,8 @@ package extproc
 
 import (
 	"errors"
+	"net/http"
+	"strconv"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -29,7 +31,7 @@ func (x *exchange) responseHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingR
 	}
 	x.status = statusOf(m)
 	if details := header(m, localHeader); details != "" {
-		return x.localReply(details)
+		return x.localReply(details, h.EndOfStream)
 	}
 	x.replyHead = lookup(m)
 	ctype := x.replyHead("content-type")
@@ -49,24 +51,44 @@ func (x *exchange) responseHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingR
 }
 
 // localReply answers for Envoy where it could not reach the provider, or the
-// client's body was too large: in the client's dialect, and recorded.
-func (x *exchange) localReply(details string) *extprocv3.ProcessingResponse {
+// client's body was too large: in the client's dialect, and recorded. The head
+// is changed here and the body when it comes: a reply that Envoy makes can't
+// be replaced by another such reply.
+func (x *exchange) localReply(details string, endOfStream bool) *extprocv3.ProcessingResponse {
 	e := localError(details, x.status)
-	if x.phase == phaseHead {
-		return x.refuse(audit.ResultRefused, e, nil)
-	}
-	upstream := x.status
 	x.status = 0 // the provider said nothing
 	status, ctype, out, headers := dialect.Render(x.route.Dialect, e, x.record.ID)
 	x.sentTotal = int64(len(out))
-	result := audit.ResultProviderError
-	if upstream == 413 {
-		result = audit.ResultRefused
-	}
-	if !x.end(x.outcome(result, status, e), out) {
+	if !x.recordLocal(e, status, out) {
 		status, ctype, out, headers = dialect.Render(x.route.Dialect, dialect.AuditUnavailable(), x.record.ID)
 	}
-	return immediate(status, ctype, x.ownHeaders(headers), out)
+	if endOfStream {
+		return immediate(status, ctype, x.ownHeaders(headers), out)
+	}
+	x.phase, x.local = phaseLocal, out
+	set := []*corev3.HeaderValueOption{setHeader(":status", strconv.Itoa(status)), setHeader("content-type", ctype)}
+	for _, h := range x.ownHeaders(headers) {
+		set = append(set, setHeader(h[0], h[1]))
+	}
+	return responseHeadersResponse(&extprocv3.CommonResponse{
+		HeaderMutation: &extprocv3.HeaderMutation{SetHeaders: set, RemoveHeaders: []string{localHeader}},
+	}, nil)
+}
+
+// recordLocal records an exchange that Envoy ended, and reports whether the
+// reply may go out.
+func (x *exchange) recordLocal(e *dialect.Error, status int, body []byte) bool {
+	switch {
+	case x.phase == phaseHead: // nothing went upstream: the body never came whole
+		x.phase = phaseDone
+		o := x.outcome(audit.ResultRefused, status, e)
+		err := x.s.Trail.Refuse(&x.record, nil, o)
+		x.count(o)
+		return x.recorded(err)
+	case e.Status == http.StatusInternalServerError:
+		return x.end(x.outcome(audit.ResultGatewayError, status, e), body)
+	}
+	return x.end(x.outcome(audit.ResultProviderError, status, e), body)
 }
 
 // responseBody takes a whole reply, or the next chunk of a stream.
@@ -76,6 +98,9 @@ func (x *exchange) responseBody(b *extprocv3.HttpBody) (*extprocv3.ProcessingRes
 		return x.reply(b.Body), nil
 	case phaseStream:
 		return x.chunk(b.Body, b.EndOfStream)
+	case phaseLocal:
+		x.phase = phaseDone
+		return responseBodyResponse(&extprocv3.CommonResponse{BodyMutation: replaceBody(x.local)}), nil
 	case phaseDone:
 		if x.streaming() {
 			// Whatever a provider sends after the end of its answer stays here.

@@ -75,7 +75,7 @@ func (g *gateway) listen(failed chan<- error) error {
 	if err := g.listenHTTP(failed, "unix", g.socket("control"), g.controlHandler()); err != nil {
 		return err
 	}
-	if err := g.listenHTTP(failed, "unix", g.socket("practice"), simulate.NewPractice()); err != nil {
+	if err := g.listenHTTP(failed, "unix", g.socket("practice"), simulate.NewPractice(simulate.Options{})); err != nil {
 		return err
 	}
 	if g.cfg.MetricsListen != "" {

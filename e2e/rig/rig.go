@@ -1,0 +1,335 @@
+// Package rig starts the whole gateway as a user would, the real Envoy
+// included, before stand-in providers under the providers' own host names, for
+// the tests of this folder.
+package rig
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"sluice/internal/simulate"
+)
+
+// The providers' keys: canaries that must show up nowhere but at the provider.
+const (
+	OpenAIKey    = "sk-canary-openai-0a1b2c3d4e5f"
+	AnthropicKey = "sk-ant-canary-6a7b8c9d0e1f"
+)
+
+// Options change how a gateway is started.
+type Options struct {
+	Data   string // folder; empty: a new one of the test's
+	Config string // YAML appended to the generated file, top-level keys
+	// BareEndpoints leaves the catalog as the first start makes it.
+	BareEndpoints bool
+	Limits        string // value of limits:, empty: a short idle timeout
+}
+
+// Gateway is a running gateway and the providers behind it.
+type Gateway struct {
+	URL, Metrics         string
+	Data, CAFile, Config string
+	AdminToken           string // presented by Admin
+	UserToken            string // of the user "practice"
+	OpenAI, Anthropic    *simulate.Provider
+	HTTP                 *http.Client // trusts the gateway's CA, HTTP/1.1
+
+	t   testing.TB
+	cmd *exec.Cmd
+	out *output
+	// exited is closed when the process has ended.
+	exited chan struct{}
+}
+
+var build = sync.OnceValues(func() (string, error) {
+	if bin := os.Getenv("SLUICE_BIN"); bin != "" {
+		return filepath.Abs(bin)
+	}
+	dir, err := os.MkdirTemp("", "sluice-bin-")
+	if err != nil {
+		return "", err
+	}
+	bin := filepath.Join(dir, "sluice")
+	cmd := exec.Command("go", "build", "-o", bin, "sluice/cmd/sluice")
+	if msg, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the gateway: %w\n%s", err, msg)
+	}
+	return bin, nil
+})
+
+// Binary is the path of the gateway's program.
+func Binary(t testing.TB) string {
+	t.Helper()
+	bin, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bin
+}
+
+// Start starts providers and gateway and makes the endpoints chat-openai,
+// chat-anthropic, completions-openai, completions-anthropic and
+// embeddings-openai. Everything is stopped when the test ends.
+func Start(t testing.TB, o Options) *Gateway {
+	t.Helper()
+	g := &Gateway{t: t, Data: o.Data,
+		OpenAI:    simulate.NewOpenAI(simulate.Options{Keys: []string{OpenAIKey}}),
+		Anthropic: simulate.NewAnthropic(simulate.Options{Keys: []string{AnthropicKey}}),
+	}
+	if g.Data == "" {
+		g.Data = filepath.Join(t.TempDir(), "data")
+	}
+	g.configure(o)
+	g.Launch()
+	if !o.BareEndpoints {
+		g.makeEndpoints()
+	}
+	return g
+}
+
+func (g *Gateway) configure(o Options) {
+	t := g.t
+	t.Helper()
+	ca, err := simulate.NewCA(time.Now())
+	must(t, err)
+	openai, err := simulate.StartTLS(g.OpenAI, ca)
+	must(t, err)
+	anthropic, err := simulate.StartTLS(g.Anthropic, ca)
+	must(t, err)
+	t.Cleanup(func() { _ = openai.Close(); _ = anthropic.Close() })
+
+	dir := t.TempDir()
+	roots := filepath.Join(dir, "providers.pem")
+	must(t, os.WriteFile(roots, ca.PEM(), 0o600))
+	listen, metrics := freeAddr(t), freeAddr(t)
+	limits := o.Limits
+	if limits == "" {
+		limits = "{ idle_timeout: 3s, drain_timeout: 20s }"
+	}
+	g.Config = filepath.Join(dir, "sluice.yaml")
+	yaml := fmt.Sprintf("listen: %s\nmetrics_listen: %s\ndata: %s\nlimits: %s\negress:\n  ca_file: %s\n  resolve:\n",
+		listen, metrics, g.Data, limits, roots)
+	for host, to := range map[string]string{
+		"api.openai.com": openai.Addr, "my-azure.openai.azure.com": openai.Addr, "api.anthropic.com": anthropic.Addr,
+		"wrong-name.example": openai.Addr, "refused.example": freeAddr(t),
+	} {
+		yaml += fmt.Sprintf("    %s: %q\n", host, to)
+	}
+	must(t, os.WriteFile(g.Config, []byte(yaml+o.Config), 0o600))
+	g.URL, g.Metrics = "https://"+listen, "http://"+metrics
+	g.CAFile = filepath.Join(g.Data, "ca.pem")
+}
+
+// Launch starts the process and waits until it serves. It is also used to
+// start it again after Kill or Stop.
+func (g *Gateway) Launch() {
+	g.t.Helper()
+	g.out = &output{}
+	g.cmd = exec.Command(Binary(g.t), "run", "--config", g.Config)
+	g.cmd.Stdout, g.cmd.Stderr = g.out, g.out
+	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	must(g.t, g.cmd.Start())
+	g.exited = make(chan struct{})
+	go func(cmd *exec.Cmd, exited chan struct{}) { _ = cmd.Wait(); close(exited) }(g.cmd, g.exited)
+	g.t.Cleanup(g.Stop)
+	g.await()
+	ca, err := os.ReadFile(g.CAFile)
+	must(g.t, err)
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(ca)
+	g.HTTP = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 64}}
+	g.AdminToken, g.UserToken = g.token("admin-token"), g.token("practice-token")
+}
+
+func (g *Gateway) await() {
+	g.t.Helper()
+	deadline := time.Now().Add(90 * time.Second)
+	for !strings.Contains(g.out.String(), "Sluice is serving at") {
+		select {
+		case <-g.exited:
+			g.t.Fatalf("the gateway ended at its start:\n%s", g.out)
+		case <-time.After(20 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			g.t.Fatalf("the gateway does not serve:\n%s", g.out)
+		}
+	}
+}
+
+func (g *Gateway) token(file string) string {
+	b, err := os.ReadFile(filepath.Join(g.Data, file))
+	must(g.t, err)
+	return strings.TrimSpace(string(b))
+}
+
+// Output is what the process printed and logged since Launch.
+func (g *Gateway) Output() string { return g.out.String() }
+
+// PID is the gateway's process.
+func (g *Gateway) PID() int { return g.cmd.Process.Pid }
+
+// Signal sends a signal to the gateway's process.
+func (g *Gateway) Signal(s syscall.Signal) { _ = g.cmd.Process.Signal(s) }
+
+// Exited is closed when the process has ended.
+func (g *Gateway) Exited() <-chan struct{} { return g.exited }
+
+// Kill ends the process as kill -9 does and waits for its end.
+func (g *Gateway) Kill() {
+	g.Signal(syscall.SIGKILL)
+	<-g.exited
+}
+
+// Stop ends the process as an operator does, and prints its log when the test
+// has failed.
+func (g *Gateway) Stop() {
+	g.Signal(syscall.SIGTERM)
+	select {
+	case <-g.exited:
+	case <-time.After(60 * time.Second):
+		g.t.Errorf("the gateway does not stop:\n%s", g.out)
+		g.Kill()
+	}
+	if g.t.Failed() {
+		g.t.Logf("the gateway's output:\n%s", g.out)
+		g.out.reset()
+	}
+}
+
+// Reply is a whole HTTP reply.
+type Reply struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// JSON reads the body.
+func (r Reply) JSON(t testing.TB) map[string]any {
+	t.Helper()
+	var v map[string]any
+	if err := json.Unmarshal(r.Body, &v); err != nil {
+		t.Fatalf("the reply is not a JSON object: %v\n%s", err, r.Body)
+	}
+	return v
+}
+
+// Do sends one request with the token, which may be empty, and reads the reply.
+func (g *Gateway) Do(method, path, token, body string, headers ...string) (Reply, error) {
+	req, err := http.NewRequest(method, g.URL+path, strings.NewReader(body))
+	if err != nil {
+		return Reply{}, err
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := g.HTTP.Do(req)
+	if err != nil {
+		return Reply{}, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	return Reply{resp.StatusCode, resp.Header, b}, err
+}
+
+// Call is Do for a request that must get through.
+func (g *Gateway) Call(method, path, token, body string, headers ...string) Reply {
+	g.t.Helper()
+	r, err := g.Do(method, path, token, body, headers...)
+	if err != nil {
+		g.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return r
+}
+
+// Admin calls REST as the administrator and wants a 200.
+func (g *Gateway) Admin(method, path, body string) Reply {
+	g.t.Helper()
+	r := g.Call(method, path, g.AdminToken, body)
+	if r.Status != http.StatusOK {
+		g.t.Fatalf("%s %s: %d %s", method, path, r.Status, r.Body)
+	}
+	return r
+}
+
+// Endpoint is the body of a create.
+func Endpoint(name, kind, provider, model string, config map[string]string) string {
+	b, _ := json.Marshal(map[string]any{
+		"endpointName": name, "endpointType": "llm/v1/" + kind, "modelProvider": provider, "modelName": model,
+		"modelConfig": config, "endpointPermissions": map[string]any{"isEveryoneAllowed": true, "userIds": []string{}},
+	})
+	return string(b)
+}
+
+func (g *Gateway) makeEndpoints() {
+	g.t.Helper()
+	openai := map[string]string{"openai_api_key": OpenAIKey}
+	anthropic := map[string]string{"anthropic_api_key": AnthropicKey}
+	for _, body := range []string{
+		Endpoint("chat-openai", "chat", "openai", "gpt-4o-mini", openai),
+		Endpoint("chat-anthropic", "chat", "anthropic", "claude-sonnet-4-5", anthropic),
+		Endpoint("completions-openai", "completions", "openai", "gpt-3.5-turbo-instruct", openai),
+		Endpoint("completions-anthropic", "completions", "anthropic", "claude-2.1", anthropic),
+		Endpoint("embeddings-openai", "embeddings", "openai", "text-embedding-3-small", openai),
+	} {
+		g.Admin("POST", "/api/aigateway/v1/endpoints", body)
+	}
+}
+
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// output collects what a process writes.
+type output struct {
+	mu sync.Mutex // guards the following field
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+func (o *output) reset() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.b.Reset()
+}

@@ -1,0 +1,223 @@
+package extproc_test
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"sluice/extproc"
+	"sluice/extproc/provider"
+	"sluice/internal/audit"
+	"sluice/internal/catalog"
+	"sluice/internal/decision"
+	"sluice/internal/identity"
+	"sluice/policies"
+)
+
+const (
+	goodToken = "slu_good"
+	exchange  = "11111111-1111-4111-8111-111111111111"
+	secret    = "sk-canary-0123456789"
+)
+
+var caller = &identity.Caller{UserID: "0123456789abcdef01234567", UserName: "ada", TokenID: "t"}
+
+// world is a server with scripted neighbours, and what they saw.
+type world struct {
+	t      *testing.T
+	server *extproc.Server
+	now    time.Time
+
+	mu     sync.Mutex
+	events []string // begin, end <result>, refuse <result>, in order
+	last   audit.Outcome
+	asked  *policies.Input
+	req    audit.Exchange
+	body   []byte // of the last response half
+
+	decision decision.Decision
+	trailErr map[string]error // by method
+}
+
+func (w *world) Authenticate(c string) (*identity.Caller, error) {
+	if c != goodToken {
+		return nil, identity.ErrUnknownToken
+	}
+	return caller, nil
+}
+
+func (w *world) Decide(_ context.Context, in *policies.Input) (decision.Decision, error) {
+	w.asked = in
+	return w.decision, nil
+}
+
+func (w *world) note(method, event string, o *audit.Outcome) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.trailErr[method]; err != nil {
+		return err
+	}
+	w.events = append(w.events, event)
+	if o != nil {
+		w.last = *o
+	}
+	return nil
+}
+
+func (w *world) Begin(x *audit.Exchange, _ []byte) error {
+	w.req = *x
+	return w.note("begin", "begin", nil)
+}
+
+func (w *world) End(_ string, o *audit.Outcome, body []byte) error {
+	w.body = append([]byte(nil), body...)
+	return w.note("end", "end "+o.Result, o)
+}
+
+func (w *world) Refuse(x *audit.Exchange, _ []byte, o *audit.Outcome) error {
+	w.req = *x
+	return w.note("refuse", "refuse "+o.Result, o)
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, now: time.Unix(1700000000, 0), trailErr: map[string]error{},
+		decision: decision.Decision{Allow: true, Reasons: []decision.Reason{{Code: "allowed_everyone"}}, Revision: "r1"}}
+	w.server = extproc.New(extproc.Options{
+		Identity: w, Policy: w, Trail: w, Log: zap.NewNop(),
+		Metrics: extproc.NewMetrics(prometheus.NewRegistry()), AbortWait: time.Millisecond,
+		Now: func() time.Time { return w.now },
+	})
+	w.server.SetTable(extproc.NewTable(nil, []*catalog.Endpoint{
+		{ID: "e1", Name: "chat", Type: catalog.TypeChat, Target: catalog.Target{Provider: "openai", Model: "gpt-4o-mini"}},
+		{ID: "e2", Name: "limited", Type: catalog.TypeChat, Target: catalog.Target{Provider: "openai", Model: "gpt-4o-mini"},
+			Limit: &catalog.Limit{Calls: 1, Period: "minute"}},
+		{ID: "e3", Name: "broken", Type: catalog.TypeChat, Target: catalog.Target{Provider: "openai", Model: "gpt-4o-mini"}},
+		{ID: "e4", Name: "vectors", Type: catalog.TypeEmbeddings, Target: catalog.Target{Provider: "openai", Model: "e-3"}},
+	}, func(e *catalog.Endpoint) *extproc.Entry {
+		entry := &extproc.Entry{Endpoint: e, Route: "https:api.openai.com:443", Target: provider.Target{
+			Provider: e.Target.Provider, Model: e.Target.Model, Config: map[string]string{"openai_api_key": secret}}}
+		if e.Name == "broken" {
+			entry.Problem = "the credential " + secret + " can't be opened"
+		}
+		return entry
+	}))
+	return w
+}
+
+// script plays Envoy: it sends what the test feeds and keeps the answers.
+type script struct {
+	grpc.ServerStream
+	w    *world
+	in   chan *extprocv3.ProcessingRequest
+	out  chan *extprocv3.ProcessingResponse
+	done chan error
+}
+
+func (s *script) Context() context.Context { return context.Background() }
+
+func (s *script) Recv() (*extprocv3.ProcessingRequest, error) {
+	m, ok := <-s.in
+	if !ok {
+		return nil, status.Error(codes.Canceled, "context canceled")
+	}
+	return m, nil
+}
+
+func (s *script) Send(m *extprocv3.ProcessingResponse) error { s.out <- m; return nil }
+
+func (w *world) open() *script {
+	s := &script{w: w, in: make(chan *extprocv3.ProcessingRequest), out: make(chan *extprocv3.ProcessingResponse, 1), done: make(chan error, 1)}
+	go func() { s.done <- w.server.Process(s) }()
+	return s
+}
+
+// say sends one message and returns the answer.
+func (s *script) say(m *extprocv3.ProcessingRequest) *extprocv3.ProcessingResponse {
+	s.w.t.Helper()
+	s.in <- m
+	select {
+	case r := <-s.out:
+		return r
+	case err := <-s.done:
+		s.done <- err
+		s.w.t.Fatalf("the stream ended: %v", err)
+	case <-time.After(10 * time.Second):
+		s.w.t.Fatal("no answer")
+	}
+	return nil
+}
+
+// end cancels the stream as Envoy does and waits for the server's end of it.
+func (s *script) end() {
+	s.w.t.Helper()
+	close(s.in)
+	require.NoError(s.w.t, <-s.done)
+}
+
+func headers(kv ...string) *corev3.HeaderMap {
+	m := &corev3.HeaderMap{}
+	for i := 0; i < len(kv); i += 2 {
+		m.Headers = append(m.Headers, &corev3.HeaderValue{Key: kv[i], RawValue: []byte(kv[i+1])})
+	}
+	return m
+}
+
+func requestHead(path string, more ...string) *extprocv3.ProcessingRequest {
+	kv := append([]string{":method", "POST", ":path", path, ":authority", "gw", "x-request-id", exchange,
+		"x-forwarded-for", "6.6.6.6,127.0.0.1", "content-type", "application/json", "content-length", "10"}, more...)
+	return &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_RequestHeaders{
+		RequestHeaders: &extprocv3.HttpHeaders{Headers: headers(kv...)}}}
+}
+
+func requestBody(body string) *extprocv3.ProcessingRequest {
+	return &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_RequestBody{
+		RequestBody: &extprocv3.HttpBody{Body: []byte(body), EndOfStream: true}}}
+}
+
+func responseHead(kv ...string) *extprocv3.ProcessingRequest {
+	return &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_ResponseHeaders{
+		ResponseHeaders: &extprocv3.HttpHeaders{Headers: headers(kv...)}}}
+}
+
+func responseBody(body string, end bool) *extprocv3.ProcessingRequest {
+	return &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_ResponseBody{
+		ResponseBody: &extprocv3.HttpBody{Body: []byte(body), EndOfStream: end}}}
+}
+
+func setHeaders(m *extprocv3.HeaderMutation) map[string]string {
+	out := map[string]string{}
+	for _, h := range m.GetSetHeaders() {
+		out[h.Header.Key] = string(h.Header.RawValue)
+	}
+	return out
+}
+
+var errDisk = errors.New("no space")
+
+
+// localReply plays the rest of a reply that Envoy makes itself and returns
+// what the client gets.
+func localReply(t *testing.T, s *script, head *extprocv3.ProcessingResponse) (status int, body string) {
+	t.Helper()
+	mut := head.GetResponseHeaders().GetResponse().GetHeaderMutation()
+	require.NotNil(t, mut, "%v", head)
+	require.Contains(t, mut.RemoveHeaders, "x-gateway-local")
+	status, err := strconv.Atoi(setHeaders(mut)[":status"])
+	require.NoError(t, err)
+	r := s.say(responseBody(`{"error":"Envoy's own words"}`, true))
+	return status, string(r.GetResponseBody().GetResponse().GetBodyMutation().GetBody())
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
