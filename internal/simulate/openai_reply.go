@@ -82,7 +82,9 @@ func openAIFinish(f finish) string {
 	return "stop"
 }
 
-func jsonReply(v any) reply { return reply{status: http.StatusOK, header: jsonHeader(), body: marshal(v)} }
+func jsonReply(v any) reply {
+	return reply{status: http.StatusOK, header: jsonHeader(), body: marshal(v)}
+}
 
 func (o openAI) chat(r *Received, route openAIRoute, act Act, e env) reply {
 	var request openAIChat

@@ -54,7 +54,9 @@ func integerInRange(name string, v *int, low, high int) *problem {
 	return inRange(name, &f, float64(low), float64(high))
 }
 
-func (s *openAISampling) includeUsage() bool { return s.StreamOptions != nil && s.StreamOptions.IncludeUsage }
+func (s *openAISampling) includeUsage() bool {
+	return s.StreamOptions != nil && s.StreamOptions.IncludeUsage
+}
 
 // question starts a question with what the sampling parameters say.
 func (s *openAISampling) question(body []byte) (*question, *problem) {

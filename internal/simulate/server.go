@@ -15,6 +15,8 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -84,6 +86,29 @@ func (c *CA) Issue(hosts ...string) (tls.Certificate, error) {
 		return tls.Certificate{}, fmt.Errorf("signing a server's certificate: %w", err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
+}
+
+// IssueFiles makes a server certificate as Issue does and keeps it in dir, as
+// PEM files that only this user can read.
+func (c *CA) IssueFiles(dir string, hosts ...string) (certFile, keyFile string, err error) {
+	pair, err := c.Issue(hosts...)
+	if err != nil {
+		return "", "", err
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		return "", "", fmt.Errorf("rendering the key: %w", err)
+	}
+	certFile, keyFile = filepath.Join(dir, "server.pem"), filepath.Join(dir, "server.key")
+	for file, block := range map[string]pem.Block{
+		certFile: {Type: "CERTIFICATE", Bytes: pair.Certificate[0]},
+		keyFile:  {Type: "PRIVATE KEY", Bytes: key},
+	} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(&block), 0o600); err != nil {
+			return "", "", fmt.Errorf("writing the certificate: %w", err)
+		}
+	}
+	return certFile, keyFile, nil
 }
 
 // Server is a provider on a loopback port.

@@ -1,0 +1,173 @@
+// Command bench measures the gateway against its floors, on one machine in one
+// run: the provider itself, (a) Envoy alone, (b) Envoy with an ext_proc server
+// that only echoes, (c) Sluice, (d) Sluice with 10,000 endpoints. Provider and
+// load generator are processes of their own. The result is Markdown on
+// standard output; progress goes to standard error.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"sluice/envoy"
+	"sluice/internal/simulate"
+)
+
+// The dialects in which Sluice can be called.
+const (
+	dialectOpenAI = "openai"
+	dialectMLflow = "mlflow"
+)
+
+type options struct {
+	duration, warmup, gap time.Duration
+	connections, rounds   int
+	rate                  float64
+	only, loads           string
+	echoBodies            bool
+	dialect               string
+	envoy, sluice         string
+}
+
+func main() {
+	if len(os.Args) > 2 && os.Args[1] == "-role" {
+		exit(runRole(os.Args[2], os.Args[3:]))
+	}
+	var o options
+	flag.DurationVar(&o.duration, "duration", 8*time.Second, "measured time of each load")
+	flag.DurationVar(&o.warmup, "warmup", 2*time.Second, "load before the measured time")
+	flag.DurationVar(&o.gap, "gap", 2*time.Millisecond, "provider's pause between the chunks of a stream")
+	flag.IntVar(&o.connections, "connections", 32, "connections at full load")
+	flag.IntVar(&o.rounds, "rounds", 1, "rounds over everything; medians are printed")
+	flag.Float64Var(&o.rate, "rate", 100, "requests/s at the fixed rate, where added latency is measured")
+	flag.StringVar(&o.only, "only", "a,b,c,d", "gateways to measure, besides the provider itself")
+	flag.StringVar(&o.loads, "loads", "1,2,3", "workloads: 1.5 KB, 64 KB, streamed")
+	flag.BoolVar(&o.echoBodies, "echo-bodies", false, "the echo server sends both bodies back, as a gateway that changes them")
+	flag.StringVar(&o.dialect, "dialect", dialectOpenAI, "how Sluice is called: openai or mlflow")
+	flag.StringVar(&o.envoy, "envoy", "", "Envoy binary of the pinned version (default: found)")
+	flag.StringVar(&o.sluice, "sluice", filepath.Join("bin", "sluice"), "Sluice binary")
+	flag.Parse()
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	exit(run(ctx, &o))
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// bench is one run: the provider, the certificate and a folder for the rest.
+type bench struct {
+	o                 *options
+	dir               string
+	ca                *simulate.CA
+	certFile, keyFile string
+	providerAddr      string
+}
+
+// contender is a gateway that can be started.
+type contender struct {
+	key, name string
+	start     func(*bench, context.Context) (*gateway, error)
+}
+
+var contenders = []contender{
+	{"", "no gateway", (*bench).direct},
+	{"a", "(a) Envoy alone", (*bench).envoyAlone},
+	{"b", "(b) Envoy with echo server", (*bench).envoyEcho},
+	{"c", "(c) Sluice", (*bench).sluice},
+	{"d", "(d) Sluice, 10,000 endpoints", (*bench).sluiceMany},
+}
+
+func run(ctx context.Context, o *options) error {
+	found, err := envoy.Find(o.envoy)
+	if err != nil {
+		return err
+	}
+	o.envoy = found
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return fmt.Errorf("making a folder: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{o: o, dir: dir}
+	if b.ca, err = simulate.NewCA(time.Now()); err != nil {
+		return err
+	}
+	if b.certFile, b.keyFile, err = b.ca.IssueFiles(dir, serverName, "127.0.0.1"); err != nil {
+		return err
+	}
+	provider, addr, err := startRole(ctx, roleProvider, o.gap.String())
+	if err != nil {
+		return err
+	}
+	defer provider.stop()
+	b.providerAddr = addr
+	return b.compare(ctx)
+}
+
+// compare measures each gateway under each workload and prints the report. A
+// gateway that can't be measured is reported as an error after the rest.
+func (b *bench) compare(ctx context.Context) error {
+	var results report
+	var failures []error
+	for round := range b.o.rounds {
+		for _, c := range contenders {
+			if c.key != "" && !slices.Contains(strings.Split(b.o.only, ","), c.key) {
+				continue
+			}
+			fmt.Fprintf(os.Stderr, "round %d of %d: %s\n", round+1, b.o.rounds, c.name)
+			if err := b.contend(ctx, c, &results); err != nil {
+				failures = append(failures, fmt.Errorf("%s: %w", c.name, err))
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+	}
+	fmt.Printf("%d CPUs shared by load generator, gateway and provider; %s; %d connections at full load (requests/s, p50, p99, "+
+		"CPU, RSS), %.0f requests/s for added latency; median of %d round(s) of %s.\n\n",
+		runtime.NumCPU(), runtime.Version(), b.o.connections, b.o.rate, b.o.rounds, b.o.duration)
+	if err := results.write(os.Stdout, workloads); err != nil {
+		return err
+	}
+	return errors.Join(failures...)
+}
+
+func (b *bench) contend(ctx context.Context, c contender, results *report) error {
+	g, err := c.start(b, ctx)
+	if err != nil {
+		return fmt.Errorf("starting: %w", err)
+	}
+	defer g.close()
+	for i, w := range workloads {
+		if !slices.Contains(strings.Split(b.o.loads, ","), fmt.Sprint(i+1)) {
+			continue
+		}
+		f, err := b.o.measure(ctx, g, w)
+		if err != nil {
+			return fmt.Errorf("%s: %w", w.name, err)
+		}
+		for _, r := range []string{f.FirstError, f.steady.FirstError} {
+			if r != "" {
+				fmt.Fprintf(os.Stderr, "%s, %s: %s\n", c.name, w.name, r)
+			}
+		}
+		results.add(w.name, c.name, f)
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"sluice/bench/load"
+)
+
+// gateway is something that can be measured.
+type gateway struct {
+	addr       string
+	ca         []byte // empty: no TLS
+	serverName string
+	header     map[string]string
+	path       string
+	model      string
+	roots      func() []int // processes whose CPU counts, with their descendants
+	close      func()
+}
+
+// workload is one kind of request.
+type workload struct {
+	name   string
+	body   func(model string) []byte
+	expect string
+}
+
+var workloads = []workload{
+	{"1.5 KB chat", func(m string) []byte { return chatBody(m, 1500, false) }, `"finish_reason":"stop"`},
+	{"64 KB chat", func(m string) []byte { return chatBody(m, 64<<10, false) }, `"finish_reason":"stop"`},
+	{"1.5 KB chat, streamed in 20 chunks", func(m string) []byte { return chatBody(m, 1500, true) }, "[DONE]"},
+}
+
+// chatBody is a chat request of about size bytes. Without a model none is
+// named, as in MLflow's dialect.
+func chatBody(model string, size int, stream bool) []byte {
+	const sentence = "The miller opens the sluice a little and the wheel begins to turn. "
+	request := map[string]any{"temperature": 0.2, "max_tokens": 256, "messages": []map[string]string{
+		{"role": "system", "content": "You are a helpful assistant who answers briefly."},
+		{"role": "user", "content": strings.Repeat(sentence, size/len(sentence)+1)[:size-200]}}}
+	if model != "" {
+		request["model"] = model
+	}
+	if stream {
+		request["stream"] = true
+	}
+	body, err := json.Marshal(request)
+	if err != nil {
+		panic(fmt.Sprintf("bench: rendering a request: %v", err))
+	}
+	return body
+}
+
+// figures are what one gateway did under one workload.
+type figures struct {
+	load.Result             // at full load
+	steady      load.Result // at the fixed rate
+	envoyCPU    float64     // microseconds a request, at full load
+	serverCPU   float64
+	envoyRSS    int64 // bytes, after full load
+	serverRSS   int64
+}
+
+// measure puts a gateway under a workload: full load first, then the fixed rate.
+func (o *options) measure(ctx context.Context, g *gateway, w workload) (figures, error) {
+	config := load.Config{Addr: g.addr, CA: g.ca, ServerName: g.serverName, Path: g.path, Header: g.header,
+		Body: w.body(g.model), Expect: w.expect, Connections: o.connections, Warmup: o.warmup, Duration: o.duration}
+	var out figures
+	var before, after footprint
+	var err error
+	out.Result, err = runLoad(ctx, config, func() (err error) {
+		before, err = footprintOf(g.roots())
+		return err
+	}, func() (err error) {
+		after, err = footprintOf(g.roots())
+		return err
+	})
+	if err != nil {
+		return out, fmt.Errorf("full load: %w", err)
+	}
+	if out.Requests > 0 {
+		each := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(out.Requests) }
+		out.envoyCPU, out.serverCPU = each(after.envoy.cpu-before.envoy.cpu), each(after.server.cpu-before.server.cpu)
+	}
+	out.envoyRSS, out.serverRSS = after.envoy.rss, after.server.rss
+	config.Rate, config.Connections, config.Warmup = o.rate, min(o.connections, 16), min(o.warmup, time.Second)
+	nothing := func() error { return nil }
+	if out.steady, err = runLoad(ctx, config, nothing, nothing); err != nil {
+		return out, fmt.Errorf("fixed rate: %w", err)
+	}
+	return out, nil
+}
+
+// runLoad runs the load generator in a process of its own, calling before and
+// after right around the measured time.
+func runLoad(ctx context.Context, c load.Config, before, after func() error) (load.Result, error) {
+	var result load.Result
+	self, err := os.Executable()
+	if err != nil {
+		return result, fmt.Errorf("finding this program: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.Warmup+c.Duration+time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, self, "-role", roleLoad)
+	cmd.SysProcAttr = childAttributes()
+	var errors strings.Builder
+	cmd.Stderr = &errors
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return result, fmt.Errorf("making a pipe: %w", err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return result, fmt.Errorf("making a pipe: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return result, fmt.Errorf("starting the load generator: %w", err)
+	}
+	talked := converse(in, out, c, before, after, &result)
+	if err := cmd.Wait(); err != nil {
+		return result, fmt.Errorf("load generator: %w: %s", err, errors.String())
+	}
+	return result, talked
+}
+
+func converse(in io.WriteCloser, out io.Reader, c load.Config, before, after func() error, result *load.Result) error {
+	defer in.Close()
+	encoder, decoder := json.NewEncoder(in), json.NewDecoder(out)
+	if err := encoder.Encode(c); err != nil {
+		return fmt.Errorf("telling the load generator what to do: %w", err)
+	}
+	var ready string
+	if err := decoder.Decode(&ready); err != nil {
+		return fmt.Errorf("waiting for the warm-up: %w", err)
+	}
+	if err := before(); err != nil {
+		return err
+	}
+	if err := encoder.Encode(true); err != nil {
+		return fmt.Errorf("starting the measurement: %w", err)
+	}
+	if err := decoder.Decode(result); err != nil {
+		return fmt.Errorf("reading the result: %w", err)
+	}
+	return after()
+}
