@@ -1,14 +1,22 @@
 package dialect
 
-// Member is one top-level member of a JSON object, by positions in its text.
-type Member struct {
-	Key        string // unescaped
-	KeyStart   int    // of the key's opening quote
-	Start, End int    // of the value
+import "sluice/extproc/dialect/jsontext"
+
+// Members are the top-level members of a JSON object, by position.
+type Members = jsontext.Members
+
+// Member is one of them.
+type Member = jsontext.Member
+
+// AppendString adds s to b as a JSON string.
+func AppendString(b []byte, s string) []byte { return jsontext.AppendString(b, s) }
+
+// Members are the top-level members of the request's Payload, so that one can
+// be replaced without reading the whole again.
+func (r *Request) Members() Members {
+	if r.members == nil { // a Request that Parse did not make
+		m, _ := jsontext.Scan(r.Payload)
+		return m
+	}
+	return r.members
 }
-
-// Members are the top-level members of a JSON object, in order.
-type Members []Member
-
-// AppendString adds a JSON string.
-func AppendString(b []byte, s string) []byte { panic("soon") }

@@ -1,11 +1,135 @@
 package dialect
 
+import (
+	"bytes"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"sluice/extproc/dialect/jsontext"
+)
+
 // ModelName reads the endpoint's name from the "model" member of an OpenAI
-// body. It looks no further than it must: Parse checks the whole.
-func ModelName(body []byte) (string, *Error) { panic("soon") }
+// body. It looks no further than it must: Parse checks the whole, and that
+// there is no second "model".
+func ModelName(body []byte) (string, *Error) {
+	if v := gjson.GetBytes(body, "model"); v.Type == gjson.String && v.Str != "" {
+		return v.Str, nil
+	}
+	members, err := scanObject(body)
+	if err != nil {
+		return "", err
+	}
+	return modelOf(body, members)
+}
 
 // Parse reads and checks a call. op is the operation of the endpoint that is
 // called. An Error is to be told in the route's dialect.
 func Parse(route Route, op Operation, contentType string, body []byte) (*Request, *Error) {
-	panic("soon")
+	if route.Dialect == MLflow {
+		return parseMLflow(route, op, contentType, body)
+	}
+	return parseOpenAI(route, op, contentType, body)
 }
+
+// isJSON reports whether a content type is JSON's, as FastAPI decides it.
+func isJSON(contentType string) bool {
+	kind, _, _ := strings.Cut(contentType, ";")
+	kind = strings.ToLower(strings.TrimSpace(kind))
+	sub, ok := strings.CutPrefix(kind, "application/")
+	return ok && !strings.Contains(sub, "/") && (sub == "json" || strings.HasSuffix(sub, "+json"))
+}
+
+// guarded are the members that policies and the gateway look at. Some
+// providers read keys without regard to case, so a variant of one of these
+// could tell the provider something else than was decided on.
+var guarded = []string{"model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "tools", "functions"}
+
+// ambiguous refuses an object in which two readers could see different
+// things: equal keys, and case variants of guarded ones.
+func ambiguous(members Members) *Error {
+	seen := make(map[string]struct{}, len(members))
+	for i := range members {
+		key := members[i].Key
+		if _, twice := seen[key]; twice {
+			return refuseKey(key, "The body has the key '"+clip(key)+"' twice. Send it once.")
+		}
+		seen[key] = struct{}{}
+		for _, g := range guarded {
+			if key != g && len(key) < 2*len(g) && strings.EqualFold(key, g) {
+				return refuseKey(key, "The body has the key '"+clip(key)+"', which could be mistaken for '"+g+"'.")
+			}
+		}
+	}
+	return nil
+}
+
+func refuseKey(key, message string) *Error {
+	return &Error{Status: http.StatusBadRequest, Code: CodeInvalidJSON, Param: clip(key), Message: message}
+}
+
+// clip bounds what of a client's text is repeated in a message.
+func clip(s string) string {
+	const most = 100
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
+// maxTokens is the limit on output tokens that a request sets, 0 if none. Both
+// spellings may be there: the larger counts.
+func maxTokens(body []byte, members Members) int64 {
+	var most int64
+	for _, key := range []string{"max_tokens", "max_completion_tokens"} {
+		text := string(members.Value(body, key))
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil && n == math.MaxInt64 {
+			err = nil // a number too large for 64 bits
+		}
+		if err == nil && n > most {
+			most = n
+		}
+	}
+	return most
+}
+
+// toolNames are the names of the tools, and of the functions, their older
+// form, that a request offers. A tool without a name has its type's.
+func toolNames(body []byte, members Members) []string {
+	var names []string
+	for _, key := range []string{"tools", "functions"} {
+		text := members.Value(body, key)
+		if len(text) == 0 || text[0] != '[' {
+			continue
+		}
+		list := jsontext.Parse(text)
+		for i := range list.Items {
+			names = append(names, toolName(&list.Items[i]))
+		}
+	}
+	return names
+}
+
+func toolName(tool *jsontext.Value) string {
+	if name, ok := tool.Get("name"); ok && name.Kind == jsontext.String {
+		return name.Text()
+	}
+	kind, ok := tool.Get("type")
+	if !ok || kind.Kind != jsontext.String {
+		return "function"
+	}
+	if inner, ok := tool.Get(kind.Text()); ok {
+		if name, ok := inner.Get("name"); ok && name.Kind == jsontext.String {
+			return name.Text()
+		}
+	}
+	return kind.Text()
+}
+
+var byteOrderMark = []byte("\xEF\xBB\xBF")
+
+func trimMark(b []byte) []byte { return bytes.TrimPrefix(b, byteOrderMark) }
