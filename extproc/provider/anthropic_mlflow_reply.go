@@ -1,0 +1,162 @@
+package provider
+
+import (
+	"github.com/tidwall/gjson"
+
+	"sluice/extproc/dialect"
+)
+
+// mlflowFinish maps Anthropic's stop_reason as MLflow does.
+func mlflowFinish(reason string) string {
+	switch reason {
+	case "max_tokens":
+		return "length"
+	case "tool_use":
+		return "tool_calls"
+	}
+	return "stop"
+}
+
+// chatForMLflow renders a whole message as AnthropicAdapter.model_to_chat
+// does: thinking joins the text, other blocks than tool calls are left out.
+func chatForMLflow(message gjson.Result, u anthropicUsage, created int64) []byte {
+	var text, calls []byte
+	message.Get("content").ForEach(func(_, b gjson.Result) bool {
+		switch b.Get("type").Str {
+		case "text":
+			text = appendInner(text, b.Get("text"))
+		case "thinking":
+			text = appendInner(text, b.Get("thinking"))
+		case "tool_use":
+			calls = appendMLflowCall(comma(calls), b)
+		}
+		return true
+	})
+	b := make([]byte, 0, len(message.Raw)+256)
+	b = append(append(b, `{"id":`...), rawString(message.Get("id"))...)
+	b = appendCount(append(b, `,"object":"chat.completion","created":`...), created)
+	b = append(append(b, `,"model":`...), rawString(message.Get("model"))...)
+	b = append(b, `,"choices":[{"index":0,"message":{"role":"assistant","content":`...)
+	if len(text) == 0 {
+		b = append(b, "null"...)
+	} else {
+		b = append(append(append(b, '"'), text...), '"')
+	}
+	b = append(b, `,"tool_calls":`...)
+	if len(calls) == 0 {
+		b = append(b, "null"...)
+	} else {
+		b = append(append(append(b, '['), calls...), ']')
+	}
+	b = append(append(b, `,"refusal":null},"finish_reason":"`...), mlflowFinish(message.Get("stop_reason").Str)...)
+	b = u.appendMLflow(append(b, `"}],"usage":`...), message.Get("usage"))
+	return append(b, `,"provider":"anthropic"}`...)
+}
+
+func appendMLflowCall(b []byte, block gjson.Result) []byte {
+	b = append(append(b, `{"id":`...), rawString(block.Get("id"))...)
+	b = append(append(b, `,"type":"function","function":{"name":`...), rawString(block.Get("name"))...)
+	args := appendPythonJSON(nil, gjson.Parse(compact(block.Get("input").Raw)))
+	b = dialect.AppendString(append(b, `,"arguments":`...), string(args))
+	return append(b, "}}"...)
+}
+
+// completionForMLflow renders a reply of the text completions API as
+// AnthropicAdapter.model_to_completions does.
+func completionForMLflow(reply gjson.Result, created int64) []byte {
+	b := appendCount([]byte(`{"id":null,"object":"text_completion","created":`), created)
+	b = append(append(b, `,"model":`...), rawString(reply.Get("model"))...)
+	b = append(append(b, `,"choices":[{"index":0,"text":`...), rawString(reply.Get("completion"))...)
+	finish := "length"
+	if reply.Get("stop_reason").Str == "stop_sequence" {
+		finish = "stop"
+	}
+	b = append(append(b, `,"finish_reason":"`...), finish...)
+	return append(b, `"}],"usage":{"prompt_tokens":null,"completion_tokens":null,"total_tokens":null}}`...)
+}
+
+// mlflowChunks writes a Messages stream as MLflow's chat chunks, as
+// AnthropicAdapter.model_to_chat_streaming does: one for each block's start,
+// each delta and each message_delta. The last is held back until the stream
+// is known to be complete: MLflow's streams have no other end.
+type mlflowChunks struct {
+	created int64
+
+	head  []byte          // of every chunk, up to the finish reason
+	tools map[int64]int64 // block index → tool call index
+	held  []byte          // the last message_delta's chunk
+
+	// What MLflow counts: input as message_start had it.
+	usage anthropicUsage
+}
+
+func (c *mlflowChunks) event(b []byte, ev anthropicEvent, _ anthropicUsage) []byte {
+	b = append(b, c.held...)
+	c.held = c.held[:0]
+	switch ev.kind {
+	case "message_start":
+		c.start(ev.message)
+		return b
+	case "content_block_start":
+		if ev.block.Get("type").Str == "tool_use" {
+			c.tools[ev.index] = int64(len(c.tools))
+		}
+		return c.chunk(b, ev, ev.block)
+	case "content_block_delta":
+		return c.chunk(b, ev, ev.delta)
+	case "message_delta":
+		if n := ev.usage.Get("output_tokens"); n.Exists() {
+			count(&c.usage.output, n)
+		}
+		c.held = c.chunk(c.held, ev, ev.delta)
+	}
+	return b
+}
+
+func (c *mlflowChunks) stop(b []byte, _ anthropicUsage) []byte { return append(b, c.held...) }
+
+func (c *mlflowChunks) start(message gjson.Result) {
+	c.usage.update(message.Get("usage"))
+	c.usage.output = -1
+	c.head = append(c.head[:0], `data: {"id":`...)
+	c.head = append(c.head, rawString(message.Get("id"))...)
+	c.head = appendCount(append(c.head, `,"object":"chat.completion.chunk","created":`...), c.created)
+	c.head = append(append(c.head, `,"model":`...), rawString(message.Get("model"))...)
+	c.head = append(c.head, `,"choices":[{"index":0,"finish_reason":`...)
+}
+
+// chunk adds one chunk for the content that an event carries.
+func (c *mlflowChunks) chunk(b []byte, ev anthropicEvent, content gjson.Result) []byte {
+	b = append(b, c.head...)
+	if reason := content.Get("stop_reason"); reason.Type == gjson.String {
+		b = append(append(append(b, '"'), mlflowFinish(reason.Str)...), '"')
+	} else {
+		b = append(b, "null"...)
+	}
+	b = append(b, `,"delta":{"role":null,"content":`...)
+	switch content.Get("type").Str {
+	case "tool_use":
+		b = appendCount(append(b, `null,"tool_calls":[{"index":`...), c.tools[ev.index])
+		b = append(append(b, `,"id":`...), rawString(content.Get("id"))...)
+		b = append(append(b, `,"type":"function","function":{"name":`...), rawString(content.Get("name"))...)
+		b = append(b, `,"arguments":null}}]`...)
+	case "input_json_delta":
+		b = appendCount(append(b, `null,"tool_calls":[{"index":`...), c.tools[ev.index])
+		b = append(b, `,"id":null,"type":null,"function":{"name":null,"arguments":`...)
+		b = append(append(b, rawString(content.Get("partial_json"))...), "}}]"...)
+	default:
+		if text := content.Get("text"); text.Type == gjson.String {
+			b = append(b, text.Raw...)
+		} else {
+			b = append(b, "null"...)
+		}
+		b = append(b, `,"tool_calls":null`...)
+	}
+	b = append(b, `}}],"usage":`...)
+	if ev.kind == "message_delta" && c.usage != noAnthropicUsage {
+		b = c.usage.appendMLflow(b, gjson.Result{})
+	} else {
+		b = append(b, "null"...)
+	}
+	return append(b, `,"provider":"anthropic"}`+"\n\n"...)
+}

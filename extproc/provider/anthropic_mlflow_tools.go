@@ -1,0 +1,129 @@
+package provider
+
+import (
+	"github.com/tidwall/gjson"
+
+	"sluice/extproc/dialect"
+)
+
+func (r *mlflowRequest) tools(p gjson.Result) (e *dialect.Error) {
+	list := p.Get("tools")
+	if !list.IsArray() || len(list.Array()) == 0 {
+		return nil
+	}
+	r.out = append(comma(r.out), `"tools":[`...)
+	list.ForEach(func(_, t gjson.Result) bool {
+		if kind := t.Get("type").Str; kind != "function" {
+			e = mlflowRefusal("Only function calling tool is supported, but received tool type " + kind)
+			return false
+		}
+		f := t.Get("function")
+		if f.Get("name").Type != gjson.String {
+			e = mlflowRefusal("A tool of type function must have a function with a name.")
+			return false
+		}
+		r.out = append(append(comma(r.out), `{"name":`...), f.Get("name").Raw...)
+		if d := f.Get("description"); d.Type == gjson.String {
+			r.out = append(append(r.out, `,"description":`...), d.Raw...)
+		}
+		r.out = append(r.out, `,"input_schema":`...)
+		if schema := f.Get("parameters"); schema.IsObject() {
+			r.out = append(r.out, schema.Raw...)
+		} else {
+			r.out = append(r.out, emptySchema...)
+		}
+		r.out = append(r.out, '}')
+		return true
+	})
+	r.out = append(r.out, ']')
+	return e
+}
+
+func (r *mlflowRequest) toolChoice(p gjson.Result) *dialect.Error {
+	switch c := p.Get("tool_choice"); {
+	case c.Str == "none" || c.Str == "auto":
+		r.raw("tool_choice", `{"type":"`+c.Str+`"}`)
+	case c.Str == "required":
+		r.raw("tool_choice", `{"type":"any"}`)
+	case c.Get("type").Str == "function" && c.Get("function.name").Exists():
+		r.raw("tool_choice", `{"type":"tool","name":`+c.Get("function.name").Raw+"}")
+	}
+	return nil
+}
+
+// responseFormat asks for structured output, where Anthropic can express the
+// schema; MLflow lets the model answer freely where it can't.
+func (r *mlflowRequest) responseFormat(p gjson.Result) *dialect.Error {
+	f := p.Get("response_format")
+	switch f.Get("type").Str {
+	case "json_schema":
+		spec := f.Get("json_schema")
+		if !spec.Exists() {
+			return nil
+		}
+		raw := "{}"
+		if s := spec.Get("schema"); s.IsObject() {
+			raw = s.Raw
+		}
+		if schema, ok := closeObjects(nil, gjson.Parse(raw), 0); ok {
+			r.raw("output_config", `{"format":{"type":"json_schema","schema":`+string(schema)+"}}")
+		}
+	case "json_object":
+		if len(r.system) > 0 {
+			r.system = append(r.system, `\n`...)
+		}
+		r.system = append(r.system, jsonInstruction...) // holds nothing that JSON escapes
+	}
+	return nil
+}
+
+// maxSchemaDepth bounds closeObjects, whose cost grows with depth.
+const maxSchemaDepth = 200
+
+// closeObjects copies a JSON schema with "additionalProperties": false set on
+// every object in it, which Anthropic demands. It fails where that would
+// change what the schema means: for an object that names no properties.
+func closeObjects(b []byte, v gjson.Result, depth int) (out []byte, ok bool) {
+	if depth > maxSchemaDepth {
+		return b, false
+	}
+	object := v.IsObject() && v.Get("type").Str == "object"
+	if object && !v.Get("properties").Exists() {
+		return b, false
+	}
+	b, ok = append(b, '{'), true
+	v.ForEach(func(k, v gjson.Result) bool {
+		if object && k.Str == "additionalProperties" {
+			return true
+		}
+		b = append(append(comma(b), k.Raw...), ':')
+		switch {
+		case v.IsObject():
+			b, ok = closeObjects(b, v, depth+1)
+		case v.IsArray():
+			b, ok = closeInList(b, v, depth+1)
+		default:
+			b = append(b, v.Raw...)
+		}
+		return ok
+	})
+	if object {
+		b = append(comma(b), `"additionalProperties":false`...)
+	}
+	return append(b, '}'), ok
+}
+
+// closeInList looks at the objects directly in a list, as MLflow does.
+func closeInList(b []byte, list gjson.Result, depth int) (out []byte, ok bool) {
+	b, ok = append(b, '['), true
+	list.ForEach(func(_, v gjson.Result) bool {
+		b = comma(b)
+		if v.IsObject() {
+			b, ok = closeObjects(b, v, depth)
+		} else {
+			b = append(b, v.Raw...)
+		}
+		return ok
+	})
+	return append(b, ']'), ok
+}

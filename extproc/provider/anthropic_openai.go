@@ -1,0 +1,272 @@
+package provider
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/tidwall/gjson"
+
+	"sluice/extproc/dialect"
+)
+
+// anthropicMaxTokens is the max_tokens sent when the client gave none:
+// Anthropic requires one. It is also MLflow's.
+const anthropicMaxTokens = 8192
+
+// jsonInstruction is added to the system prompt for response_format
+// json_object: Anthropic has no JSON mode without a schema. MLflow's words.
+const jsonInstruction = "Respond with only a single valid JSON object. Do not include any " +
+	"explanatory text, markdown, or code fences before or after the JSON object."
+
+// openAIToMessages turns an OpenAI chat call into a request to Anthropic's
+// Messages API. Every member of the call is carried, or asks for nothing, or
+// is refused by name.
+func openAIToMessages(model string, body []byte) ([]byte, *dialect.Error) {
+	f, e := readMembers(body, openAIChatFields)
+	if e != nil {
+		return nil, e
+	}
+	r := openAIRequest{members: f, out: make([]byte, 0, len(body)+256)}
+	r.out = append(r.out, `{"model":`...)
+	r.out = dialect.AppendString(r.out, model)
+	for _, step := range []func() *dialect.Error{
+		r.maxTokens, r.messages, r.tools, r.sampling, r.outputConfig, r.account, r.extensions,
+	} {
+		if e := step(); e != nil {
+			return nil, e
+		}
+	}
+	return append(r.out, '}'), nil
+}
+
+// openAICompletionToMessages carries an OpenAI completions call over the
+// Messages API, as one user message: Anthropic's own completions API is
+// closed to current models.
+func openAICompletionToMessages(model string, body []byte) ([]byte, *dialect.Error) {
+	f, e := readMembers(body, openAICompletionFields)
+	if e != nil {
+		return nil, e
+	}
+	prompt := f.get("prompt")
+	if prompt.IsArray() {
+		if list := prompt.Array(); len(list) == 1 {
+			prompt = list[0]
+		}
+	}
+	if prompt.Type != gjson.String {
+		return nil, unsupported("prompt", "must be one string here: Anthropic takes neither token ids nor several prompts.")
+	}
+	r := openAIRequest{members: f, out: make([]byte, 0, len(body)+256)}
+	r.out = append(r.out, `{"model":`...)
+	r.out = dialect.AppendString(r.out, model)
+	if e := r.maxTokens(); e != nil {
+		return nil, e
+	}
+	r.out = append(r.out, `,"messages":[{"role":"user","content":`...)
+	r.out = append(append(r.out, prompt.Raw...), "}]"...)
+	for _, step := range []func() *dialect.Error{r.sampling, r.account} {
+		if e := step(); e != nil {
+			return nil, e
+		}
+	}
+	return append(r.out, '}'), nil
+}
+
+// openAIRequest is a request to Anthropic on its way from an OpenAI call.
+type openAIRequest struct {
+	members members
+	out     []byte // the request so far
+}
+
+// carry adds a member under Anthropic's name, as it is.
+func (r *openAIRequest) carry(name, as string) {
+	if v := r.members.get(name); present(v) {
+		r.raw(as, v.Raw)
+	}
+}
+
+func (r *openAIRequest) raw(name, raw string) {
+	r.out = append(append(append(r.out, `,"`...), name...), `":`...)
+	r.out = append(r.out, raw...)
+}
+
+func (r *openAIRequest) maxTokens() *dialect.Error {
+	a, b := r.members.get("max_tokens"), r.members.get("max_completion_tokens")
+	switch {
+	case present(a) && present(b) && a.Int() != b.Int():
+		return invalid("max_tokens", "and max_completion_tokens differ. Give one of them.")
+	case present(b):
+		r.raw("max_tokens", b.Raw)
+	case present(a):
+		r.raw("max_tokens", a.Raw)
+	default:
+		r.raw("max_tokens", strconv.Itoa(anthropicMaxTokens))
+	}
+	return nil
+}
+
+func (r *openAIRequest) messages() *dialect.Error {
+	list := r.members.get("messages")
+	if !list.IsArray() {
+		return invalid("messages", "must be a list of messages.")
+	}
+	t := openAITurns{out: make([]byte, 0, len(list.Raw)+len(list.Raw)/8)}
+	i := 0
+	var e *dialect.Error
+	list.ForEach(func(_, m gjson.Result) bool {
+		e = t.add(m, fmt.Sprintf("messages[%d]", i))
+		i++
+		return e == nil
+	})
+	if e != nil {
+		return e
+	}
+	if r.members.get("response_format").Get("type").Str == "json_object" {
+		t.instruct(jsonInstruction)
+	}
+	t.closeResults()
+	if len(t.out) == 0 {
+		return invalid("messages", "must hold a message besides system and developer messages.")
+	}
+	if s := t.systemPrompt(); s != nil {
+		r.raw("system", string(s))
+	}
+	r.out = append(append(append(r.out, `,"messages":[`...), t.out...), ']')
+	return nil
+}
+
+// sampling carries what steers the choice of tokens. Nothing is scaled.
+func (r *openAIRequest) sampling() *dialect.Error {
+	if t := r.members.get("temperature"); present(t) {
+		if t.Type != gjson.Number || t.Num < 0 || t.Num > 1 {
+			return unsupported("temperature", "must be between 0 and 1 for Anthropic models.")
+		}
+		r.raw("temperature", t.Raw)
+	}
+	r.carry("top_p", "top_p")
+	switch stop := r.members.get("stop"); {
+	case stop.Type == gjson.String:
+		r.raw("stop_sequences", "["+stop.Raw+"]")
+	case stop.IsArray() && len(stop.Array()) > 0:
+		r.raw("stop_sequences", stop.Raw)
+	}
+	if s := r.members.get("stream"); s.Type == gjson.True {
+		r.raw("stream", "true")
+	}
+	return nil
+}
+
+// outputConfig carries response_format and reasoning_effort.
+func (r *openAIRequest) outputConfig() *dialect.Error {
+	var effort, format string
+	switch v := r.members.get("reasoning_effort"); v.Str {
+	case "":
+	case "none":
+		if present(r.members.get("thinking")) {
+			return invalid("reasoning_effort", "must not be given beside thinking when it is 'none'.")
+		}
+		r.raw("thinking", `{"type":"disabled"}`)
+	case "low", "medium", "high", "xhigh", "max":
+		effort = `"effort":` + v.Raw
+	default:
+		return unsupported("reasoning_effort", "must be none, low, medium, high, xhigh or max for Anthropic models.")
+	}
+	switch f := r.members.get("response_format"); f.Get("type").Str {
+	case "", "text", "json_object":
+	case "json_schema":
+		var e *dialect.Error
+		if format, e = outputFormat(f.Get("json_schema")); e != nil {
+			return e
+		}
+	default:
+		return unsupported("response_format.type", "must be text, json_object or json_schema for Anthropic models.")
+	}
+	switch {
+	case effort != "" && format != "":
+		r.raw("output_config", "{"+effort+","+format+"}")
+	case effort+format != "":
+		r.raw("output_config", "{"+effort+format+"}")
+	}
+	return nil
+}
+
+// outputFormat is the "format" member of output_config. The schema goes as it
+// is. Its name is a label without effect and has no place at Anthropic; its
+// description reaches the model as the schema's own.
+func outputFormat(spec gjson.Result) (string, *dialect.Error) {
+	schema := spec.Get("schema")
+	if !schema.IsObject() {
+		return "", invalid("response_format.json_schema.schema", "must be a JSON schema.")
+	}
+	raw := schema.Raw
+	if d := spec.Get("description"); d.Str != "" {
+		own := schema.Get("description")
+		switch {
+		case !own.Exists():
+			raw = withMember(raw, "description", d.Raw)
+		case own.Str != d.Str:
+			return "", unsupported("response_format.json_schema.description",
+				"can't be told to Anthropic models beside another description in the schema. Give one of them.")
+		}
+	}
+	return `"format":{"type":"json_schema","schema":` + raw + "}", nil
+}
+
+// account carries who asks and at which service level.
+func (r *openAIRequest) account() *dialect.Error {
+	user := r.members.get("safety_identifier") // OpenAI's successor of user
+	if user.Str == "" {
+		user = r.members.get("user")
+	}
+	if user.Str != "" {
+		r.raw("metadata", `{"user_id":`+user.Raw+"}")
+	}
+	switch v := r.members.get("service_tier"); v.Str {
+	case "":
+	case "auto":
+		r.raw("service_tier", `"auto"`)
+	case "default":
+		r.raw("service_tier", `"standard_only"`)
+	default:
+		return unsupported("service_tier", "must be auto or default for Anthropic models.")
+	}
+	return nil
+}
+
+// extensions carries Anthropic's own members, which OpenAI SDKs send with
+// extra_body; Anthropic's own OpenAI layer takes thinking in the same way.
+func (r *openAIRequest) extensions() *dialect.Error {
+	r.carry("thinking", "thinking")
+	r.carry("top_k", "top_k")
+	return nil
+}
+
+// withMember puts a member first into the text of a JSON object.
+func withMember(object, name, raw string) string {
+	rest := object[1:]
+	sep := ","
+	if gjson.Parse(object).Get("@keys.#").Int() == 0 {
+		sep = ""
+	}
+	return `{"` + name + `":` + raw + sep + rest
+}
+
+// present reports whether a member is there and not null, which means absent
+// in OpenAI's API.
+func present(v gjson.Result) bool { return v.Exists() && v.Type != gjson.Null }
+
+// unsupported refuses a field that the provider can't express.
+func unsupported(param, reason string) *dialect.Error {
+	return &dialect.Error{
+		Status: http.StatusBadRequest, Code: dialect.CodeUnsupportedField, Param: param, NoRetry: true,
+		Message: "'" + param + "' " + reason,
+	}
+}
+
+// invalid refuses a field that is wrong in any case.
+func invalid(param, reason string) *dialect.Error {
+	e := unsupported(param, reason)
+	e.Code = dialect.CodeInvalidRequest
+	return e
+}

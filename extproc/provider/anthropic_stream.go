@@ -1,0 +1,136 @@
+package provider
+
+import (
+	"net/http"
+	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
+
+	"sluice/extproc/dialect"
+	"sluice/extproc/dialect/sse"
+)
+
+// anthropicEvent is one event of a Messages stream. Parts that it does not
+// have do not exist. It is valid during one call only.
+type anthropicEvent struct {
+	kind                                 string
+	index                                int64
+	message, block, delta, usage, failed gjson.Result
+}
+
+func readAnthropicEvent(data []byte) anthropicEvent {
+	var ev anthropicEvent
+	view(data).ForEach(func(k, v gjson.Result) bool {
+		switch k.Str {
+		case "type":
+			ev.kind = v.Str
+		case "index":
+			ev.index = v.Int()
+		case "message":
+			ev.message = v
+		case "content_block":
+			ev.block = v
+		case "delta":
+			ev.delta = v
+		case "usage":
+			ev.usage = v
+		case "error":
+			ev.failed = v
+		}
+		return true
+	})
+	return ev
+}
+
+// anthropicRenderer writes a Messages stream in a client's dialect. Each
+// method adds to b what the client is to get.
+type anthropicRenderer interface {
+	event(b []byte, ev anthropicEvent, u anthropicUsage) []byte
+	// stop ends a stream that is complete.
+	stop(b []byte, u anthropicUsage) []byte
+}
+
+// anthropicStream reads a Messages stream cut anywhere.
+type anthropicStream struct {
+	dialect  dialect.Dialect
+	exchange string
+	render   anthropicRenderer
+	failure  func(kind, message string) *dialect.Error // reads an error of the provider's
+
+	reader  sse.Reader
+	usage   anthropicUsage
+	begun   bool // message_start came
+	stopped bool // nothing more is to be told
+	err     *dialect.Error
+	out     []byte // what the current chunk has become
+}
+
+// chunk takes the next bytes of the stream.
+func (s *anthropicStream) chunk(b []byte, end bool) (out []byte, done bool) {
+	if s.stopped {
+		return nil, true
+	}
+	s.out = make([]byte, 0, len(b)+len(b)/2+64)
+	// handle returns no errors, so Feed's only one is an event too large.
+	if err := s.reader.Feed(b, s.handle); err != nil {
+		s.fail(badReply("The provider sent an event that is too large."))
+	}
+	if end && !s.stopped {
+		s.fail(dialect.StreamTruncated())
+	}
+	out, s.out = s.out, nil
+	return out, s.stopped
+}
+
+func (s *anthropicStream) handle(e sse.Event) error {
+	if s.stopped || e.Data == nil {
+		return nil
+	}
+	if !gjson.ValidBytes(e.Data) || !utf8.Valid(e.Data) {
+		s.fail(badReply("The provider sent an event that is not JSON."))
+		return nil
+	}
+	switch ev := readAnthropicEvent(e.Data); ev.kind {
+	case "error":
+		s.fail(s.failure(ev.failed.Get("type").Str, ev.failed.Get("message").Str))
+	case "message_stop":
+		if s.ready() {
+			s.out = s.render.stop(s.out, s.usage)
+			s.stopped = true
+		}
+	case "message_start":
+		s.begun = true
+		s.usage.update(ev.message.Get("usage"))
+		s.out = s.render.event(s.out, ev, s.usage)
+	case "content_block_start", "content_block_delta", "content_block_stop", "message_delta":
+		if s.ready() {
+			s.usage.update(ev.usage)
+			s.out = s.render.event(s.out, ev, s.usage)
+		}
+	}
+	// ping and events that are new come to nothing, as Anthropic asks of clients.
+	return nil
+}
+
+// ready fails a stream whose message_start is missing.
+func (s *anthropicStream) ready() bool {
+	if !s.begun {
+		s.fail(badReply("The provider's stream began in the middle."))
+	}
+	return s.begun
+}
+
+// fail ends the stream with an error event.
+func (s *anthropicStream) fail(e *dialect.Error) {
+	s.err, s.stopped = e, true
+	name, data := dialect.StreamError(s.dialect, e, s.exchange)
+	s.out = sse.Append(s.out, name, data)
+}
+
+// badReply is a reply that is not what the provider's format promises.
+func badReply(message string) *dialect.Error {
+	return &dialect.Error{
+		Status: http.StatusBadGateway, Code: dialect.CodeProviderReply,
+		Message: message + " Try again; if it lasts, tell an administrator.",
+	}
+}
