@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -23,9 +24,9 @@ var anthropic = &Provider{
 	Fields: []Field{
 		{Name: "anthropic_api_key", Title: "API key", Required: true, Secret: true,
 			Description: "A key of the Anthropic console, sent as x-api-key."},
-		{Name: "anthropic_version", Title: "API version", Default: "2023-06-01",
+		{Name: "anthropic_version", Title: "API version", Default: anthropicVersion,
 			Description: "The version of the API, sent as anthropic-version."},
-		{Name: "anthropic_api_base", Title: "API base URL", Default: "https://api.anthropic.com/v1",
+		{Name: "anthropic_api_base", Title: "API base URL", Default: anthropicBase,
 			Description: "Where the API is reached, without the operation's own path."},
 	},
 	Types: []string{TypeChat, TypeCompletions},
@@ -38,8 +39,7 @@ var anthropic = &Provider{
 }
 
 func anthropicAddress(t Target) (Address, error) {
-	base := anthropicConfig(t, "anthropic_api_base")
-	u, err := url.Parse(base)
+	u, err := url.Parse(cmp.Or(t.Config["anthropic_api_base"], anthropicBase))
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return Address{}, fmt.Errorf("anthropic_api_base must be an http or https URL")
 	}
@@ -59,18 +59,16 @@ func anthropicAddress(t Target) (Address, error) {
 	return a, nil
 }
 
-func anthropicConfig(t Target, name string) string {
-	if v := t.Config[name]; v != "" {
-		return v
-	}
-	f, _ := anthropic.field(name)
-	return f.Default
-}
+// The defaults of the parameters.
+const (
+	anthropicVersion = "2023-06-01"
+	anthropicBase    = "https://api.anthropic.com/v1"
+)
 
 // anthropicWay is how one operation of one client dialect is carried.
 type anthropicWay struct {
 	path    string // of the API, after the base path
-	request func(model string, payload []byte) ([]byte, *dialect.Error)
+	request func(model string, req *dialect.Request) ([]byte, *dialect.Error)
 	reply   func(reply gjson.Result, u anthropicUsage, created int64) []byte
 	// stream makes what writes a stream; nil: the way has no streams.
 	stream func(req *dialect.Request, created int64) anthropicRenderer
@@ -108,7 +106,7 @@ func openAnthropic(p *Provider, t Target, req *dialect.Request, env Env) (Call, 
 	if err != nil {
 		return nil, dialect.Internal()
 	}
-	body, e := way.request(t.Model, req.Payload)
+	body, e := way.request(t.Model, req)
 	if e != nil {
 		return nil, e
 	}
@@ -118,7 +116,7 @@ func openAnthropic(p *Provider, t Target, req *dialect.Request, env Env) (Call, 
 		Path:   address.BasePath + way.path,
 		Headers: [][2]string{
 			{"x-api-key", t.Config["anthropic_api_key"]},
-			{"anthropic-version", anthropicConfig(t, "anthropic_version")},
+			{"anthropic-version", cmp.Or(t.Config["anthropic_version"], anthropicVersion)},
 			{"content-type", "application/json"},
 		},
 		Body: body,

@@ -22,12 +22,12 @@ const mlflowModelField = "The parameter 'model' is not permitted to be passed. T
 // the Messages API as MLflow's AnthropicAdapter.chat_to_model does. What that
 // crashes on (500) is refused here: arguments that are no JSON, a tool result
 // without its call; a tool without description or parameters goes through.
-func mlflowToMessages(model string, payload []byte) ([]byte, *dialect.Error) {
-	p := view(payload)
+func mlflowToMessages(model string, req *dialect.Request) ([]byte, *dialect.Error) {
+	p := view(req.Payload)
 	if e := checkMLflowChat(p); e != nil {
 		return nil, e
 	}
-	r := mlflowRequest{out: make([]byte, 0, len(payload)+256)}
+	r := mlflowRequest{out: make([]byte, 0, len(req.Payload)+256)}
 	r.out = append(r.out, '{')
 	p.ForEach(func(k, v gjson.Result) bool {
 		switch k.Str {
@@ -84,8 +84,8 @@ func checkMLflowChat(p gjson.Result) *dialect.Error {
 // mlflowToComplete turns MLflow's validated completions payload into a
 // request to Anthropic's text completions API, as
 // AnthropicAdapter.completions_to_model does.
-func mlflowToComplete(model string, payload []byte) ([]byte, *dialect.Error) {
-	p := view(payload)
+func mlflowToComplete(model string, req *dialect.Request) ([]byte, *dialect.Error) {
+	p := view(req.Payload)
 	limit := p.Get("max_tokens")
 	switch {
 	case p.Get("model").Exists():
@@ -101,7 +101,7 @@ func mlflowToComplete(model string, payload []byte) ([]byte, *dialect.Error) {
 	if n := p.Get("n"); n.Exists() && n.Num != 1 {
 		return nil, mlflowRefusal("'n' must be '1' for the Anthropic provider. Received value: '" + n.Raw + "'.")
 	}
-	r := mlflowRequest{out: make([]byte, 0, len(payload)+128)}
+	r := mlflowRequest{out: make([]byte, 0, len(req.Payload)+128)}
 	r.out = append(r.out, '{')
 	p.ForEach(func(k, v gjson.Result) bool {
 		switch k.Str {

@@ -63,7 +63,7 @@ func appendMLflowCall(b []byte, block gjson.Result) []byte {
 
 // completionForMLflow renders a reply of the text completions API as
 // AnthropicAdapter.model_to_completions does.
-func completionForMLflow(reply gjson.Result, created int64) []byte {
+func completionForMLflow(reply gjson.Result, _ anthropicUsage, created int64) []byte {
 	b := appendCount([]byte(`{"id":null,"object":"text_completion","created":`), created)
 	b = append(append(b, `,"model":`...), rawString(reply.Get("model"))...)
 	b = append(append(b, `,"choices":[{"index":0,"text":`...), rawString(reply.Get("completion"))...)

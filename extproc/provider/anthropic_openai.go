@@ -22,12 +22,12 @@ const jsonInstruction = "Respond with only a single valid JSON object. Do not in
 // openAIToMessages turns an OpenAI chat call into a request to Anthropic's
 // Messages API. Every member of the call is carried, or asks for nothing, or
 // is refused by name.
-func openAIToMessages(model string, body []byte) ([]byte, *dialect.Error) {
-	f, e := readMembers(body, openAIChatFields)
+func openAIToMessages(model string, req *dialect.Request) ([]byte, *dialect.Error) {
+	f, e := readMembers(req, openAIChatFields)
 	if e != nil {
 		return nil, e
 	}
-	r := openAIRequest{members: f, out: make([]byte, 0, len(body)+256)}
+	r := openAIRequest{members: f, out: make([]byte, 0, len(req.Payload)+256)}
 	r.out = append(r.out, `{"model":`...)
 	r.out = dialect.AppendString(r.out, model)
 	for _, step := range []func() *dialect.Error{
@@ -43,8 +43,8 @@ func openAIToMessages(model string, body []byte) ([]byte, *dialect.Error) {
 // openAICompletionToMessages carries an OpenAI completions call over the
 // Messages API, as one user message: Anthropic's own completions API is
 // closed to current models.
-func openAICompletionToMessages(model string, body []byte) ([]byte, *dialect.Error) {
-	f, e := readMembers(body, openAICompletionFields)
+func openAICompletionToMessages(model string, req *dialect.Request) ([]byte, *dialect.Error) {
+	f, e := readMembers(req, openAICompletionFields)
 	if e != nil {
 		return nil, e
 	}
@@ -57,7 +57,7 @@ func openAICompletionToMessages(model string, body []byte) ([]byte, *dialect.Err
 	if prompt.Type != gjson.String {
 		return nil, unsupported("prompt", "must be one string here: Anthropic takes neither token ids nor several prompts.")
 	}
-	r := openAIRequest{members: f, out: make([]byte, 0, len(body)+256)}
+	r := openAIRequest{members: f, out: make([]byte, 0, len(req.Payload)+256)}
 	r.out = append(r.out, `{"model":`...)
 	r.out = dialect.AppendString(r.out, model)
 	if e := r.maxTokens(); e != nil {

@@ -105,26 +105,20 @@ func (m members) get(name string) gjson.Result {
 }
 
 // readMembers reads a call's top-level members and refuses those that fields
-// does not accept, and those that come twice: which one counts would differ
-// between what was decided and what is sent.
-func readMembers(body []byte, fields map[string]accepts) (members, *dialect.Error) {
+// does not accept.
+func readMembers(req *dialect.Request, fields map[string]accepts) (members, *dialect.Error) {
 	m := make(members, 0, 12)
-	var e *dialect.Error
-	view(body).ForEach(func(k, v gjson.Result) bool {
-		name := k.Str
-		ok, known := fields[name]
+	for _, at := range req.Members() {
+		v := view(req.Payload[at.Start:at.End])
+		ok, known := fields[at.Key]
 		switch {
-		case m.get(name).Exists():
-			e = invalid(name, "is given twice.")
-		case v.Type == gjson.Null && known:
-		case !known || !ok(v):
-			e = unsupported(name, "can't be passed to Anthropic models with this value. Leave it out, or use another endpoint.")
-		default:
-			m = append(m, member{name, v})
+		case !known || v.Type != gjson.Null && !ok(v):
+			return nil, unsupported(at.Key, "can't be passed to Anthropic models with this value. Leave it out, or use another endpoint.")
+		case v.Type != gjson.Null:
+			m = append(m, member{at.Key, v})
 		}
-		return e == nil
-	})
-	return m, e
+	}
+	return m, nil
 }
 
 // view parses JSON without copying it. b must not change as long as the
