@@ -80,10 +80,6 @@ func parseYAML(file string, data []byte) (*node, error) {
 	if body == nil {
 		return &node{kind: null, line: 1, column: 1}, nil
 	}
-	return convert(file, body)
-}
-
-func convert(file string, body ast.Node) (*node, error) {
 	c := &converter{file: file, anchors: map[string]ast.Node{}}
 	return c.node(body, 0)
 }

@@ -8,14 +8,11 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml/ast"
-
 	"sluice/internal/catalog"
 )
 
 var (
-	namePattern   = regexp.MustCompile(catalog.NamePattern)
-	periodPattern = regexp.MustCompile(`^([1-9][0-9]* +)?(second|minute|hour|day|month|year)s?$`)
+	namePattern = regexp.MustCompile(catalog.NamePattern)
 )
 
 // reader collects what is wrong, so that one run tells everything.
@@ -40,15 +37,18 @@ func Parse(file string, data []byte, opts Options) (*File, error) {
 	return r.result()
 }
 
-// ParseEndpoints reads the value of an "endpoints:" key that is part of
-// another file. The keys of its errors begin with "endpoints".
-func ParseEndpoints(file string, value ast.Node, opts Options) (*File, error) {
-	root, err := convert(file, value)
+// ParseSection reads the "endpoints:" key of a file that has other keys too,
+// such as sluice.yaml; those are left to whoever they belong to. A file without
+// the key has no endpoints.
+func ParseSection(file string, data []byte, opts Options) (*File, error) {
+	root, err := parseYAML(file, data)
 	if err != nil {
 		return nil, err
 	}
 	r := newReader(file, opts)
-	r.endpoints(root)
+	if endpoints := root.get("endpoints"); endpoints != nil {
+		r.endpoints(endpoints)
+	}
 	return r.result()
 }
 
@@ -233,17 +233,18 @@ func (r *reader) limit(n *node, path string) *catalog.Limit {
 	l := &catalog.Limit{}
 	l.Key, _ = r.text(n, path, "key", false)
 	var ok bool
-	if l.Period, ok = r.text(n, path, "renewal_period", true); ok && !periodPattern.MatchString(l.Period) {
-		r.fail(n.get("renewal_period"), path+".renewal_period",
-			"%q is not a period; write for example minute, or 5 minutes", l.Period)
+	if l.Period, ok = r.text(n, path, "renewal_period", true); ok {
+		if _, err := catalog.ParsePeriod(l.Period); err != nil {
+			r.fail(n.get("renewal_period"), path+".renewal_period", "%s", err)
+		}
 	}
 	calls, ok := r.text(n, path, "calls", true)
 	if !ok {
 		return l
 	}
 	number, err := strconv.ParseInt(calls, 10, 64)
-	if err != nil || number < 0 {
-		r.fail(n.get("calls"), path+".calls", "expected a whole number of calls, 0 or more")
+	if err != nil || number < 1 {
+		r.fail(n.get("calls"), path+".calls", "expected a whole number of calls, 1 or more")
 	}
 	l.Calls = number
 	return l

@@ -1,0 +1,111 @@
+// Package admin is the control server: everything that Sluice serves over HTTP
+// and that is not a call of a model. That is Domino's REST API, Sluice's own,
+// MLflow's control plane, OpenAI's list of models, and health. It runs behind
+// Envoy on a unix socket and trusts the headers that Envoy sets: X-Request-Id
+// (the exchange id) and the last element of X-Forwarded-For.
+//
+// Every route but the open ones authenticates its caller and asks the policy.
+// A failed authentication and a denied call are records of the trail.
+//
+// An administrative change is made in this order: the change is worked out and
+// checked; Envoy is given what it needs to know of it; the event is written to
+// the trail; then it is committed and in force. So nothing is in force that is
+// not in the trail. If the trail can't take the event the change is refused
+// with 503. If the commit fails after the event was written, a second event
+// with the same request id and the metadata "outcome": "failed" follows it.
+package admin
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"sluice/internal/audit"
+	"sluice/internal/catalog"
+	"sluice/internal/decision"
+	"sluice/internal/identity"
+	"sluice/policies"
+)
+
+// Policy decides and can be reloaded.
+type Policy interface {
+	Decide(ctx context.Context, in *policies.Input) (decision.Decision, error)
+	Reload() error
+	Status() policies.Status
+}
+
+// Trail keeps records and finds them again.
+type Trail interface {
+	Refuse(x *audit.Exchange, requestBody []byte, o *audit.Outcome) error
+	Event(e *audit.Event) error
+	Query(ctx context.Context, f audit.Filter, fn func(*audit.Record) error) error
+	Get(ctx context.Context, id string) (*audit.Record, error)
+	Healthy() error
+	Stats() audit.Stats
+}
+
+// Component is a part of the gateway that can be ready or not.
+type Component struct {
+	Name  string // e.g. "envoy"
+	Ready bool
+	// Missing says what is missing while not Ready, in a sentence that
+	// anybody may read: no addresses, no paths.
+	Missing string
+	// Detail is shown to administrators, as JSON. Nil: nothing.
+	Detail any
+}
+
+// Deps are what the handler works with. All fields are required unless said.
+type Deps struct {
+	Identity *identity.Store
+	Catalog  *catalog.Store
+	Policy   Policy
+	Trail    Trail
+	// ServeUnrecorded goes on when the trail can't be written
+	// (audit.on_failure: serve).
+	ServeUnrecorded bool
+	// Activate tells Envoy what it must know of an endpoint and returns when
+	// the endpoint can be called, at once where nothing is new.
+	Activate func(ctx context.Context, e *catalog.Endpoint) error
+	// CheckHost says why a provider's host may not be called, nil when it may.
+	CheckHost func(ctx context.Context, host string) error
+	// Components reports the parts that this package does not know itself.
+	Components func() []Component
+	Version    string
+	// BodyBytes is the largest body accepted. 0: 4 MiB.
+	BodyBytes int64
+	Now       func() time.Time
+	// NewID makes the exchange id of a request that came without Envoy.
+	NewID func() string
+	Log   *zap.Logger
+}
+
+const (
+	defaultBodyBytes = 4 << 20
+	// activateTimeout bounds the wait for Envoy within one change.
+	activateTimeout = 10 * time.Second
+)
+
+type server struct {
+	Deps
+	mux     *http.ServeMux
+	started time.Time
+
+	endpoints sync.Mutex // held from the last check of a change to endpoints to its commit
+	people    sync.Mutex // the same for users, organizations and tokens
+}
+
+// New returns the handler.
+func New(d Deps) http.Handler {
+	if d.BodyBytes == 0 {
+		d.BodyBytes = defaultBodyBytes
+	}
+	s := &server{Deps: d, mux: http.NewServeMux(), started: d.Now()}
+	for _, r := range s.routes() {
+		s.mux.Handle(r.pattern, &r)
+	}
+	return s
+}

@@ -1,0 +1,208 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"sluice/extproc/dialect"
+	"sluice/internal/admin/api"
+	"sluice/internal/audit"
+	"sluice/internal/catalog"
+	"sluice/internal/identity"
+	"sluice/internal/mlflowconfig"
+	"sluice/policies"
+)
+
+// Resolve turns the endpoints of a file into the catalog's: providers are
+// checked and named canonically, keys told from parameters, and the names of
+// users and organizations in permissions turned into ids. An endpoint whose
+// permissions the file does not give has none. The first that is wrong is
+// named in the error.
+func Resolve(ctx context.Context, people *identity.Store, list []mlflowconfig.Endpoint) ([]catalog.Endpoint, error) {
+	out := make([]catalog.Endpoint, 0, len(list))
+	for _, in := range list {
+		e, err := definition{
+			name: in.Name, kind: string(in.Type), provider: in.Provider, model: in.Model, config: in.Config, limit: in.Limit,
+		}.settle(nil)
+		if err == nil && in.Permissions != nil {
+			e.Permissions, err = resolvePermissions(ctx, people, *in.Permissions)
+		}
+		if err != nil {
+			return nil, inEndpoint(in.Name, err)
+		}
+		out = append(out, *e)
+	}
+	return out, nil
+}
+
+// inEndpoint says which of several endpoints an error is about.
+func inEndpoint(name string, err error) error {
+	var told *dialect.Error
+	if !errors.As(err, &told) {
+		return fmt.Errorf("endpoint %q: %w", name, err)
+	}
+	e := *told
+	e.Message = fmt.Sprintf("Endpoint %q: %s", name, e.Message)
+	return &e
+}
+
+func resolvePermissions(ctx context.Context, people *identity.Store, p catalog.Permissions) (catalog.Permissions, error) {
+	users, organizations := []string{}, []string{}
+	for _, name := range p.Users {
+		u, err := people.GetUser(ctx, name)
+		if err != nil {
+			u, err = people.FindUser(ctx, name)
+		}
+		if err != nil {
+			return p, badRequest("unknown_id", "permissions.users", "There is no user %q.", name)
+		}
+		users = append(users, u.ID)
+	}
+	for _, name := range p.Organizations {
+		o, err := people.GetOrganization(ctx, name)
+		if err != nil {
+			o, err = people.FindOrganization(ctx, name)
+		}
+		if err != nil {
+			return p, badRequest("unknown_id", "permissions.organizations", "There is no organization %q.", name)
+		}
+		organizations = append(organizations, o.ID)
+	}
+	p.Users, p.Organizations = distinct(users), distinct(organizations)
+	return p, nil
+}
+
+// step is what apply does with one endpoint. before is nil for a new one.
+type step struct {
+	before, after *catalog.Endpoint
+	changes       []audit.Change
+}
+
+func (st step) kind() string {
+	switch {
+	case st.before == nil:
+		return audit.KindCreateEndpoint
+	case onlyPermissions(st.changes):
+		return audit.KindChangeEndpointPermissions
+	}
+	return audit.KindUpdateEndpoint
+}
+
+func onlyPermissions(changes []audit.Change) bool {
+	for _, ch := range changes {
+		switch ch.Field {
+		case "isEveryoneAllowed", "userIds", "organizationIds", "roles", "projects":
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// apply is POST /api/sluice/v1/apply: the endpoints of a file in MLflow's form
+// are created or brought to what the file says, all of them or none. With
+// ?isEveryoneAllowed=true, a new endpoint whose permissions the file does not
+// give is open to everyone, as it was on MLflow's server.
+func (s *server) apply(c *call) error {
+	if err := s.decide(c, policies.ResourceEndpoints, policies.VerbUpdate, ""); err != nil {
+		return err
+	}
+	everyone, err := readBool(c.r.URL.Query(), "isEveryoneAllowed", false)
+	if err != nil {
+		return err
+	}
+	body, err := c.body()
+	if err != nil {
+		return err
+	}
+	file, err := mlflowconfig.Parse("body", body, mlflowconfig.Options{})
+	if err != nil {
+		return fileError(err)
+	}
+	wanted, err := Resolve(c.ctx(), s.Identity, file.Endpoints)
+	if err != nil {
+		return err
+	}
+	out := api.ApplyResult{Results: []api.Applied{}, Warnings: append([]string{}, file.Warnings...)}
+	for range maxAttempts {
+		out.Results, err = s.applyOnce(c, file.Endpoints, wanted, everyone)
+		if !errors.Is(err, errMoved) {
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusOK, out)
+}
+
+func fileError(err error) error {
+	var first *mlflowconfig.Error
+	key := ""
+	if errors.As(err, &first) {
+		key = first.Key
+	}
+	return badRequest("invalid_file", key, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
+}
+
+func (s *server) applyOnce(
+	c *call, file []mlflowconfig.Endpoint, wanted []catalog.Endpoint, everyone bool,
+) ([]api.Applied, error) {
+	steps := s.plan(file, wanted, everyone)
+	for _, st := range steps {
+		if st.before == nil || targetChanged(st.changes) {
+			if err := s.reach(c.ctx(), st.after); err != nil {
+				return nil, inEndpoint(st.after.Name, err)
+			}
+		}
+	}
+	s.endpoints.Lock()
+	defer s.endpoints.Unlock()
+	var events []*audit.Event
+	var list []catalog.Endpoint
+	for _, st := range steps {
+		if now, _ := s.Catalog.Snapshot().Get(st.after.Name); now != st.before {
+			return nil, errMoved
+		}
+		list = append(list, *st.after)
+		if st.before == nil || len(st.changes) > 0 {
+			events = append(events, c.endpointEvent(st.kind(), st.after, st.changes))
+		}
+	}
+	results := []api.Applied{}
+	err := s.change(c, func() error {
+		changes, err := s.Catalog.Apply(c.ctx(), list)
+		for _, ch := range changes {
+			results = append(results, api.Applied{EndpointName: ch.Name, Change: ch.Action})
+		}
+		return err
+	}, events...)
+	return results, err
+}
+
+// plan compares what is wanted with what there is.
+func (s *server) plan(file []mlflowconfig.Endpoint, wanted []catalog.Endpoint, everyone bool) []step {
+	steps := make([]step, 0, len(wanted))
+	snapshot := s.Catalog.Snapshot()
+	for i := range wanted {
+		after := wanted[i]
+		before, exists := snapshot.Get(after.Name)
+		switch {
+		case !exists:
+			before, after.ID = nil, catalog.NewID()
+			if file[i].Permissions == nil {
+				after.Permissions.Everyone = everyone
+			}
+		default:
+			after.ID = before.ID
+			if file[i].Permissions == nil {
+				after.Permissions = before.Permissions
+			}
+		}
+		steps = append(steps, step{before: before, after: &after, changes: endpointChanges(before, &after)})
+	}
+	return steps
+}

@@ -1,0 +1,102 @@
+package admin
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"sluice/extproc/dialect"
+	"sluice/internal/admin/api"
+	"sluice/internal/audit"
+)
+
+// listAudit is GET /api/sluice/v1/audit: records without bodies, newest first
+// unless descending=false, a page at a time.
+func (s *server) listAudit(c *call) error {
+	f, err := s.auditFilter(c)
+	if err != nil {
+		return err
+	}
+	limit := f.Limit
+	f.Limit++ // one more tells whether there is a next page
+	out := api.AuditList{Records: []*audit.Record{}}
+	err = s.Trail.Query(c.ctx(), f, func(r *audit.Record) error {
+		out.Records = append(out.Records, r)
+		return nil
+	})
+	if err != nil {
+		return trailError(err)
+	}
+	if len(out.Records) > limit {
+		out.Records = out.Records[:limit]
+		out.Next = cursorText(out.Records[limit-1].Cursor())
+	}
+	return c.reply(http.StatusOK, out)
+}
+
+func (s *server) auditFilter(c *call) (audit.Filter, error) {
+	q := c.r.URL.Query()
+	f := audit.Filter{
+		ID: q.Get("id"), EndpointIDs: readList(q, "endpointIds"), EndpointNames: readList(q, "endpointNames"),
+		Users: readList(q, "users"), Results: readList(q, "results"), Kinds: readList(q, "kinds"),
+	}
+	var err error
+	if f.From, f.To, err = s.window(c); err != nil {
+		return f, err
+	}
+	if f.Descending, err = readBool(q, "descending", true); err != nil {
+		return f, err
+	}
+	if f.Limit, err = readInt(q, "limit", 100, 1, 1000); err != nil {
+		return f, err
+	}
+	f.After, err = readCursor(q.Get("cursor"))
+	return f, err
+}
+
+func cursorText(cur audit.Cursor) string {
+	text, err := json.Marshal(cur)
+	if err != nil {
+		panic(err) // a time and a number always marshal
+	}
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+func readCursor(text string) (cur audit.Cursor, err error) {
+	if text == "" {
+		return cur, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		err = json.Unmarshal(raw, &cur)
+	}
+	if err != nil {
+		return cur, badRequest("invalid_parameter", "cursor", "The parameter cursor must be the next of the page before.")
+	}
+	return cur, nil
+}
+
+// readAudit is GET /api/sluice/v1/audit/{id}: an exchange with both bodies.
+// Reading what people wrote is itself a record.
+func (s *server) readAudit(c *call) error {
+	id := c.r.PathValue("id")
+	r, err := s.Trail.Get(c.ctx(), id)
+	if err != nil {
+		return trailError(err)
+	}
+	ev := c.event(kindReadAuditRecord, "exchange", id, "", nil)
+	if err := s.change(c, func() error { return nil }, ev); err != nil {
+		return err
+	}
+	return c.reply(http.StatusOK, r)
+}
+
+func trailError(err error) error {
+	if errors.Is(err, audit.ErrNotFound) {
+		return &dialect.Error{
+			Status: http.StatusNotFound, Code: "record_not_found", Message: "There is no record of this exchange.",
+		}
+	}
+	return err
+}

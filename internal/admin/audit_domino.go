@@ -1,0 +1,218 @@
+package admin
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/internal/audit"
+	"sluice/internal/decision"
+)
+
+// defaultWindow is what the audit route covers when no time is given.
+const defaultWindow = 24 * time.Hour
+
+// auditData is Domino's AIGatewayAuditDataV1.
+type auditData struct {
+	EndpointID   string            `json:"endpointId"`
+	EndpointType string            `json:"endpointType"`
+	EventKind    string            `json:"eventKind"`
+	Metadata     map[string]string `json:"metadata"`
+	PerformedBy  string            `json:"performedBy"`
+	Timestamp    time.Time         `json:"timestamp"`
+}
+
+// endpointKinds are the kinds of records that are about endpoints.
+var endpointKinds = []string{
+	audit.KindAccessEndpoint, audit.KindDenyEndpoint, audit.KindCreateEndpoint, audit.KindUpdateEndpoint,
+	audit.KindDeleteEndpoint, audit.KindChangeEndpointPermissions,
+}
+
+// dominoAudit is GET /api/aigateway/v1/audit: a bare array, oldest first,
+// written while it is read, so that its length costs no memory.
+func (s *server) dominoAudit(c *call) error {
+	q := c.r.URL.Query()
+	f := audit.Filter{
+		Kinds: endpointKinds, EndpointIDs: readList(q, "endpointIds"), EndpointNames: readList(q, "endpointNames"),
+	}
+	var err error
+	if f.From, f.To, err = s.window(c); err != nil {
+		return err
+	}
+	out := newArray(c)
+	err = s.Trail.Query(c.ctx(), f, func(r *audit.Record) error {
+		if data, ok := dominoRecord(r); ok {
+			return out.add(data)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return out.end()
+}
+
+// window reads startTime and endTime. Without a start it is the day before the
+// end, without an end it goes to the present.
+func (s *server) window(c *call) (from, to time.Time, err error) {
+	if from, err = readTime(c.r.URL.Query(), "startTime"); err != nil {
+		return from, to, err
+	}
+	if to, err = readTime(c.r.URL.Query(), "endTime"); err != nil {
+		return from, to, err
+	}
+	if from.IsZero() {
+		end := to
+		if end.IsZero() {
+			end = s.Now()
+		}
+		from = end.Add(-defaultWindow).UTC()
+	}
+	if !to.IsZero() && to.Before(from) {
+		return from, to, badRequest("invalid_parameter", "endTime", "The parameter endTime must not be before startTime.")
+	}
+	return from, to, nil
+}
+
+// dominoRecord is a record in Domino's shape; false for one that is about no
+// endpoint.
+func dominoRecord(r *audit.Record) (auditData, bool) {
+	out := auditData{EventKind: r.Kind(), Timestamp: shown(r.Time), Metadata: map[string]string{}}
+	switch {
+	case r.Event != nil:
+		e := r.Event
+		out.EndpointID, out.EndpointType = e.TargetID, e.EndpointType
+		out.fromEvent(e)
+		return out, e.TargetType == audit.TargetEndpoint
+	case r.Exchange != nil:
+		x := r.Exchange
+		out.EndpointID, out.EndpointType = x.EndpointID, x.EndpointType
+		out.fromExchange(x)
+		out.fromOutcome(r.Outcome)
+		return out, x.Operation != operationAPI || x.EndpointID != ""
+	}
+	return out, false
+}
+
+// put leaves out what is not known.
+func (d auditData) put(key, value string) {
+	if value != "" {
+		d.Metadata[key] = value
+	}
+}
+
+func (d *auditData) fromEvent(e *audit.Event) {
+	for k, v := range e.Metadata {
+		d.put(k, v)
+	}
+	d.put("endpointName", e.TargetName)
+	d.put("exchangeId", e.RequestID)
+	d.put("clientAddress", e.ClientAddr)
+	if e.By != nil {
+		d.PerformedBy = e.By.UserID
+		d.put("userName", e.By.UserName)
+		d.put("project", e.By.Project)
+		d.put("execution", e.By.Execution)
+	}
+	if len(e.Changes) > 0 {
+		text, err := json.Marshal(e.Changes)
+		if err != nil {
+			panic(err) // structs of strings always marshal
+		}
+		d.put("changes", string(text))
+	}
+}
+
+func (d *auditData) fromExchange(x *audit.Exchange) {
+	d.put("endpointName", x.EndpointName)
+	d.put("modelProvider", x.Provider)
+	d.put("modelName", x.Model)
+	d.put("exchangeId", x.ID)
+	d.put("clientAddress", x.ClientAddr)
+	d.put("dialect", x.Dialect)
+	d.put("operation", x.Operation)
+	d.put("stream", strconv.FormatBool(x.Stream))
+	d.put("decisionReasons", reasons(x.Decision))
+	d.put("policyRevision", x.Decision.Revision)
+	if x.Caller != nil {
+		d.PerformedBy = x.Caller.UserID
+		d.put("userName", x.Caller.UserName)
+		d.put("project", x.Caller.Project)
+		d.put("execution", x.Caller.Execution)
+	}
+}
+
+func (d *auditData) fromOutcome(o *audit.Outcome) {
+	if o == nil {
+		d.put("result", "in_progress")
+		return
+	}
+	d.put("result", o.Result)
+	d.put("code", o.Code)
+	if o.Status != 0 {
+		d.put("status", strconv.Itoa(o.Status))
+	}
+	d.put("durationMs", strconv.FormatInt(o.Duration.Milliseconds(), 10))
+	for _, n := range []struct {
+		key    string
+		tokens int64
+	}{
+		{"inputTokens", o.InputTokens}, {"outputTokens", o.OutputTokens},
+		{"cachedTokens", o.CachedTokens}, {"reasoningTokens", o.ReasoningTokens},
+	} {
+		if n.tokens >= 0 {
+			d.put(n.key, strconv.FormatInt(n.tokens, 10))
+		}
+	}
+}
+
+func reasons(d decision.Decision) string {
+	codes := make([]string, 0, len(d.Reasons))
+	for _, r := range d.Reasons {
+		codes = append(codes, r.Code)
+	}
+	return strings.Join(codes, ",")
+}
+
+// array writes a JSON array element by element.
+type array struct {
+	c     *call
+	enc   *json.Encoder
+	count int
+}
+
+func newArray(c *call) *array {
+	enc := json.NewEncoder(c.w)
+	enc.SetEscapeHTML(false)
+	return &array{c: c, enc: enc}
+}
+
+func (a *array) add(v any) error {
+	separator := ","
+	if a.count == 0 {
+		a.begin()
+		separator = "["
+	}
+	a.count++
+	if _, err := a.c.w.Write([]byte(separator)); err != nil {
+		return err
+	}
+	return a.enc.Encode(v)
+}
+
+func (a *array) begin() {
+	a.c.w.Header().Set("Content-Type", "application/json")
+	a.c.w.WriteHeader(http.StatusOK)
+}
+
+func (a *array) end() error {
+	text := "]"
+	if a.count == 0 {
+		a.begin()
+		text = "[]"
+	}
+	_, err := a.c.w.Write([]byte(text + "\n"))
+	return err
+}

@@ -1,0 +1,191 @@
+package admin
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"sort"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+
+	"sluice/extproc/dialect"
+	"sluice/internal/admin/api"
+	"sluice/internal/catalog"
+	"sluice/policies"
+)
+
+// listEndpoints is GET /api/aigateway/v1/endpoints: what the caller may use,
+// or everything where the policy says so.
+func (s *server) listEndpoints(c *call) error {
+	p, err := readPage(c.r.URL.Query(), "endpointName", "creationDate", "endpointType", "modelName", "modelProvider")
+	if err != nil {
+		return err
+	}
+	found, err := s.visible(c, func(e *catalog.Endpoint) bool {
+		return p.matches(e.Name, string(e.Type), e.Target.Provider, e.Target.Model)
+	}, c.all())
+	if err != nil {
+		return err
+	}
+	order(found, p, endpointSortKey(p.sortBy))
+	list := api.EndpointList{Endpoints: []api.Endpoint{}, Metadata: c.metadata(p, len(found))}
+	for _, e := range cut(found, p) {
+		list.Endpoints = append(list.Endpoints, endpointShape(e))
+	}
+	return c.reply(http.StatusOK, list)
+}
+
+func endpointSortKey(field string) func(*catalog.Endpoint) string {
+	return func(e *catalog.Endpoint) string {
+		switch field {
+		case "creationDate":
+			return e.Created.UTC().Format("20060102150405.000000000")
+		case "endpointType":
+			return string(e.Type)
+		case "modelName":
+			return e.Target.Model
+		case "modelProvider":
+			return e.Target.Provider
+		}
+		return e.Name
+	}
+}
+
+// visible lists endpoints by name: those that match and that the policy lets
+// the caller see, or all that match.
+func (s *server) visible(c *call, match func(*catalog.Endpoint) bool, all bool) ([]*catalog.Endpoint, error) {
+	var out []*catalog.Endpoint
+	for _, e := range s.Catalog.Snapshot().All() {
+		if !match(e) {
+			continue
+		}
+		if !all {
+			ok, err := s.mayView(c, e)
+			if err != nil {
+				return nil, err
+			}
+			if !ok {
+				continue
+			}
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+func everything(*catalog.Endpoint) bool { return true }
+
+// mayView asks the policy about one endpoint and keeps a denial as the call's
+// decision.
+func (s *server) mayView(c *call, e *catalog.Endpoint) (bool, error) {
+	d, err := s.Policy.Decide(c.ctx(), &policies.Input{
+		Action: policies.ActionView, Caller: c.caller, Endpoint: e, SourceAddress: c.client, Time: c.start,
+	})
+	if err != nil {
+		s.Log.Error("policy did not decide", zap.String("exchange", c.id), zap.Error(err))
+		return false, &dialect.Error{
+			Status: http.StatusServiceUnavailable, Code: dialect.CodePolicyUnavailable,
+			Message: "The policy could not decide what you may see. Try again, or tell an administrator.",
+		}
+	}
+	if !d.Allow {
+		c.decision = d
+	}
+	return d.Allow, nil
+}
+
+// readEndpoint is GET /api/aigateway/v1/endpoints/{name}.
+func (s *server) readEndpoint(c *call) error {
+	// Domino's own proxy reports here how many tokens it is about to send.
+	// Exchanges are metered by the gateway itself, so the number is checked
+	// and not used.
+	if _, err := readInt(c.r.URL.Query(), "numInputTokens", 0, 0, 1<<31-1); err != nil {
+		return err
+	}
+	e, err := s.endpoint(c)
+	if err != nil {
+		return err
+	}
+	return c.replyEndpoint(e)
+}
+
+// endpoint returns the endpoint that the path names, if the caller may see it.
+func (s *server) endpoint(c *call) (*catalog.Endpoint, error) {
+	name := c.r.PathValue("name")
+	e, ok := s.Catalog.Snapshot().Get(name)
+	if !ok {
+		return nil, dialect.EndpointNotFound(name)
+	}
+	if c.all() {
+		return e, nil
+	}
+	ok, err := s.mayView(c, e)
+	if err == nil && !ok {
+		err = s.refuse(c, "denied", denied(c.decision))
+	}
+	return e, err
+}
+
+func (c *call) replyEndpoint(e *catalog.Endpoint) error {
+	c.w.Header().Set("ETag", etag(e))
+	return c.reply(http.StatusOK, endpointShape(e))
+}
+
+func endpointShape(e *catalog.Endpoint) api.Endpoint {
+	out := api.Endpoint{
+		EndpointID: e.ID, EndpointName: e.Name, EndpointType: string(e.Type),
+		ModelProvider: e.Target.Provider, ModelName: e.Target.Model,
+		ModelConfig: map[string]string{}, ModelConfigSecrets: secretNames(e),
+		CreationDate: shown(e.Created), UpdateDate: shown(e.Updated),
+	}
+	for k, v := range e.Target.Config {
+		out.ModelConfig[k] = v
+	}
+	if e.Limit != nil {
+		out.Limit = &api.Limit{Calls: e.Limit.Calls, RenewalPeriod: e.Limit.Period, Key: e.Limit.Key}
+	}
+	return out
+}
+
+// shown is a time as replies give it: UTC, to the millisecond.
+func shown(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+
+// secretNames lists the credentials that are stored, also those that the vault
+// can't open at the moment.
+func secretNames(e *catalog.Endpoint) []string {
+	names := sortedKeys(e.Target.Secrets)
+	for _, name := range e.Target.Unreadable {
+		if !contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	return names
+}
+
+// etag changes whenever the endpoint or its permissions do.
+func etag(e *catalog.Endpoint) string {
+	state, err := json.Marshal(endpointFields(e))
+	if err != nil {
+		panic(err) // a map of strings always marshals
+	}
+	state = strconv.AppendInt(append(state, e.ID...), e.Updated.UnixNano(), 10)
+	sum := sha256.Sum256(state)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+}
+
+// ifMatch refuses a change of an endpoint that is no longer what the client
+// last saw.
+func ifMatch(r *http.Request, e *catalog.Endpoint) error {
+	want := r.Header.Values("If-Match")
+	if len(want) == 0 || contains(want, "*") || contains(want, etag(e)) {
+		return nil
+	}
+	return &dialect.Error{
+		Status: http.StatusPreconditionFailed, Code: "changed_meanwhile",
+		Message: "The endpoint was changed since you read it. Read it again and repeat your change.",
+	}
+}

@@ -1,0 +1,237 @@
+package admin
+
+import (
+	"errors"
+	"net/http"
+
+	"sluice/extproc/dialect"
+	"sluice/extproc/provider"
+	"sluice/internal/admin/api"
+	"sluice/internal/audit"
+	"sluice/internal/catalog"
+)
+
+// errMoved says that an endpoint changed between check and commit.
+var errMoved = errors.New("the endpoint changed meanwhile")
+
+// maxAttempts bounds how often a change is worked out again because another
+// one came between.
+const maxAttempts = 10
+
+// createEndpoint is POST /api/aigateway/v1/endpoints.
+func (s *server) createEndpoint(c *call) error {
+	var in api.NewEndpoint
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	if err := required(in); err != nil {
+		return err
+	}
+	e, err := definition{
+		name: in.EndpointName, kind: in.EndpointType, provider: in.ModelProvider, model: in.ModelName,
+		config: in.ModelConfig, limit: limitOf(in.Limit),
+	}.settle(nil)
+	if err != nil {
+		return err
+	}
+	if e.Permissions, err = s.permit(c, catalog.Permissions{}, *in.EndpointPermissions, "endpointPermissions."); err != nil {
+		return err
+	}
+	if err := s.free(e.Name); err != nil {
+		return err
+	}
+	if err := s.reach(c.ctx(), e); err != nil {
+		return err
+	}
+	created, err := s.commitNew(c, e)
+	if err != nil {
+		return err
+	}
+	return c.replyEndpoint(created)
+}
+
+// required names the first field of Domino's required ones that is missing.
+func required(in api.NewEndpoint) error {
+	for _, f := range []struct {
+		name    string
+		missing bool
+	}{
+		{"endpointName", in.EndpointName == ""},
+		{"endpointType", in.EndpointType == ""},
+		{"endpointPermissions", in.EndpointPermissions == nil},
+		{"modelProvider", in.ModelProvider == ""},
+		{"modelName", in.ModelName == ""},
+		{"modelConfig", in.ModelConfig == nil},
+	} {
+		if f.missing {
+			return badRequest("missing_field", f.name, "The field %s is required.", f.name)
+		}
+	}
+	return nil
+}
+
+func (s *server) free(name string) error {
+	if _, taken := s.Catalog.Snapshot().Get(name); taken {
+		return badRequest("exists", "endpointName", "An endpoint named %q exists already; choose another name.", name)
+	}
+	return nil
+}
+
+func (s *server) commitNew(c *call, e *catalog.Endpoint) (*catalog.Endpoint, error) {
+	s.endpoints.Lock()
+	defer s.endpoints.Unlock()
+	if err := s.free(e.Name); err != nil {
+		return nil, err
+	}
+	e.ID = catalog.NewID()
+	var created *catalog.Endpoint
+	err := s.change(c, func() (err error) {
+		created, err = s.Catalog.Create(c.ctx(), *e)
+		return err
+	}, c.endpointEvent(audit.KindCreateEndpoint, e, endpointChanges(nil, e)))
+	return created, err
+}
+
+// patchEndpoint is PATCH /api/aigateway/v1/endpoints/{name}.
+func (s *server) patchEndpoint(c *call) error {
+	var patch api.EndpointPatch
+	if err := c.decode(&patch); err != nil {
+		return err
+	}
+	e, err := s.updateEndpoint(c, audit.KindUpdateEndpoint, func(before *catalog.Endpoint) (*catalog.Endpoint, error) {
+		return patched(before, patch).settle(before)
+	})
+	if err != nil {
+		return err
+	}
+	return c.replyEndpoint(e)
+}
+
+// patched lays a patch over an endpoint. A new provider starts with the
+// parameters of the patch alone: a key that was given for one provider never
+// goes to another.
+func patched(e *catalog.Endpoint, patch api.EndpointPatch) definition {
+	d := definition{
+		name: e.Name, kind: string(e.Type), provider: e.Target.Provider, model: e.Target.Model,
+		config: e.Target.Config, limit: e.Limit,
+	}
+	set(&d.name, patch.EndpointName)
+	set(&d.kind, patch.EndpointType)
+	set(&d.model, patch.ModelName)
+	if patch.ModelProvider != nil {
+		p, known := provider.Lookup(*patch.ModelProvider)
+		if !known || p.ID != d.provider {
+			d.provider, d.config = *patch.ModelProvider, nil
+		}
+	}
+	if patch.ModelConfig != nil {
+		d.config = *patch.ModelConfig
+	}
+	if patch.Limit != nil {
+		d.limit = limitOf(*patch.Limit)
+	}
+	return d
+}
+
+// updateEndpoint works out a change of the endpoint that the path names and
+// makes it. Waiting for Envoy happens outside the lock, so that one slow
+// provider does not hold up a revocation; a change that came between makes it
+// start again.
+func (s *server) updateEndpoint(
+	c *call, kind string, work func(before *catalog.Endpoint) (*catalog.Endpoint, error),
+) (*catalog.Endpoint, error) {
+	name := c.r.PathValue("name")
+	for range maxAttempts {
+		before, ok := s.Catalog.Snapshot().Get(name)
+		if !ok {
+			return nil, dialect.EndpointNotFound(name)
+		}
+		if err := ifMatch(c.r, before); err != nil {
+			return nil, err
+		}
+		after, err := work(before)
+		if err != nil {
+			return nil, err
+		}
+		changes := endpointChanges(before, after)
+		if len(changes) == 0 {
+			return before, nil
+		}
+		if targetChanged(changes) {
+			if err := s.reach(c.ctx(), after); err != nil {
+				return nil, err
+			}
+		}
+		done, err := s.commitUpdate(c, before, after, c.endpointEvent(kind, after, changes))
+		if !errors.Is(err, errMoved) {
+			return done, err
+		}
+	}
+	return nil, &dialect.Error{
+		Status: http.StatusServiceUnavailable, Code: "busy",
+		Message: "The endpoint is being changed by others at the same time. Try again.",
+	}
+}
+
+func (s *server) commitUpdate(c *call, before, after *catalog.Endpoint, ev *audit.Event) (*catalog.Endpoint, error) {
+	s.endpoints.Lock()
+	defer s.endpoints.Unlock()
+	if now, _ := s.Catalog.Snapshot().Get(before.Name); now != before {
+		return nil, errMoved
+	}
+	if after.Name != before.Name {
+		if err := s.free(after.Name); err != nil {
+			return nil, err
+		}
+	}
+	var done *catalog.Endpoint
+	err := s.change(c, func() (err error) {
+		done, err = s.Catalog.Update(c.ctx(), before.Name, func(e *catalog.Endpoint) error {
+			e.Name, e.Type, e.Target, e.Limit, e.Permissions = after.Name, after.Type, after.Target, after.Limit, after.Permissions
+			return nil
+		})
+		return err
+	}, ev)
+	return done, err
+}
+
+// targetChanged reports whether a change may move where the endpoint is
+// reached.
+func targetChanged(changes []audit.Change) bool {
+	for _, ch := range changes {
+		if ch.Field == "modelProvider" || ch.Field == "modelName" || len(ch.Field) > 12 && ch.Field[:12] == "modelConfig." {
+			return true
+		}
+	}
+	return false
+}
+
+// deleteEndpoint is DELETE /api/aigateway/v1/endpoints/{name}; the reply has
+// no body.
+func (s *server) deleteEndpoint(c *call) error {
+	name := c.r.PathValue("name")
+	s.endpoints.Lock()
+	defer s.endpoints.Unlock()
+	e, ok := s.Catalog.Snapshot().Get(name)
+	if !ok {
+		return dialect.EndpointNotFound(name)
+	}
+	if err := ifMatch(c.r, e); err != nil {
+		return err
+	}
+	err := s.change(c, func() error {
+		_, err := s.Catalog.Delete(c.ctx(), name)
+		return err
+	}, c.endpointEvent(audit.KindDeleteEndpoint, e, endpointChanges(e, nil)))
+	if err != nil {
+		return err
+	}
+	c.w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+func set[T any](into *T, value *T) {
+	if value != nil {
+		*into = *value
+	}
+}

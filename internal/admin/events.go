@@ -1,0 +1,159 @@
+package admin
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"sluice/internal/audit"
+	"sluice/internal/catalog"
+)
+
+// Kinds of events about people and policies. Those about endpoints are the
+// trail's own.
+const (
+	kindCreateUser         = "CreateUser"
+	kindUpdateUser         = "UpdateUser"
+	kindDeleteUser         = "DeleteUser"
+	kindCreateOrganization = "CreateOrganization"
+	kindUpdateOrganization = "UpdateOrganization"
+	kindDeleteOrganization = "DeleteOrganization"
+	kindAddMember          = "AddOrganizationMember"
+	kindRemoveMember       = "RemoveOrganizationMember"
+	kindCreateToken        = "CreateToken"
+	kindRevokeToken        = "RevokeToken"
+	kindReloadPolicies     = "ReloadPolicies"
+	kindReadAuditRecord    = "ReadAuditRecord"
+)
+
+// What stands in an event for the value of a secret.
+const (
+	secretSet     = "set"
+	secretChanged = "changed"
+)
+
+// event begins an event about a target.
+func (c *call) event(kind, targetType, id, name string, changes []audit.Change) *audit.Event {
+	return &audit.Event{
+		Time: c.s.Now(), Kind: kind, By: c.caller, ClientAddr: c.client, RequestID: c.id,
+		TargetType: targetType, TargetID: id, TargetName: name, Changes: changes,
+	}
+}
+
+func (c *call) endpointEvent(kind string, e *catalog.Endpoint, changes []audit.Change) *audit.Event {
+	ev := c.event(kind, audit.TargetEndpoint, e.ID, e.Name, changes)
+	ev.EndpointType = string(e.Type)
+	ev.Metadata = map[string]string{
+		"endpointName": e.Name, "modelProvider": e.Target.Provider, "modelName": e.Target.Model,
+	}
+	return ev
+}
+
+// change writes the events and then commits: what is in force is in the trail.
+// See the package comment for what happens when one of the two does not work.
+func (s *server) change(c *call, commit func() error, events ...*audit.Event) error {
+	for i, e := range events {
+		if err := s.Trail.Event(e); err != nil {
+			s.Log.Error("the trail took no event", zap.String("exchange", c.id), zap.String("kind", e.Kind), zap.Error(err))
+			if !s.ServeUnrecorded {
+				s.undone(c, events[:i])
+				return errUnrecorded
+			}
+		}
+	}
+	err := commit()
+	if err != nil {
+		s.undone(c, events)
+	}
+	return err
+}
+
+// undone says of events that are in the trail that nothing came of them.
+func (s *server) undone(c *call, events []*audit.Event) {
+	for _, e := range events {
+		failed := *e
+		failed.Time = s.Now()
+		failed.Changes = nil
+		failed.Metadata = map[string]string{"outcome": "failed"}
+		for k, v := range e.Metadata {
+			failed.Metadata[k] = v
+		}
+		if err := s.Trail.Event(&failed); err != nil {
+			s.Log.Error("the trail took no event", zap.String("exchange", c.id), zap.String("kind", e.Kind), zap.Error(err))
+		}
+	}
+}
+
+// fields is a thing flattened to texts, so that two states can be compared.
+type fields map[string]string
+
+// diff lists what differs, sorted by field.
+func diff(before, after fields) []audit.Change {
+	var out []audit.Change
+	for name, b := range before {
+		if a := after[name]; a != b {
+			out = append(out, audit.Change{Field: name, Before: b, After: a})
+		}
+	}
+	for name, a := range after {
+		if _, known := before[name]; !known && a != "" {
+			out = append(out, audit.Change{Field: name, After: a})
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Field < out[j].Field })
+	return out
+}
+
+// endpointChanges compares two states of an endpoint, either of which may be
+// nil. Values of secrets are compared and not shown.
+func endpointChanges(before, after *catalog.Endpoint) []audit.Change {
+	changes := diff(endpointFields(before), endpointFields(after))
+	if before == nil || after == nil {
+		return changes
+	}
+	for _, name := range sortedKeys(after.Target.Secrets) {
+		old, had := before.Target.Secrets[name]
+		if had && old != after.Target.Secrets[name] {
+			changes = append(changes, audit.Change{
+				Field: "modelConfig." + name, Before: secretSet, After: secretChanged,
+			})
+		}
+	}
+	return changes
+}
+
+func endpointFields(e *catalog.Endpoint) fields {
+	if e == nil {
+		return nil
+	}
+	f := fields{
+		"endpointName": e.Name, "endpointType": string(e.Type),
+		"modelProvider": e.Target.Provider, "modelName": e.Target.Model,
+		"limit":             limitText(e.Limit),
+		"isEveryoneAllowed": fmt.Sprint(e.Permissions.Everyone),
+		"userIds":           strings.Join(e.Permissions.Users, ","),
+		"organizationIds":   strings.Join(e.Permissions.Organizations, ","),
+		"roles":             strings.Join(e.Permissions.Roles, ","),
+		"projects":          strings.Join(e.Permissions.Projects, ","),
+	}
+	for k, v := range e.Target.Config {
+		f["modelConfig."+k] = v
+	}
+	for _, name := range secretNames(e) {
+		f["modelConfig."+name] = secretSet
+	}
+	return f
+}
+
+func limitText(l *catalog.Limit) string {
+	if l == nil {
+		return ""
+	}
+	text := fmt.Sprintf("%d per %s", l.Calls, l.Period)
+	if l.Key != "" {
+		text += " (" + l.Key + ")"
+	}
+	return text
+}

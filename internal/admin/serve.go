@@ -1,0 +1,232 @@
+package admin
+
+import (
+	"errors"
+	"net/http"
+	"path"
+	"runtime/debug"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"sluice/extproc/dialect"
+	"sluice/internal/audit"
+	"sluice/internal/identity"
+	"sluice/policies"
+)
+
+// access is who may use a route.
+type access int
+
+const (
+	open          access = iota // anybody
+	authenticated               // any known caller; the handler shows what the policy lets them see
+	decided                     // whoever the policy lets
+)
+
+// route is one row of the table of routes.
+type route struct {
+	pattern  string
+	access   access
+	resource string // of the policy's question, where access is decided
+	verb     string
+	handle   func(*call) error
+}
+
+// ServeHTTP only says that the mux found this route: the server runs the steps.
+func (rt *route) ServeHTTP(w http.ResponseWriter, _ *http.Request) { w.(*lookup).route = rt }
+
+// lookup takes the mux's answer: a route, or the reply of the mux's own
+// handlers for a path or method that has none.
+type lookup struct {
+	route  *route
+	header http.Header
+	status int
+}
+
+func (l *lookup) Header() http.Header         { return l.header }
+func (l *lookup) Write(b []byte) (int, error) { return len(b), nil }
+func (l *lookup) WriteHeader(status int)      { l.status = status }
+
+// ServeHTTP answers one request.
+func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	c := &call{
+		s: s, w: &writer{ResponseWriter: rw}, r: r, start: s.Now(),
+		id: r.Header.Get("X-Request-Id"), client: clientAddress(r), dialect: dialect.Of(r.URL.Path),
+	}
+	if c.id == "" {
+		c.id = s.NewID()
+	}
+	c.safeHeaders()
+	defer s.recover(c)
+	if err := s.run(c); err != nil {
+		s.told(c, err)
+	}
+}
+
+// operationAPI is the operation of records about calls of this package's routes.
+const operationAPI = "api"
+
+// clientAddress is the element that Envoy itself added last; those before it
+// are the client's own words.
+func clientAddress(r *http.Request) string {
+	all := r.Header.Values("X-Forwarded-For")
+	if len(all) == 0 {
+		return ""
+	}
+	last := all[len(all)-1]
+	return strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
+}
+
+func (c *call) safeHeaders() {
+	h := c.w.Header()
+	h.Set("X-Request-Id", c.id)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; "+
+		"base-uri 'none'; form-action 'none'")
+}
+
+func (s *server) run(c *call) error {
+	rt, err := s.find(c)
+	if err != nil {
+		return err
+	}
+	if rt.access != open {
+		if err := s.authenticate(c); err != nil {
+			return err
+		}
+	}
+	if rt.access == decided {
+		if err := s.decide(c, rt.resource, rt.verb, subject(c.r)); err != nil {
+			return err
+		}
+	}
+	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, s.BodyBytes)
+	return rt.handle(c)
+}
+
+// find asks the mux for the route, which fills in the request's path values.
+func (s *server) find(c *call) (*route, error) {
+	if !clean(c.r.URL.Path) {
+		return nil, errNoSuchPath
+	}
+	l := &lookup{header: http.Header{}}
+	s.mux.ServeHTTP(l, c.r)
+	switch {
+	case l.route != nil:
+		return l.route, nil
+	case l.status == http.StatusMethodNotAllowed:
+		return nil, dialect.MethodNotAllowed(l.header.Get("Allow"))
+	case c.dialect == dialect.REST:
+		return nil, errNoSuchPath
+	}
+	return nil, dialect.NotFound()
+}
+
+// clean reports whether a path has no dot segments and no doubled slashes.
+func clean(p string) bool {
+	c := path.Clean(p)
+	return c == p || c+"/" == p
+}
+
+// subject is what a path names, for the policy.
+func subject(r *http.Request) string {
+	for _, key := range []string{"name", "id"} {
+		if v := r.PathValue(key); v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+func (s *server) authenticate(c *call) error {
+	credential, err := identity.CredentialFrom(c.r.Header.Values)
+	if err == nil {
+		c.caller, err = s.Identity.Authenticate(credential)
+	}
+	if err == nil {
+		return nil
+	}
+	return s.refuse(c, "unauthenticated", unauthenticated(err))
+}
+
+// decide asks the policy whether the caller may do verb to the resource. A
+// question without an answer is a no.
+func (s *server) decide(c *call, resource, verb, name string) error {
+	d, err := s.Policy.Decide(c.ctx(), &policies.Input{
+		Action: policies.ActionAPI, Caller: c.caller, Resource: resource, Verb: verb, Name: name,
+		SourceAddress: c.client, Time: c.start,
+	})
+	c.decision = d
+	if err != nil {
+		s.Log.Error("policy did not decide", zap.String("exchange", c.id), zap.Error(err))
+		d.Allow = false
+	}
+	if !d.Allow {
+		return s.refuse(c, "denied", denied(d))
+	}
+	return nil
+}
+
+// refuse records that a caller was turned away and returns what to tell him.
+// The body is never part of the record: it may hold keys.
+func (s *server) refuse(c *call, result string, e *dialect.Error) error {
+	x := &audit.Exchange{
+		ID: c.id, Time: c.start, Caller: c.caller, Dialect: string(c.dialect), Operation: operationAPI,
+		Method: c.r.Method, Path: c.r.URL.Path, ClientAddr: c.client, Decision: c.decision,
+	}
+	if c.caller != nil {
+		x.Credential = "token"
+	}
+	if endpoint, ok := s.Catalog.Snapshot().Get(c.r.PathValue("name")); ok {
+		x.EndpointID, x.EndpointName, x.EndpointType = endpoint.ID, endpoint.Name, string(endpoint.Type)
+		x.Provider, x.Model = endpoint.Target.Provider, endpoint.Target.Model
+	}
+	now := s.Now()
+	err := s.Trail.Refuse(x, nil, &audit.Outcome{
+		Time: now, Result: result, Status: e.Status, Code: e.Code, Message: e.Message, Duration: now.Sub(c.start),
+		InputTokens: -1, OutputTokens: -1, CachedTokens: -1, ReasoningTokens: -1,
+	})
+	if err != nil {
+		s.Log.Error("the trail took no record", zap.String("exchange", c.id), zap.Error(err))
+		if !s.ServeUnrecorded {
+			return errUnrecorded
+		}
+	}
+	return e
+}
+
+// told renders an error, unless the reply has begun: then the connection is
+// broken off, so that the client can't take a part for the whole.
+func (s *server) told(c *call, err error) {
+	e := asError(err)
+	if e.Status >= http.StatusInternalServerError && !errors.Is(err, errUnrecorded) {
+		s.Log.Error("request not answered", zap.String("exchange", c.id),
+			zap.String("method", c.r.Method), zap.String("route", c.r.Pattern), zap.Error(err))
+	}
+	if c.w.begun {
+		panic(http.ErrAbortHandler)
+	}
+	c.fail(e)
+}
+
+// recover turns a panic into a 500, which names the exchange and nothing else.
+func (s *server) recover(c *call) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v == http.ErrAbortHandler {
+		panic(v)
+	}
+	s.Log.Error("panic in a handler", zap.String("exchange", c.id), zap.String("route", c.r.Pattern),
+		zap.Any("panic", v), zap.ByteString("stack", debug.Stack()))
+	if c.w.begun {
+		panic(http.ErrAbortHandler)
+	}
+	c.fail(errInternal)
+}

@@ -1,0 +1,241 @@
+package admin
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"sluice/extproc/dialect"
+	"sluice/internal/admin/api"
+	"sluice/internal/audit"
+	"sluice/internal/catalog"
+	"sluice/internal/identity"
+)
+
+// errLastAdministrator keeps the gateway administrable.
+var errLastAdministrator = &dialect.Error{
+	Status: http.StatusBadRequest, Code: "last_administrator",
+	Message: "This is the last user with the role administrator. Give the role to another user first.",
+}
+
+// self is GET /api/sluice/v1/users/self.
+func (s *server) self(c *call) error {
+	u, err := s.Identity.GetUser(c.ctx(), c.caller.UserID)
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusOK, api.Self{
+		User:    s.userShape(c, u),
+		TokenID: c.caller.TokenID, TokenName: c.caller.TokenName,
+		Project: c.caller.Project, Execution: c.caller.Execution,
+	})
+}
+
+// listUsers is GET /api/sluice/v1/users.
+func (s *server) listUsers(c *call) error {
+	users, p, total, err := s.usersPage(c)
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusOK, api.UserList{Users: users, Metadata: c.metadata(p, total)})
+}
+
+func (s *server) usersPage(c *call) (users []api.User, p page, total int, err error) {
+	p, err = readPage(c.r.URL.Query(), "userName", "fullName", "email", "created")
+	if err != nil {
+		return nil, p, 0, err
+	}
+	member := s.memberships(c)
+	found := []api.User{}
+	for _, u := range s.Identity.ListUsers(c.ctx()) {
+		if !c.all() && u.ID != c.caller.UserID {
+			continue
+		}
+		if p.matches(u.Name, u.FullName, u.Email, u.ID) {
+			found = append(found, userShape(u, member[u.ID]))
+		}
+	}
+	order(found, p, func(u api.User) string {
+		switch p.sortBy {
+		case "fullName":
+			return strings.ToLower(u.FullName)
+		case "email":
+			return strings.ToLower(u.Email)
+		case "created":
+			return u.Created.Format("20060102150405.000")
+		}
+		return strings.ToLower(u.UserName)
+	})
+	return cut(found, p), p, len(found), nil
+}
+
+// memberships maps user ids to ids of organizations.
+func (s *server) memberships(c *call) map[string][]string {
+	out := map[string][]string{}
+	for _, o := range s.Identity.ListOrganizations(c.ctx()) {
+		for _, m := range o.Members {
+			out[m] = append(out[m], o.ID)
+		}
+	}
+	return out
+}
+
+func (s *server) userShape(c *call, u identity.User) api.User {
+	return userShape(u, s.memberships(c)[u.ID])
+}
+
+func userShape(u identity.User, organizations []string) api.User {
+	return api.User{
+		ID: u.ID, UserName: u.Name, FullName: u.FullName, Email: u.Email, Roles: distinct(u.Roles),
+		OrganizationIDs: distinct(organizations), Disabled: u.Disabled, Created: shown(u.Created),
+	}
+}
+
+// readUser is GET /api/sluice/v1/users/{id}.
+func (s *server) readUser(c *call) error {
+	u, err := s.user(c)
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusOK, s.userShape(c, u))
+}
+
+// user returns the user that the path names, as far as the caller's scope goes.
+func (s *server) user(c *call) (identity.User, error) {
+	id := c.r.PathValue("id")
+	u, err := s.Identity.GetUser(c.ctx(), id)
+	if err != nil || !c.all() && id != c.caller.UserID {
+		return identity.User{}, notFound("user", id)
+	}
+	return u, nil
+}
+
+// createUser is POST /api/sluice/v1/users.
+func (s *server) createUser(c *call) error {
+	var in api.NewUser
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	if in.UserName == "" {
+		return badRequest("missing_field", "userName", "The field userName is required.")
+	}
+	u := identity.User{ID: catalog.NewID(), Name: in.UserName, FullName: in.FullName, Email: in.Email, Roles: distinct(in.Roles)}
+	s.people.Lock()
+	defer s.people.Unlock()
+	if _, err := s.Identity.FindUser(c.ctx(), u.Name); err == nil {
+		return badRequest("exists", "userName", "A user named %q exists already.", u.Name)
+	}
+	var created identity.User
+	err := s.change(c, func() (err error) {
+		created, err = s.Identity.CreateUser(c.ctx(), u)
+		return err
+	}, c.event(kindCreateUser, "user", u.ID, u.Name, diff(nil, userFields(u))))
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusOK, s.userShape(c, created))
+}
+
+// patchUser is PATCH /api/sluice/v1/users/{id}.
+func (s *server) patchUser(c *call) error {
+	var patch api.UserPatch
+	if err := c.decode(&patch); err != nil {
+		return err
+	}
+	s.people.Lock()
+	defer s.people.Unlock()
+	before, err := s.user(c)
+	if err != nil {
+		return err
+	}
+	after := before
+	set(&after.Name, patch.UserName)
+	set(&after.FullName, patch.FullName)
+	set(&after.Email, patch.Email)
+	set(&after.Disabled, patch.Disabled)
+	if patch.Roles != nil {
+		after.Roles = distinct(*patch.Roles)
+	}
+	changes := diff(userFields(before), userFields(after))
+	if len(changes) == 0 {
+		return c.reply(http.StatusOK, s.userShape(c, before))
+	}
+	if !administers(after) && s.lastAdministrator(c, before) {
+		return errLastAdministrator
+	}
+	err = s.change(c, func() (err error) {
+		after, err = s.Identity.UpdateUser(c.ctx(), before.ID, func(u *identity.User) error {
+			*u = after
+			return nil
+		})
+		return err
+	}, c.event(kindUpdateUser, "user", before.ID, after.Name, changes))
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusOK, s.userShape(c, after))
+}
+
+// deleteUser is DELETE /api/sluice/v1/users/{id}: the tokens are revoked, and
+// the id goes out of organizations and permissions.
+func (s *server) deleteUser(c *call) error {
+	s.people.Lock()
+	defer s.people.Unlock()
+	u, err := s.user(c)
+	if err != nil {
+		return err
+	}
+	if s.lastAdministrator(c, u) {
+		return errLastAdministrator
+	}
+	events := append(
+		[]*audit.Event{c.event(kindDeleteUser, "user", u.ID, u.Name, diff(userFields(u), nil))}, s.forgotten(c, u.ID)...)
+	err = s.change(c, func() error {
+		_, err := s.Identity.DeleteUser(c.ctx(), u.ID)
+		return err
+	}, events...)
+	if err != nil {
+		return err
+	}
+	c.w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// forgotten are the events about permissions that end because the user or
+// organization that they name is deleted.
+func (s *server) forgotten(c *call, id string) []*audit.Event {
+	var events []*audit.Event
+	for _, e := range s.Catalog.Snapshot().All() {
+		if !contains(e.Permissions.Users, id) && !contains(e.Permissions.Organizations, id) {
+			continue
+		}
+		after := *e
+		after.Permissions.Users = without(e.Permissions.Users, id)
+		after.Permissions.Organizations = without(e.Permissions.Organizations, id)
+		events = append(events, c.endpointEvent(audit.KindChangeEndpointPermissions, e, endpointChanges(e, &after)))
+	}
+	return events
+}
+
+func (s *server) lastAdministrator(c *call, u identity.User) bool {
+	if !administers(u) {
+		return false
+	}
+	for _, other := range s.Identity.ListUsers(c.ctx()) {
+		if other.ID != u.ID && administers(other) {
+			return false
+		}
+	}
+	return true
+}
+
+func administers(u identity.User) bool {
+	return !u.Disabled && contains(u.Roles, identity.RoleAdministrator)
+}
+
+func userFields(u identity.User) fields {
+	return fields{
+		"userName": u.Name, "fullName": u.FullName, "email": u.Email,
+		"roles": strings.Join(distinct(u.Roles), ","), "disabled": fmt.Sprint(u.Disabled),
+	}
+}
