@@ -1,0 +1,129 @@
+package catalog_test
+
+import (
+	"bytes"
+	"database/sql"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"sluice/internal/catalog"
+	"sluice/internal/state"
+	"sluice/internal/vault"
+)
+
+// countingVault is the local vault; it counts, and it can be made to fail for
+// contexts that contain a text.
+type countingVault struct {
+	vault.Vault
+	seals, opens atomic.Int64
+	failing      string
+}
+
+var errVault = errors.New("vault is unwell")
+
+func (v *countingVault) Seal(plaintext []byte, context string) ([]byte, error) {
+	v.seals.Add(1)
+	if v.failing != "" && bytes.Contains([]byte(context), []byte(v.failing)) {
+		return nil, errVault
+	}
+	return v.Vault.Seal(plaintext, context)
+}
+
+func (v *countingVault) Open(sealed []byte, context string) ([]byte, error) {
+	v.opens.Add(1)
+	if v.failing != "" && bytes.Contains([]byte(context), []byte(v.failing)) {
+		return nil, errVault
+	}
+	return v.Vault.Open(sealed, context)
+}
+
+type world struct {
+	*catalog.Store
+	t     testing.TB
+	db    *sql.DB
+	vault *countingVault
+	ids   atomic.Int64
+	nano  atomic.Int64
+}
+
+var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	dir := t.TempDir()
+	db, err := state.Open(filepath.Join(dir, "sluice.db"))
+	require.NoError(t, err)
+	t.Cleanup(func() { db.Close() })
+	local, err := vault.OpenLocal(filepath.Join(dir, "vault", "keyset.json"))
+	require.NoError(t, err)
+	w := &world{t: t, db: db, vault: &countingVault{Vault: local}}
+	w.nano.Store(start.UnixNano())
+	w.Store = w.reopen()
+	return w
+}
+
+// reopen loads the database anew, as the next start of the program would.
+func (w *world) reopen() *catalog.Store {
+	w.t.Helper()
+	s, err := catalog.NewStore(w.db, w.vault, func() time.Time { return time.Unix(0, w.nano.Load()) },
+		func() string { return fmt.Sprintf("%024x", w.ids.Add(1)) })
+	require.NoError(w.t, err)
+	return s
+}
+
+func (w *world) create(e catalog.Endpoint) *catalog.Endpoint {
+	w.t.Helper()
+	made, err := w.Create(w.t.Context(), e)
+	require.NoError(w.t, err)
+	return made
+}
+
+// endpoint is a good one with that name.
+func endpoint(name string) catalog.Endpoint {
+	return catalog.Endpoint{
+		Name: name,
+		Type: catalog.TypeChat,
+		Target: catalog.Target{
+			Provider: "openai", Model: "gpt-x",
+			Config:  map[string]string{"openai_api_base": "https://api.example.com/v1"},
+			Secrets: catalog.Secrets{"openai_api_key": "sk-canary"},
+		},
+		Limit:       &catalog.Limit{Calls: 10, Period: "minute"},
+		Permissions: catalog.Permissions{Users: []string{"u2", "u1", "u2"}, Roles: []string{"r"}},
+	}
+}
+
+// facts is what tests compare of an endpoint: all that is kept.
+type facts struct {
+	ID, Name    string
+	Type        catalog.EndpointType
+	Provider    string
+	Model       string
+	Config      map[string]string
+	Secrets     map[string]string
+	Unreadable  []string
+	Limit       *catalog.Limit
+	Permissions catalog.Permissions
+	Created     time.Time
+	Updated     time.Time
+	Problem     string
+}
+
+func factsOf(e *catalog.Endpoint) facts {
+	return facts{e.ID, e.Name, e.Type, e.Target.Provider, e.Target.Model, e.Target.Config, e.Target.Secrets,
+		e.Target.Unreadable, e.Limit, e.Permissions, e.Created, e.Updated, e.Problem}
+}
+
+func allFacts(s *catalog.Store) []facts {
+	out := []facts{}
+	for _, e := range s.Snapshot().All() {
+		out = append(out, factsOf(e))
+	}
+	return out
+}

@@ -1,0 +1,76 @@
+package catalog_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"sluice/internal/catalog"
+)
+
+// broken is a world in which the vault can't open two of the three credentials
+// of "sick" any more, and "well" is as ever.
+func broken(t *testing.T) (*world, *catalog.Store) {
+	w := newWorld(t)
+	sick := endpoint("sick")
+	sick.Target.Secrets = catalog.Secrets{"bad_1": "canary1", "bad_2": "canary2", "good": "canary3"}
+	w.create(sick)
+	w.create(endpoint("well"))
+	w.vault.failing = "/bad_"
+	return w, w.reopen()
+}
+
+func TestVaultThatFailsBreaksOneEndpointOnly(t *testing.T) {
+	_, s := broken(t)
+	require.Equal(t, catalog.Status{Endpoints: 2, Broken: []string{"sick"}}, s.Status())
+	well, _ := s.Snapshot().Get("well")
+	require.Empty(t, well.Problem)
+	require.Equal(t, "sk-canary", well.Target.Secrets["openai_api_key"])
+	sick, _ := s.Snapshot().Get("sick")
+	require.Equal(t, []string{"bad_1", "bad_2"}, sick.Target.Unreadable)
+	require.Equal(t, catalog.Secrets{"good": "canary3"}, sick.Target.Secrets)
+	require.True(t, strings.HasPrefix(sick.Problem, "The vault can't open the credential bad_1, bad_2"), sick.Problem)
+}
+
+func TestUnreadableCredentials(t *testing.T) {
+	tests := []struct {
+		name       string
+		change     func(*catalog.Target)
+		unreadable []string
+		secrets    catalog.Secrets // once the vault is well again
+	}{
+		{"are kept by a change of something else", func(x *catalog.Target) { x.Model = "m" },
+			[]string{"bad_1", "bad_2"}, catalog.Secrets{"bad_1": "canary1", "bad_2": "canary2", "good": "canary3"}},
+		{"are replaced when set", func(x *catalog.Target) { x.Secrets["bad_1"] = "new" },
+			[]string{"bad_2"}, catalog.Secrets{"bad_1": "new", "bad_2": "canary2", "good": "canary3"}},
+		{"are deleted when taken off", func(x *catalog.Target) { x.Unreadable = x.Unreadable[:1] },
+			[]string{"bad_1"}, catalog.Secrets{"bad_1": "canary1", "good": "canary3"}},
+		{"all gone", func(x *catalog.Target) { x.Unreadable = nil },
+			[]string{}, catalog.Secrets{"good": "canary3"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w, s := broken(t)
+			w.vault.failing = ""
+			e, err := s.Update(t.Context(), "sick", func(e *catalog.Endpoint) error { tt.change(&e.Target); return nil })
+			require.NoError(t, err)
+			require.Equal(t, tt.unreadable, e.Target.Unreadable)
+			require.Equal(t, len(tt.unreadable) > 0, e.Problem != "")
+			require.Equal(t, len(tt.unreadable) > 0, len(s.Status().Broken) == 1)
+			again, _ := w.reopen().Snapshot().Get("sick")
+			require.Equal(t, tt.secrets, again.Target.Secrets)
+			require.Empty(t, again.Problem)
+		})
+	}
+}
+
+func TestSealedCredentialIsBoundToItsEndpoint(t *testing.T) {
+	w := newWorld(t)
+	w.create(endpoint("a"))
+	w.create(endpoint("b"))
+	_, err := w.db.Exec(`UPDATE endpoint_secrets SET sealed =
+		(SELECT sealed FROM endpoint_secrets s JOIN endpoints e ON e.id = s.endpoint_id WHERE e.name = 'a')`)
+	require.NoError(t, err)
+	require.Equal(t, []string{"b"}, w.reopen().Status().Broken)
+}
