@@ -1,13 +1,18 @@
 package xds
 
-import "time"
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
 
 // Status says what Envoy has been given, what it took and what it refused.
 type Status struct {
 	Connected  bool                  // Envoy has an open stream
 	Since      time.Time             // when Connected last changed
 	Types      map[string]TypeStatus // by short name: clusters, endpoints, listeners, routes, secrets
-	Rejected   *Rejection            // the rejection still in force; nil when Envoy has all it was sent
+	Rejected   *Rejection            // a rejection that stands; nil when there is none
 	Unresolved map[string]string     // host → why it has no address
 }
 
@@ -27,14 +32,40 @@ func (s Status) Synced() bool {
 // TypeStatus is the state of one resource type.
 type TypeStatus struct {
 	Version   string // hash over the content of all resources
-	Resources int    // resources to be had
-	Acked     int    // resources that Envoy has at their present version
+	Resources int    // resources that Envoy is to have
+	Acked     int    // those of them that it has, at their present version
 }
 
-// Rejection is a push that Envoy refused. Envoy goes on with what it had.
+// Rejection is a push that Envoy refused. It goes on with what it had.
 type Rejection struct {
 	Time    time.Time
-	Type    string // short name of the resource type
-	Names   []string
-	Message string // Envoy's own words
+	Type    string   // short name of the resource type
+	Names   []string // of the refused resources, sorted
+	Message string   // Envoy's own words
+}
+
+// RejectedError is returned when Envoy refused what was pushed.
+type RejectedError struct{ Rejection }
+
+func (e *RejectedError) Error() string {
+	return fmt.Sprintf("Envoy refused %s %s: %s", e.Type, strings.Join(e.Names, ", "), e.Message)
+}
+
+func (e *RejectedError) add(name string, r refusal) {
+	e.Names = append(e.Names, name)
+	slices.Sort(e.Names)
+	if r.time.After(e.Time) {
+		e.Time, e.Message = r.time, r.message
+	}
+}
+
+// UnansweredError is returned when Envoy neither took nor refused what was
+// pushed within the time there was.
+type UnansweredError struct {
+	Type      string // short name of the resource type
+	Resources int    // without an answer
+}
+
+func (e *UnansweredError) Error() string {
+	return fmt.Sprintf("Envoy did not answer in time for %d %s", e.Resources, e.Type)
 }

@@ -3,59 +3,179 @@
 // delta ADS. Each Envoy concept is made by one small pure function; every
 // resource is versioned by a hash of its content, so only what changed is
 // pushed.
+//
+// What is pushed: two listeners at most, one table of routes, and for each
+// upstream a cluster and where it is now. Endpoints, permissions, models and
+// keys never are.
 package xds
 
 import (
-	"context"
+	"crypto/tls"
 	"errors"
-	"net"
+	"fmt"
+	"sync"
 	"time"
 
+	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
+	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+
+	"sluice/internal/egress"
 )
 
 // Options configures a ControlPlane.
 type Options struct {
-	ListenAddr  string        // host:port of the TLS listener
-	ListenPlain string        // host:port of the listener without TLS; "" for none
-	BodyBytes   int64         // largest request body of an invocation; above it: 413
+	ListenAddr  string        // address:port of the TLS listener
+	ListenPlain string        // address:port of the listener without TLS; "" for none
+	BodyBytes   int64         // largest body of a call; above it: 413
 	IdleTimeout time.Duration // longest silence on a stream: 504 before the head, a reset after it
 
 	ExtProcSocket string            // unix socket of the ext_proc gRPC server
 	ControlSocket string            // unix socket of the control HTTP server
-	LocalSockets  map[string]string // unix sockets of local upstreams by Upstream.Local
+	LocalSockets  map[string]string // unix sockets of local upstreams, by Upstream.Local
 
-	CAFile       string            // extra PEM roots to trust for providers
-	Proxy        string            // http://host:port of an HTTP CONNECT proxy; "" for none
-	Resolve      map[string]string // host → address:port, as curl --connect-to
-	AllowPrivate bool              // provider addresses may be loopback or private
+	// The rules of egress, as in egress.Options.
+	CAFile       string
+	Proxy        string
+	Resolve      map[string]string
+	AllowPrivate bool
 
-	Log        *zap.Logger
-	Registerer prometheus.Registerer
-	Now        func() time.Time
+	Log        *zap.Logger           // nil: none
+	Registerer prometheus.Registerer // nil: none
+	Now        func() time.Time      // nil: time.Now
 }
 
-// ControlPlane serves the configuration of one Envoy.
-type ControlPlane struct{}
+// ControlPlane serves the configuration of one Envoy. It is safe for use by
+// several goroutines.
+type ControlPlane struct {
+	o         Options
+	rules     *egress.Rules
+	transport transport
+	stores    map[string]*store // by type URL
+	acks      *tracker
+	metrics   *metrics
 
-// New builds the first configuration.
-func New(o Options) (*ControlPlane, error) { return nil, errors.New("not built yet") }
+	// turn is held by the one push that is under way.
+	turn   chan struct{}
+	pushes sync.WaitGroup
 
-// Serve answers Envoy on the listener until the context ends.
-func (c *ControlPlane) Serve(ctx context.Context, l net.Listener) error {
-	return errors.New("not built yet")
+	mu     sync.Mutex // guards the following field
+	places map[Upstream]*place
 }
 
-// SetUpstreams replaces the set of upstreams that Envoy can reach.
-func (c *ControlPlane) SetUpstreams(ctx context.Context, ups []Upstream) error {
-	return errors.New("not built yet")
+// New checks the options and builds the first configuration, without upstreams
+// and without a certificate: the TLS listener waits for SetCertificate.
+func New(o Options) (*ControlPlane, error) {
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.BodyBytes <= 0 || o.IdleTimeout <= 0 || o.ExtProcSocket == "" || o.ControlSocket == "" {
+		return nil, errors.New("making the control plane: a body limit, an idle timeout and both sockets are needed")
+	}
+	rules, err := egress.New(egress.Options{
+		CAFile: o.CAFile, Proxy: o.Proxy, Resolve: o.Resolve, AllowPrivate: o.AllowPrivate,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c := &ControlPlane{
+		o: o, rules: rules, stores: map[string]*store{}, metrics: newMetrics(o.Registerer),
+		turn: make(chan struct{}, 1), places: map[Upstream]*place{},
+	}
+	c.acks = newTracker(o.Log, o.Now, c.metrics)
+	for _, t := range typeOrder {
+		c.stores[t] = newStore(t)
+	}
+	if err := c.pushFixed(); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
-// SetCertificate replaces the server certificate.
+// pushFixed puts what does not depend on upstreams.
+func (c *ControlPlane) pushFixed() error {
+	listeners := map[string]types.Resource{}
+	if c.o.ListenAddr != "" {
+		l, err := tlsListener(c.o.ListenAddr, c.o.IdleTimeout)
+		if err != nil {
+			return err
+		}
+		listeners[l.GetName()] = l
+	}
+	if c.o.ListenPlain != "" {
+		l, err := plainListener(c.o.ListenPlain, c.o.IdleTimeout)
+		if err != nil {
+			return err
+		}
+		listeners[l.GetName()] = l
+	}
+	if len(listeners) == 0 {
+		return errors.New("making the control plane: an address to listen on is needed")
+	}
+	clusters := map[string]types.Resource{
+		clusterExtProc: extProcCluster(c.o.ExtProcSocket),
+		clusterControl: controlCluster(c.o.ControlSocket),
+	}
+	for typeURL, set := range map[string]map[string]types.Resource{
+		resource.ClusterType:  clusters,
+		resource.ListenerType: listeners,
+		resource.RouteType:    c.routes(nil),
+	} {
+		if _, err := c.put(typeURL, set); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// put stores resources for delivery and returns the versions that changed.
+func (c *ControlPlane) put(typeURL string, set map[string]types.Resource) (versions, error) {
+	changed, _, err := c.stores[typeURL].update(set, nil)
+	c.count(typeURL)
+	return changed, err
+}
+
+// drop removes resources and returns the names that were there.
+func (c *ControlPlane) drop(typeURL string, names []string) ([]string, error) {
+	_, gone, err := c.stores[typeURL].update(nil, names)
+	c.count(typeURL)
+	return gone, err
+}
+
+func (c *ControlPlane) count(typeURL string) {
+	c.metrics.resources.WithLabelValues(shortName(typeURL)).Set(float64(len(c.stores[typeURL].want())))
+}
+
+func (c *ControlPlane) routes(ups []Upstream) map[string]types.Resource {
+	return map[string]types.Resource{routesName: routeConfiguration(ups, c.o.BodyBytes, c.o.IdleTimeout)}
+}
+
+// SetCertificate replaces the server certificate: new connections get it,
+// those there are go on. A pair that does not belong together is refused, and
+// the last good one stays.
 func (c *ControlPlane) SetCertificate(certPEM, keyPEM []byte) error {
-	return errors.New("not built yet")
+	if _, err := tls.X509KeyPair(certPEM, keyPEM); err != nil {
+		return fmt.Errorf("checking the server certificate: %w", err)
+	}
+	_, err := c.put(resource.SecretType, map[string]types.Resource{secretServer: serverSecret(certPEM, keyPEM)})
+	return err
 }
 
 // Status says what Envoy has and has refused.
-func (c *ControlPlane) Status() Status { return Status{} }
+func (c *ControlPlane) Status() Status {
+	s := Status{Types: map[string]TypeStatus{}, Unresolved: c.unresolved()}
+	s.Connected, s.Since = c.acks.connection()
+	for _, typeURL := range typeOrder {
+		want := c.stores[typeURL].want()
+		acked, rejection := c.acks.state(typeURL, want)
+		s.Types[shortName(typeURL)] = TypeStatus{Version: want.digest(), Resources: len(want), Acked: acked}
+		if rejection != nil && (s.Rejected == nil || rejection.Time.After(s.Rejected.Time)) {
+			s.Rejected = rejection
+		}
+	}
+	return s
+}
