@@ -93,6 +93,7 @@ func (o openAI) checkCredential(r *Received, route openAIRoute, e env) *problem 
 	refusal := &problem{status: http.StatusUnauthorized, kind: "invalid_request_error"}
 	switch {
 	case key == "" && route.azure:
+		refusal.kind = ""
 		refusal.code, refusal.message = "401", "Access denied due to missing subscription key or invalid API endpoint."
 	case key == "":
 		refusal.message = "You didn't provide an API key. You need to provide your API key in an Authorization " +
@@ -139,7 +140,13 @@ func (o openAI) checkNames(unknown []string, model string, route openAIRoute, e 
 	return nil
 }
 
+// openAI renders a problem as OpenAI does; one without a kind as Azure's own
+// gateway does, with code and message only.
 func (p *problem) openAI() reply {
+	if p.kind == "" {
+		return reply{status: p.status, header: jsonHeader(),
+			body: marshal(map[string]any{"error": map[string]string{"code": p.code, "message": p.message}})}
+	}
 	type body struct {
 		Message string  `json:"message"`
 		Type    string  `json:"type"`

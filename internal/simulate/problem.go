@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -34,8 +35,13 @@ func decode(body []byte, v any, known []string) (unknown []string, err *problem)
 	if e := json.Unmarshal(body, v); e != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(e, &wrong) {
-			return nil, badRequest(wrong.Field, "Invalid type for '%s': expected %s, but got %s instead.",
-				wrong.Field, wrong.Type, wrong.Value)
+			// The path of a field that is embedded starts with its Go type.
+			_, field, embedded := strings.Cut(wrong.Field, "Sampling.")
+			if !embedded {
+				field = wrong.Field
+			}
+			return nil, badRequest(field, "Invalid type for '%s': expected %s, but got %s instead.",
+				field, jsonKind(wrong.Type), wrong.Value)
 		}
 		return nil, badRequest("", "We could not parse the JSON body of your request: %s.", e)
 	}
@@ -46,6 +52,21 @@ func decode(body []byte, v any, known []string) (unknown []string, err *problem)
 	}
 	slices.Sort(unknown)
 	return unknown, nil
+}
+
+// jsonKind is what JSON calls the values of a Go type.
+func jsonKind(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "a boolean"
+	case reflect.Slice:
+		return "an array"
+	case reflect.Struct, reflect.Map, reflect.Pointer:
+		return "an object"
+	}
+	return "a number"
 }
 
 // isJSON reports whether a Content-Type names JSON.
