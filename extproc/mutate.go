@@ -7,6 +7,8 @@ import (
 	filterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+
+	"sluice/xds"
 )
 
 // streamed is the mode override for replies that pass chunk by chunk. Envoy
@@ -56,8 +58,8 @@ func responseBodyResponse(c *extprocv3.CommonResponse) *extprocv3.ProcessingResp
 }
 
 // immediate ends the request here with a reply of the gateway's own. The
-// details name the reply in Envoy's access log and tell its local-reply
-// configuration to leave the body alone.
+// prefix of the details tells Envoy's local-reply configuration to leave the
+// body alone.
 func immediate(code int, contentType string, headers [][2]string, body []byte) *extprocv3.ProcessingResponse {
 	set := make([]*corev3.HeaderValueOption, 0, len(headers)+1)
 	set = append(set, setHeader("content-type", contentType))
@@ -69,7 +71,7 @@ func immediate(code int, contentType string, headers [][2]string, body []byte) *
 			Status:  &typev3.HttpStatus{Code: typev3.StatusCode(code)},
 			Headers: &extprocv3.HeaderMutation{SetHeaders: set},
 			Body:    body,
-			Details: "sluice_" + strconv.Itoa(code),
+			Details: xds.ImmediatePrefix + strconv.Itoa(code),
 		}},
 	}
 }

@@ -14,11 +14,8 @@ import (
 	"sluice/internal/catalog"
 	"sluice/internal/identity"
 	"sluice/policies"
+	"sluice/xds"
 )
-
-// routeHeader carries the route key from this server to Envoy's route match.
-// Envoy removes it from what clients send before anything else runs.
-const routeHeader = "x-gateway-route"
 
 // requestHead authenticates the caller and recognises the call, so that a
 // stranger is refused before a body is uploaded.
@@ -205,7 +202,7 @@ func (x *exchange) decide(req *dialect.Request, size int) *dialect.Error {
 // the provider's: the client's own headers go, the provider's come.
 func (x *exchange) upstreamHeaders(up provider.Upstream) *extprocv3.HeaderMutation {
 	set := make([]*corev3.HeaderValueOption, 0, len(up.Headers)+3)
-	set = append(set, setHeader(routeHeader, x.entry.Route), setHeader(":path", up.Path))
+	set = append(set, setHeader(xds.RouteHeader, x.entry.Route), setHeader(":path", up.Path))
 	if !x.hasLen {
 		set = append(set, setHeader("content-length", strconv.Itoa(len(up.Body))))
 	}

@@ -11,11 +11,8 @@ import (
 
 	"sluice/extproc/dialect"
 	"sluice/internal/audit"
+	"sluice/xds"
 )
-
-// localHeader marks a reply that Envoy made itself; its value is Envoy's word
-// for why. A provider can't set it: the route removes it from what comes in.
-const localHeader = "x-gateway-local"
 
 // errStreamUnrecorded ends a stream whose record could not be finished: the
 // client must not get the last byte of an answer without a record.
@@ -30,7 +27,7 @@ func (x *exchange) responseHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingR
 		return responseHeadersResponse(nil, nil)
 	}
 	x.status = statusOf(m)
-	if details := header(m, localHeader); details != "" {
+	if details := header(m, xds.LocalReplyHeader); details != "" {
 		return x.localReply(details, h.EndOfStream)
 	}
 	x.replyHead = lookup(m)
@@ -71,7 +68,7 @@ func (x *exchange) localReply(details string, endOfStream bool) *extprocv3.Proce
 		set = append(set, setHeader(h[0], h[1]))
 	}
 	return responseHeadersResponse(&extprocv3.CommonResponse{
-		HeaderMutation: &extprocv3.HeaderMutation{SetHeaders: set, RemoveHeaders: []string{localHeader}},
+		HeaderMutation: &extprocv3.HeaderMutation{SetHeaders: set, RemoveHeaders: []string{xds.LocalReplyHeader}},
 	}, nil)
 }
 

@@ -52,6 +52,7 @@ type gateway struct {
 	envoy    *envoy.Supervisor
 
 	grpc    *grpc.Server
+	control http.Handler // of the control server
 	servers []*http.Server
 	stops   []func() // background work, in order of start
 

@@ -15,7 +15,6 @@ import (
 	"sluice/internal/admin"
 	"sluice/internal/audit"
 	"sluice/internal/config"
-	"sluice/internal/mlflowconfig"
 	"sluice/internal/pki"
 	"sluice/internal/simulate"
 )
@@ -72,7 +71,8 @@ func (g *gateway) listen(failed chan<- error) error {
 			failed <- fmt.Errorf("serving ext_proc: %w", err)
 		}
 	}()
-	if err := g.listenHTTP(failed, "unix", g.socket("control"), g.controlHandler()); err != nil {
+	g.control = g.controlHandler()
+	if err := g.listenHTTP(failed, "unix", g.socket("control"), g.control); err != nil {
 		return err
 	}
 	if err := g.listenHTTP(failed, "unix", g.socket("practice"), simulate.NewPractice(simulate.Options{})); err != nil {
@@ -242,18 +242,6 @@ func (g *gateway) reload(ctx context.Context, read func() (config.Config, error)
 		g.log.Warn("these settings take effect at the next start", zap.Strings("keys", keys))
 	}
 	g.log.Info("the configuration was read again")
-}
-
-// applyFile creates and updates the endpoints that the file names.
-func (g *gateway) applyFile(ctx context.Context, c config.Config) error {
-	if !c.HasEndpoints {
-		return nil
-	}
-	file, err := mlflowconfig.ParseSection(c.Source, c.Raw, mlflowconfig.Options{})
-	if err != nil {
-		return err
-	}
-	return g.applyEndpoints(ctx, file)
 }
 
 func (g *gateway) event(kind string) {

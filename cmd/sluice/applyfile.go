@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"sluice/internal/admin/api"
+	"sluice/internal/config"
+	"sluice/internal/mlflowconfig"
+)
+
+// applyFile creates and updates the endpoints that the configuration names. It
+// goes the way of every other change, through the control server's own
+// handler as the administrator: checked, decided, recorded.
+func (g *gateway) applyFile(ctx context.Context, c config.Config) error {
+	if !c.HasEndpoints {
+		return nil
+	}
+	file, err := mlflowconfig.ParseSection(c.Source, c.Raw, mlflowconfig.Options{
+		Strict: true, Resolve: mlflowconfig.Resolver(os.LookupEnv),
+	})
+	if err != nil {
+		return err
+	}
+	if len(file.Endpoints) == 0 {
+		return nil
+	}
+	token, err := os.ReadFile(g.adminToken)
+	if err != nil {
+		return fmt.Errorf("applying the endpoints of %s: reading the administrator's token: %w", c.Source, err)
+	}
+	body, err := json.Marshal(map[string]any{"endpoints": fileEntries(file.Endpoints)})
+	if err != nil {
+		return fmt.Errorf("applying the endpoints of %s: %w", c.Source, err)
+	}
+	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/api/sluice/v1/apply", bytes.NewReader(body))
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	req.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	g.control.ServeHTTP(w, req)
+	if w.Code != http.StatusOK {
+		return fmt.Errorf("applying the endpoints of %s: %w", c.Source, errors.New(refusal(w.Body.Bytes())))
+	}
+	var done api.ApplyResult
+	if err := json.Unmarshal(w.Body.Bytes(), &done); err != nil {
+		return fmt.Errorf("applying the endpoints of %s: %w", c.Source, err)
+	}
+	for _, r := range done.Results {
+		g.log.Info("endpoint of the file", zap.String("endpoint", r.EndpointName), zap.String("change", r.Change))
+	}
+	return nil
+}
+
+// fileEntries are the endpoints in MLflow's form, with values resolved.
+func fileEntries(list []mlflowconfig.Endpoint) []map[string]any {
+	out := make([]map[string]any, 0, len(list))
+	for _, e := range list {
+		entry := map[string]any{
+			"name": e.Name, "endpoint_type": e.Type,
+			"model": map[string]any{"provider": e.Provider, "name": e.Model, "config": e.Config},
+		}
+		if e.Limit != nil {
+			entry["limit"] = e.Limit
+		}
+		if p := e.Permissions; p != nil {
+			entry["permissions"] = map[string]any{
+				"everyone": p.Everyone, "users": p.Users, "organizations": p.Organizations, "roles": p.Roles, "projects": p.Projects,
+			}
+		}
+		out = append(out, entry)
+	}
+	return out
+}
+
+// refusal is the sentence of an error reply.
+func refusal(body []byte) string {
+	var e struct {
+		Error  string   `json:"error"`
+		Errors []string `json:"errors"`
+	}
+	if json.Unmarshal(body, &e) != nil || e.Error == "" && len(e.Errors) == 0 {
+		return "the control server gave no reason"
+	}
+	return strings.Join(append(e.Errors, e.Error), " ")
+}
