@@ -138,10 +138,14 @@ func (c *ControlPlane) addClusters(added []Upstream) error {
 
 // updateRoutes makes routes for all that is there but what is gone.
 func (c *ControlPlane) updateRoutes(gone []Upstream) error {
+	leave := make(map[Upstream]bool, len(gone))
+	for _, u := range gone {
+		leave[u] = true
+	}
 	c.mu.Lock()
 	ups := make([]Upstream, 0, len(c.places))
 	for u := range c.places {
-		if !slices.Contains(gone, u) {
+		if !leave[u] {
 			ups = append(ups, u)
 		}
 	}

@@ -14,6 +14,8 @@ import (
 	envoymatcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"sluice/extproc/dialect"
 )
 
 const (
@@ -24,10 +26,11 @@ const (
 	controlIdle = time.Minute
 )
 
-// invocationPath matches the paths that call a model, before a query. It is
-// what dialect.Match takes, and a little more: the ext_proc server refuses
-// names that no endpoint can have. A test holds the two together.
-const invocationPath = `(/mlflow-deployments)?(/(endpoints|gateway)/[^/]+/invocations|/v1/(chat/completions|completions|embeddings))`
+// invocationPath matches MLflow's calls of a model, before a query.
+const invocationPath = `(/mlflow-deployments)?/(endpoints|gateway)/[^/]+/invocations`
+
+// openAIPaths are OpenAI's, also served under dialect.Prefix.
+var openAIPaths = []string{"/v1/chat/completions", "/v1/completions", "/v1/embeddings"}
 
 // routeConfiguration is the one routing table. Which upstream a request goes
 // to is said by RouteHeader, which only the ext_proc server can set, and found
@@ -133,26 +136,32 @@ func retryUnsent() *routev3.RetryPolicy {
 }
 
 // unroutedRequests are the routes of requests that no one has routed: calls of
-// models pass ext_proc first, all else is the control server's.
+// models pass ext_proc first, all else is the control server's. The calls are
+// what dialect.Match takes and a little more: the ext_proc server refuses
+// names that no endpoint can have. A test holds the two together.
 func unroutedRequests() *routev3.RouteList {
-	return &routev3.RouteList{Routes: []*routev3.Route{callRoute(), controlRoute()}}
+	routes := []*routev3.Route{callRoute(&routev3.RouteMatch{
+		PathSpecifier: &routev3.RouteMatch_SafeRegex{SafeRegex: &envoymatcherv3.RegexMatcher{Regex: invocationPath}},
+	})}
+	for _, prefix := range []string{"", dialect.Prefix} {
+		for _, p := range openAIPaths {
+			routes = append(routes, callRoute(&routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Path{Path: prefix + p}}))
+		}
+	}
+	return &routev3.RouteList{Routes: append(routes, controlRoute())}
 }
 
 // callRoute holds a call of a model until the ext_proc server has routed it.
 // It is final when what it was routed to is not here yet.
-func callRoute() *routev3.Route {
+func callRoute(match *routev3.RouteMatch) *routev3.Route {
+	match.Headers = []*routev3.HeaderMatcher{{
+		Name: ":method",
+		HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: &envoymatcherv3.StringMatcher{
+			MatchPattern: &envoymatcherv3.StringMatcher_Exact{Exact: "POST"},
+		}},
+	}}
 	return &routev3.Route{
-		Match: &routev3.RouteMatch{
-			PathSpecifier: &routev3.RouteMatch_SafeRegex{
-				SafeRegex: &envoymatcherv3.RegexMatcher{Regex: invocationPath},
-			},
-			Headers: []*routev3.HeaderMatcher{{
-				Name: ":method",
-				HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: &envoymatcherv3.StringMatcher{
-					MatchPattern: &envoymatcherv3.StringMatcher_Exact{Exact: "POST"},
-				}},
-			}},
-		},
+		Match:  match,
 		Action: &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{Status: 503}},
 	}
 }
