@@ -7,9 +7,15 @@ import (
 	"net/http"
 
 	"sluice/extproc/dialect"
-	"sluice/internal/admin/api"
 	"sluice/internal/audit"
 )
+
+// auditPage is a page of the trail. Next is the cursor of the next one, "" on
+// the last.
+type auditPage struct {
+	Records []*audit.Record `json:"records"`
+	Next    string          `json:"next,omitempty"`
+}
 
 // listAudit is GET /api/sluice/v1/audit: records without bodies, newest first
 // unless descending=false, a page at a time.
@@ -20,7 +26,7 @@ func (s *server) listAudit(c *call) error {
 	}
 	limit := f.Limit
 	f.Limit++ // one more tells whether there is a next page
-	out := api.AuditList{Records: []*audit.Record{}}
+	out := auditPage{Records: []*audit.Record{}}
 	err = s.Trail.Query(c.ctx(), f, func(r *audit.Record) error {
 		out.Records = append(out.Records, r)
 		return nil

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sluice/internal/audit"
+	"sluice/internal/client"
+	"sluice/internal/identity"
+)
+
+func auditCommand() *cobra.Command {
+	r := &remote{}
+	return withRemote(group("audit", "Look at the trail, and prove that it is whole",
+		auditListCommand(r), auditShowCommand(r), auditVerifyCommand(r)), r)
+}
+
+// auditQuery are the flags that select records.
+type auditQuery struct {
+	since                            time.Duration
+	endpoints, users, results, kinds []string
+	limit                            int
+}
+
+func (q *auditQuery) values(now time.Time) url.Values {
+	return url.Values{
+		"startTime":     {now.Add(-q.since).UTC().Format(time.RFC3339)},
+		"endpointNames": q.endpoints, "users": q.users, "results": q.results, "kinds": q.kinds,
+		"limit": {strconv.Itoa(min(q.limit, 1000))},
+	}
+}
+
+func auditListCommand(r *remote) *cobra.Command {
+	var q auditQuery
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List records, newest first",
+		Args:  exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if q.limit < 1 {
+				return usagef("--limit takes a number of at least 1")
+			}
+			c, err := r.client()
+			if err != nil {
+				return err
+			}
+			records, err := q.fetch(cmd, c)
+			if err != nil {
+				return err
+			}
+			return r.showRecords(cmd, records)
+		},
+	}
+	fl := cmd.Flags()
+	fl.DurationVar(&q.since, "since", 24*time.Hour, "how far back to look")
+	fl.StringArrayVar(&q.endpoints, "endpoint", nil, "name of an endpoint (repeatable)")
+	fl.StringArrayVar(&q.users, "user", nil, "name or id of a user (repeatable)")
+	fl.StringArrayVar(&q.results, "result", nil, "how the exchange ended, e.g. denied (repeatable)")
+	fl.StringArrayVar(&q.kinds, "kind", nil, "kind of record, e.g. CreateEndpoint (repeatable)")
+	fl.IntVar(&q.limit, "limit", 100, "at most so many records")
+	return cmd
+}
+
+// fetch reads pages until there are enough records.
+func (q *auditQuery) fetch(cmd *cobra.Command, c *client.Client) ([]json.RawMessage, error) {
+	records := []json.RawMessage{}
+	values := q.values(time.Now())
+	for {
+		page, err := c.ListAudit(cmd.Context(), values)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, page.Records...)
+		if page.Next == "" || len(records) >= q.limit {
+			return records[:min(len(records), q.limit)], nil
+		}
+		values.Set("cursor", page.Next)
+	}
+}
+
+// row is what the table shows of a record.
+type row struct {
+	ID       string          `json:"id"`
+	Time     time.Time       `json:"time"`
+	Kind     string          `json:"eventKind"`
+	Exchange *audit.Exchange `json:"exchange"`
+	Outcome  *audit.Outcome  `json:"outcome"`
+	Event    *audit.Event    `json:"event"`
+}
+
+func (r *remote) showRecords(cmd *cobra.Command, records []json.RawMessage) error {
+	rows := make([]row, len(records))
+	for i, raw := range records {
+		if err := json.Unmarshal(raw, &rows[i]); err != nil {
+			return fmt.Errorf("reading a record: %w", err)
+		}
+	}
+	return r.show(cmd, records, "TIME KIND USER TARGET RESULT STATUS ID", func(add func(...any)) {
+		for _, x := range rows {
+			user, target, result, status := x.cells()
+			add(x.Time.Local().Format("2006-01-02 15:04:05"), x.Kind, user, target, result, status, x.ID)
+		}
+	})
+}
+
+func (x row) cells() (user, target, result, status string) {
+	caller := x.caller()
+	if caller != nil {
+		user = caller.UserName
+	}
+	switch {
+	case x.Event != nil:
+		target, result = x.Event.TargetName, x.Event.Metadata["outcome"]
+	case x.Exchange != nil:
+		if target = x.Exchange.EndpointName; target == "" {
+			target = x.Exchange.Path
+		}
+		result = "in progress"
+	}
+	if x.Outcome != nil {
+		result, status = x.Outcome.Result, strconv.Itoa(x.Outcome.Status)
+	}
+	return user, target, result, status
+}
+
+func auditShowCommand(r *remote) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show ID",
+		Short: "Show the record of an exchange, both bodies included, as JSON",
+		Args:  exactly("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := r.client()
+			if err != nil {
+				return err
+			}
+			record, err := c.GetAudit(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return printJSON(cmd.OutOrStdout(), record)
+		},
+	}
+}
+
+func auditVerifyCommand(r *remote) *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify",
+		Short: "Prove that no record under --data was changed or removed",
+		Long: "Walk the trail under --data and check its hash chain. Nothing is changed, and the gateway may be running\n" +
+			"or not. The exit code is 1 when a record is not as it was written; the first bad one is named.",
+		Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			report, err := audit.VerifyDir(cmd.Context(), filepath.Join(r.data, "audit"))
+			if err != nil {
+				return err
+			}
+			if err := r.showReport(cmd, report); err != nil {
+				return err
+			}
+			if err := report.Err(); err != nil {
+				return errors.Join(errors.New("the trail is not whole"), err)
+			}
+			return nil
+		},
+	}
+}
+
+func (r *remote) showReport(cmd *cobra.Command, v audit.Report) error {
+	return r.show(cmd, v, "", func(add func(...any)) {
+		add("days", v.Segments)
+		add("records", v.Frames)
+		add("exchanges", v.Exchanges)
+		add("events", v.Events)
+		add("under way", v.Open)
+		add("last", v.LastSequence)
+		add("chain", v.Hash)
+		if p := v.Problem; p != nil {
+			add("first bad", fmt.Sprintf("record %d in %s at byte %d: %s", p.Sequence, p.File, p.Offset, p.Reason))
+		}
+		for _, l := range v.Losses {
+			add("lost", fmt.Sprintf("records %d to %d", l.FirstMissed, l.LastMissed))
+		}
+	})
+}
+
+func (x row) caller() *identity.Caller {
+	switch {
+	case x.Event != nil:
+		return x.Event.By
+	case x.Exchange != nil:
+		return x.Exchange.Caller
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"sluice/internal/simulate"
+	"sluice/policies"
+)
+
+func policyCommand() *cobra.Command {
+	r := &remote{}
+	check := &cobra.Command{
+		Use:   "check [DIR...]",
+		Short: "Compile policy bundles together and run their tests",
+		Long:  "Compile the bundles in the folders together and run their tests. Without a folder it is the built-in bundle.",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, dirs []string) error {
+			if len(dirs) == 0 {
+				dirs = []string{""}
+			}
+			report, err := policies.Check(cmd.Context(), dirs...)
+			if err != nil {
+				return err
+			}
+			return r.showCheck(cmd, report)
+		},
+	}
+	check.Flags().StringVarP(&r.output, "output", "o", "table", "table or json")
+	status := &cobra.Command{
+		Use:   "status",
+		Short: "Show which policies are in force",
+		Args:  exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := r.client()
+			if err != nil {
+				return err
+			}
+			s, err := c.Policies(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return r.showPolicies(cmd, s)
+		},
+	}
+	reload := &cobra.Command{
+		Use:   "reload",
+		Short: "Read the policies again",
+		Args:  exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := r.client()
+			if err != nil {
+				return err
+			}
+			s, err := c.ReloadPolicies(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return r.showPolicies(cmd, s)
+		},
+	}
+	return group("policy", "Check policies before they are used, and see which are in force",
+		check, withRemote(status, r), withRemote(reload, r))
+}
+
+func (r *remote) showCheck(cmd *cobra.Command, report policies.Report) error {
+	err := r.show(cmd, report, "", func(add func(...any)) {
+		for _, b := range report.Bundles {
+			add("bundle", b.Name, b.Revision, fmt.Sprintf("%d files", b.Files))
+		}
+		for _, t := range report.Tests {
+			if t.Outcome != "passed" {
+				add(t.Outcome, t.Name, t.Location, t.Message)
+			}
+		}
+		add("tests", fmt.Sprintf("%d passed, %d failed, %d skipped", report.Passed, report.Failed, report.Skipped))
+		add("coverage", fmt.Sprintf("%.1f%%", report.Coverage))
+	})
+	if err == nil && report.Failed > 0 {
+		err = fmt.Errorf("%d tests failed", report.Failed)
+	}
+	return err
+}
+
+func (r *remote) showPolicies(cmd *cobra.Command, s policies.Status) error {
+	return r.show(cmd, s, "", func(add func(...any)) {
+		add("revision", s.Revision)
+		add("loaded", s.LoadedAt.Format("2006-01-02 15:04:05"))
+		for _, b := range s.Bundles {
+			add("bundle", b.Name, b.Source, b.Revision)
+		}
+		if s.LastError != "" {
+			add("refused", s.LastError)
+		}
+	})
+}
+
+func statusCommand() *cobra.Command {
+	r := &remote{}
+	return withRemote(&cobra.Command{
+		Use:   "status",
+		Short: "Show the state of the gateway",
+		Args:  exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := r.client()
+			if err != nil {
+				return err
+			}
+			s, err := c.Status(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return r.show(cmd, s, "PART READY DETAIL", func(add func(...any)) {
+				add("sluice", s.Ready, s.Version)
+				for _, p := range s.Parts {
+					detail := p.Missing
+					if detail == "" {
+						text, err := json.Marshal(p.Detail)
+						if err == nil {
+							detail = string(text)
+						}
+					}
+					add(p.Name, p.Ready, detail)
+				}
+			})
+		},
+	}, r)
+}
+
+func simulateCommand() *cobra.Command {
+	var o simulate.RunOptions
+	cmd := &cobra.Command{
+		Use:   "simulate",
+		Short: "Serve a simulated provider, for tests and demonstrations",
+		Args:  exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := newLogger("info")
+			if err != nil {
+				return err
+			}
+			defer func() { _ = log.Sync() }()
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			o.Log = log.With(zap.String("command", "simulate"))
+			if err := simulate.Run(ctx, o); err != nil {
+				if errors.Is(err, simulate.ErrOptions) {
+					return usageError{err}
+				}
+				return err
+			}
+			return nil
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&o.Listen, "listen", "127.0.0.1:9999", "address and port; port 0 takes a free one")
+	fl.StringVar(&o.Provider, "provider", "practice", "practice, openai or anthropic")
+	fl.StringVar(&o.TLSCert, "tls-cert", "", "PEM file of the certificate; with --tls-key")
+	fl.StringVar(&o.TLSKey, "tls-key", "", "PEM file of the key; with --tls-cert")
+	return cmd
+}

@@ -1,0 +1,99 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"sluice/internal/admin/api"
+)
+
+const (
+	domino = "/api/aigateway/v1"
+	own    = "/api/sluice/v1"
+)
+
+// pageSize is how many entries All… functions ask for at a time.
+const pageSize = 1000
+
+func endpointPath(name string) string { return domino + "/endpoints/" + url.PathEscape(name) }
+
+// ListEndpoints returns one page of endpoints. The query may hold offset,
+// limit, searchFilter, sortByField and shouldSortAscending.
+func (c *Client) ListEndpoints(ctx context.Context, query url.Values) (out api.EndpointList, err error) {
+	err = c.call(ctx, http.MethodGet, domino+"/endpoints", query, nil, &out)
+	return out, err
+}
+
+// AllEndpoints returns every endpoint that matches search, "" for all.
+func (c *Client) AllEndpoints(ctx context.Context, search string) ([]api.Endpoint, error) {
+	all := []api.Endpoint{}
+	err := pages(search, func(q url.Values) (int, int, error) {
+		list, err := c.ListEndpoints(ctx, q)
+		all = append(all, list.Endpoints...)
+		return len(list.Endpoints), list.Metadata.TotalCount, err
+	})
+	return all, err
+}
+
+// pages calls fetch for one page after another; fetch returns how many entries
+// it got and how many there are.
+func pages(search string, fetch func(url.Values) (got, total int, err error)) error {
+	q := url.Values{"limit": {strconv.Itoa(pageSize)}}
+	if search != "" {
+		q.Set("searchFilter", search)
+	}
+	for offset := 0; ; {
+		q.Set("offset", strconv.Itoa(offset))
+		got, total, err := fetch(q)
+		offset += got
+		if err != nil || got == 0 || offset >= total {
+			return err
+		}
+	}
+}
+
+// GetEndpoint returns the endpoint with the name.
+func (c *Client) GetEndpoint(ctx context.Context, name string) (out api.Endpoint, err error) {
+	err = c.call(ctx, http.MethodGet, endpointPath(name), nil, nil, &out)
+	return out, err
+}
+
+// CreateEndpoint makes an endpoint.
+func (c *Client) CreateEndpoint(ctx context.Context, in api.NewEndpoint) (out api.Endpoint, err error) {
+	err = c.call(ctx, http.MethodPost, domino+"/endpoints", nil, in, &out)
+	return out, err
+}
+
+// UpdateEndpoint changes an endpoint.
+func (c *Client) UpdateEndpoint(ctx context.Context, name string, patch api.EndpointPatch) (out api.Endpoint, err error) {
+	err = c.call(ctx, http.MethodPatch, endpointPath(name), nil, patch, &out)
+	return out, err
+}
+
+// DeleteEndpoint removes an endpoint.
+func (c *Client) DeleteEndpoint(ctx context.Context, name string) error {
+	return c.call(ctx, http.MethodDelete, endpointPath(name), nil, nil, nil)
+}
+
+// Permissions returns who may call an endpoint.
+func (c *Client) Permissions(ctx context.Context, name string) (out api.Permissions, err error) {
+	err = c.call(ctx, http.MethodGet, endpointPath(name)+"/permissions", nil, nil, &out)
+	return out, err
+}
+
+// SetPermissions changes who may call an endpoint.
+func (c *Client) SetPermissions(ctx context.Context, name string, patch api.PermissionsPatch) (out api.Permissions, err error) {
+	err = c.call(ctx, http.MethodPatch, endpointPath(name)+"/permissions", nil, patch, &out)
+	return out, err
+}
+
+// Apply creates or updates the endpoints of a file in MLflow's form, YAML or
+// JSON, whose values are literal. everyone opens new endpoints whose
+// permissions the file does not give.
+func (c *Client) Apply(ctx context.Context, file []byte, everyone bool) (out api.ApplyResult, err error) {
+	q := url.Values{"isEveryoneAllowed": {strconv.FormatBool(everyone)}}
+	err = c.call(ctx, http.MethodPost, own+"/apply", q, file, &out)
+	return out, err
+}

@@ -1,0 +1,49 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+
+	"sluice/internal/admin/api"
+	"sluice/policies"
+)
+
+// Status returns the state of the gateway.
+func (c *Client) Status(ctx context.Context) (out api.Status, err error) {
+	err = c.call(ctx, http.MethodGet, own+"/status", nil, nil, &out)
+	return out, err
+}
+
+// Policies says which policies are in force.
+func (c *Client) Policies(ctx context.Context) (out policies.Status, err error) {
+	err = c.call(ctx, http.MethodGet, own+"/policies", nil, nil, &out)
+	return out, err
+}
+
+// ReloadPolicies reads the bundles again.
+func (c *Client) ReloadPolicies(ctx context.Context) (out policies.Status, err error) {
+	err = c.call(ctx, http.MethodPost, own+"/policies/reload", nil, nil, &out)
+	return out, err
+}
+
+// AuditPage is a page of the trail, each record as the gateway wrote it.
+type AuditPage struct {
+	Records []json.RawMessage `json:"records"`
+	Next    string            `json:"next"` // cursor of the next page, "" on the last
+}
+
+// ListAudit returns a page of the trail. The query may hold startTime, endTime,
+// endpointNames, endpointIds, users, results, kinds, descending, limit, cursor.
+func (c *Client) ListAudit(ctx context.Context, query url.Values) (out AuditPage, err error) {
+	err = c.call(ctx, http.MethodGet, own+"/audit", query, nil, &out)
+	return out, err
+}
+
+// GetAudit returns the record of an exchange, both bodies included.
+func (c *Client) GetAudit(ctx context.Context, exchangeID string) (out json.RawMessage, err error) {
+	err = c.call(ctx, http.MethodGet, own+"/audit/"+url.PathEscape(exchangeID), nil, nil, &out)
+	return out, err
+}
+

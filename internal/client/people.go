@@ -1,0 +1,109 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"sluice/internal/admin/api"
+)
+
+// Self returns who the token belongs to.
+func (c *Client) Self(ctx context.Context) (out api.Self, err error) {
+	err = c.call(ctx, http.MethodGet, own+"/users/self", nil, nil, &out)
+	return out, err
+}
+
+// AllUsers returns every user that matches search, "" for all.
+func (c *Client) AllUsers(ctx context.Context, search string) ([]api.User, error) {
+	all := []api.User{}
+	err := pages(search, func(q url.Values) (int, int, error) {
+		var list api.UserList
+		err := c.call(ctx, http.MethodGet, own+"/users", q, nil, &list)
+		all = append(all, list.Users...)
+		return len(list.Users), list.Metadata.TotalCount, err
+	})
+	return all, err
+}
+
+// CreateUser makes a user.
+func (c *Client) CreateUser(ctx context.Context, in api.NewUser) (out api.User, err error) {
+	err = c.call(ctx, http.MethodPost, own+"/users", nil, in, &out)
+	return out, err
+}
+
+// UpdateUser changes the user with the id.
+func (c *Client) UpdateUser(ctx context.Context, id string, patch api.UserPatch) (out api.User, err error) {
+	err = c.call(ctx, http.MethodPatch, own+"/users/"+url.PathEscape(id), nil, patch, &out)
+	return out, err
+}
+
+// DeleteUser removes the user with the id and revokes the user's tokens.
+func (c *Client) DeleteUser(ctx context.Context, id string) error {
+	return c.call(ctx, http.MethodDelete, own+"/users/"+url.PathEscape(id), nil, nil, nil)
+}
+
+// AllOrganizations returns every organization that matches search, "" for all.
+func (c *Client) AllOrganizations(ctx context.Context, search string) ([]api.Organization, error) {
+	all := []api.Organization{}
+	err := pages(search, func(q url.Values) (int, int, error) {
+		var list api.OrganizationList
+		err := c.call(ctx, http.MethodGet, own+"/organizations", q, nil, &list)
+		all = append(all, list.Organizations...)
+		return len(list.Organizations), list.Metadata.TotalCount, err
+	})
+	return all, err
+}
+
+// CreateOrganization makes an organization.
+func (c *Client) CreateOrganization(ctx context.Context, in api.NewOrganization) (out api.Organization, err error) {
+	err = c.call(ctx, http.MethodPost, own+"/organizations", nil, in, &out)
+	return out, err
+}
+
+// DeleteOrganization removes the organization with the id.
+func (c *Client) DeleteOrganization(ctx context.Context, id string) error {
+	return c.call(ctx, http.MethodDelete, organizationPath(id), nil, nil, nil)
+}
+
+// AddMember puts a user into an organization.
+func (c *Client) AddMember(ctx context.Context, organization, user string) (out api.Organization, err error) {
+	err = c.call(ctx, http.MethodPut, organizationPath(organization)+"/members/"+url.PathEscape(user), nil, nil, &out)
+	return out, err
+}
+
+// RemoveMember takes a user out of an organization.
+func (c *Client) RemoveMember(ctx context.Context, organization, user string) (out api.Organization, err error) {
+	err = c.call(ctx, http.MethodDelete, organizationPath(organization)+"/members/"+url.PathEscape(user), nil, nil, &out)
+	return out, err
+}
+
+func organizationPath(id string) string { return own + "/organizations/" + url.PathEscape(id) }
+
+// AllTokens returns the tokens of the user with the id; "" means all that the
+// caller may see.
+func (c *Client) AllTokens(ctx context.Context, userID string) ([]api.Token, error) {
+	all := []api.Token{}
+	err := pages("", func(q url.Values) (int, int, error) {
+		if userID != "" {
+			q.Set("userId", userID)
+		}
+		var list api.TokenList
+		err := c.call(ctx, http.MethodGet, own+"/tokens", q, nil, &list)
+		all = append(all, list.Tokens...)
+		return len(list.Tokens), list.Metadata.TotalCount, err
+	})
+	return all, err
+}
+
+// CreateToken makes a token; its plaintext is in the answer and nowhere else.
+func (c *Client) CreateToken(ctx context.Context, in api.NewToken) (out api.IssuedToken, err error) {
+	err = c.call(ctx, http.MethodPost, own+"/tokens", nil, in, &out)
+	return out, err
+}
+
+// RevokeToken makes the token with the id useless.
+func (c *Client) RevokeToken(ctx context.Context, id string) (out api.Token, err error) {
+	err = c.call(ctx, http.MethodDelete, own+"/tokens/"+url.PathEscape(id), nil, nil, &out)
+	return out, err
+}
