@@ -2,128 +2,219 @@ package policies
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
-	"sluice/internal/catalog"
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/topdown/print"
+
 	"sluice/internal/decision"
-	"sluice/internal/identity"
 )
 
-// Resources of the REST API, for Input.Resource.
-const (
-	ResourceEndpoints     = "endpoints"
-	ResourcePermissions   = "permissions"
-	ResourceAudit         = "audit"
-	ResourceTokens        = "tokens"
-	ResourceUsers         = "users"
-	ResourceOrganizations = "organizations"
-	ResourcePolicies      = "policies"
-	ResourceStatus        = "status"
-)
+const defaultTimeout = 100 * time.Millisecond
 
-// Verbs of the REST API, for Input.Verb.
-const (
-	VerbList   = "list"
-	VerbRead   = "read"
-	VerbCreate = "create"
-	VerbUpdate = "update"
-	VerbDelete = "delete"
-)
+// ErrNoAnswer is an evaluation that gave no usable decision. What it wraps is
+// for administrators, not for callers.
+var ErrNoAnswer = errors.New("the policy gave no answer")
 
-// Obligations["scope"] of an allowed ActionAPI decision: what the reply may
-// cover. The handler must hold to it.
-const (
-	ObligationScope = "scope"
-	ScopeAll        = "all"       // everything
-	ScopePermitted  = "permitted" // endpoints for which ActionView is allowed
-	ScopeOwn        = "own"       // what belongs to the caller's own user
-)
+// Engine decides. It is safe for concurrent use.
+type Engine struct {
+	opts  Options
+	print print.Hook
+	state atomic.Pointer[state]
 
-// Input is one question to the policy.
-type Input struct {
-	Action        string
-	Caller        *identity.Caller
-	Endpoint      *catalog.Endpoint
-	Request       *RequestFacts
-	Resource      string
-	Verb          string
-	Name          string
-	SourceAddress string
-	Time          time.Time
+	reloading sync.Mutex // held from reading bundles to the end of OnActivate
+
+	mu       sync.Mutex // guards the following
+	failed   string     // the last error, "" after a good load
+	failedAt time.Time
 }
 
-// RequestFacts is what the policy may know of a call's body.
-type RequestFacts struct {
-	Dialect, Operation string
-	Stream             bool
-	MaxTokens          int64
-	Tools              []string
-	BodyBytes          int
+// state is what decides at one moment, swapped whole.
+type state struct {
+	program *program
+	status  Status
 }
 
-// Source is one bundle. Dir "" is the bundle built into the program.
-type Source struct{ Name, Dir string }
-
-// Options configure New.
-type Options struct {
-	Sources    []Source
-	Log        *zap.Logger
-	Now        func() time.Time
-	OnActivate func(Status)
-	// AllowNetwork lets bundles use http.send and the like.
-	AllowNetwork bool
+// New loads the sources and compiles them. A bundle that does not compile is
+// an error that names file, line and column.
+func New(opts Options) (*Engine, error) {
+	opts.Sources = slices.Clone(opts.Sources)
+	if len(opts.Sources) == 0 {
+		opts.Sources = []Source{{Name: "default"}}
+	}
+	if opts.Log == nil {
+		opts.Log = zap.NewNop()
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Timeout == 0 {
+		opts.Timeout = defaultTimeout
+	}
+	e := &Engine{opts: opts, print: printHook{opts.Log}}
+	if err := e.Reload(); err != nil {
+		return nil, err
+	}
+	return e, nil
 }
 
-// BundleStatus is one bundle in force.
-type BundleStatus struct {
-	Name     string `json:"name"`
-	Source   string `json:"source"`
-	Revision string `json:"revision"`
-	Files    int    `json:"files"`
-}
-
-// Status says which bundles are in force, and whether a newer one was refused.
-type Status struct {
-	Bundles     []BundleStatus `json:"bundles"`
-	Revision    string         `json:"revision"`
-	Previous    string         `json:"previous,omitempty"`
-	LoadedAt    time.Time      `json:"loadedAt"`
-	LastError   string         `json:"lastError,omitempty"`
-	LastErrorAt *time.Time     `json:"lastErrorAt,omitempty"`
-}
-
-// Report is what Check found.
-type Report struct {
-	Bundles  []BundleStatus `json:"bundles"`
-	Revision string         `json:"revision"`
-	Tests    []TestResult   `json:"tests"`
-	Passed   int            `json:"passed"`
-	Failed   int            `json:"failed"`
-	Skipped  int            `json:"skipped"`
-	Coverage float64        `json:"coverage"` // percent of the rules' lines that tests ran
-}
-
-// TestResult is one test of a bundle.
-type TestResult struct {
-	Name     string        `json:"name"`
-	Location string        `json:"location"` // file:line
-	Outcome  string        `json:"outcome"`  // passed, failed, skipped
-	Message  string        `json:"message,omitempty"`
-	Duration time.Duration `json:"duration"`
-}
-
-// Engine decides.
-type Engine struct{}
-
-func New(opts Options) (*Engine, error) { panic("skeleton") }
+// Decide asks the policy. Where it has no usable answer in time, the decision
+// denies with CodePolicyError and the error, an ErrNoAnswer, says why.
 func (e *Engine) Decide(ctx context.Context, in *Input) (decision.Decision, error) {
-	panic("skeleton")
+	st := e.state.Load()
+	d, err := e.evaluate(ctx, st.program, in)
+	d.Revision = st.status.Revision
+	if err != nil {
+		d.Allow, d.Obligations = false, nil
+		d.Reasons = []decision.Reason{{
+			Code:    CodePolicyError,
+			Message: "The policy of the gateway has an error, so this is denied. Tell an administrator.",
+		}}
+		return d, fmt.Errorf("deciding %s: %w: %w", in.Action, ErrNoAnswer, err)
+	}
+	return d, nil
 }
-func (e *Engine) Reload() error                   { panic("skeleton") }
-func (e *Engine) Watch(ctx context.Context) error { panic("skeleton") }
-func (e *Engine) Status() Status                  { panic("skeleton") }
 
-// Check compiles the bundles together and runs their tests; "" is the built-in bundle.
-func Check(ctx context.Context, dirs ...string) (Report, error) { panic("skeleton") }
+func (e *Engine) evaluate(ctx context.Context, p *program, in *Input) (d decision.Decision, err error) {
+	now := in.Time
+	if now.IsZero() {
+		now = e.opts.Now()
+	}
+	cancel := topdown.NewCancel()
+	timer := time.AfterFunc(e.opts.Timeout, cancel.Cancel)
+	defer timer.Stop()
+	if ctx.Done() != nil {
+		defer context.AfterFunc(ctx, cancel.Cancel)()
+	}
+	var answer ast.Value
+	err = topdown.NewQuery(p.query).
+		WithQueryCompiler(p.queries).
+		WithCompiler(p.compiler).
+		WithStore(p.store).
+		WithTransaction(p.txn).
+		WithInput(document(in, now)).
+		WithTime(now).
+		WithCancel(cancel).
+		WithStrictBuiltinErrors(true). // a failed function must not let a deny rule pass by
+		WithPrintHook(e.print).
+		Iter(ctx, func(found topdown.QueryResult) error {
+			answer = found[answerVar].Value
+			return nil
+		})
+	switch {
+	case topdown.IsCancel(err) && ctx.Err() != nil:
+		return d, ctx.Err()
+	case topdown.IsCancel(err):
+		return d, fmt.Errorf("it took longer than %s", e.opts.Timeout)
+	case err != nil:
+		return d, err
+	case answer == nil:
+		return d, errUndefined
+	}
+	return read(answer)
+}
+
+// Reload reads the sources again. When what they hold decides otherwise than
+// what is in force, it comes into force, whole, before Reload returns. When it
+// does not compile, the last good state stays, Status names the error, and it
+// is returned.
+func (e *Engine) Reload() error {
+	e.reloading.Lock()
+	defer e.reloading.Unlock()
+	next, err := e.load()
+	if err != nil {
+		err = fmt.Errorf("loading policies: %w", err)
+		e.note(err.Error())
+		if old := e.state.Load(); old != nil {
+			e.opts.Log.Error("policies refused; the last good ones stay in force",
+				zap.String("revision", old.status.Revision), zap.Error(err))
+		}
+		return err
+	}
+	e.note("")
+	if next == nil {
+		return nil
+	}
+	e.state.Store(next)
+	e.opts.Log.Info("policies in force",
+		zap.String("revision", next.status.Revision), zap.String("previous", next.status.Previous))
+	if e.opts.OnActivate != nil {
+		e.opts.OnActivate(next.status)
+	}
+	return nil
+}
+
+func (e *Engine) note(failed string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.failed, e.failedAt = failed, e.opts.Now().UTC()
+}
+
+// load returns the next state, or nil when it would be the present one.
+func (e *Engine) load() (*state, error) {
+	bundles, err := readAll(e.opts.Sources)
+	if err != nil {
+		return nil, err
+	}
+	status := Status{Revision: revision(bundles...), LoadedAt: e.opts.Now().UTC()}
+	if old := e.state.Load(); old != nil {
+		if old.status.Revision == status.Revision {
+			return nil, nil
+		}
+		status.Previous = old.status.Revision
+	}
+	for _, b := range bundles {
+		status.Bundles = append(status.Bundles, b.status())
+	}
+	p, err := compile(context.Background(), bundles, false, e.opts.AllowNetwork)
+	if err != nil {
+		return nil, err
+	}
+	return &state{program: p, status: status}, nil
+}
+
+func readAll(sources []Source) ([]*rawBundle, error) {
+	bundles := make([]*rawBundle, len(sources))
+	seen := map[string]bool{}
+	for i, s := range sources {
+		if s.Name == "" || seen[s.Name] {
+			return nil, fmt.Errorf("bundle %q: every bundle takes a name of its own", s.Name)
+		}
+		seen[s.Name] = true
+		b, err := readBundle(s)
+		if err != nil {
+			return nil, fmt.Errorf("bundle %q: %w", s.Name, err)
+		}
+		bundles[i] = b
+	}
+	return bundles, nil
+}
+
+// Status says what is in force, and what was refused since.
+func (e *Engine) Status() Status {
+	st := e.state.Load().status
+	st.Bundles = slices.Clone(st.Bundles)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.failed != "" {
+		at := e.failedAt
+		st.LastError, st.LastErrorAt = e.failed, &at
+	}
+	return st
+}
+
+// printHook sends what a policy prints to the debug log.
+type printHook struct{ log *zap.Logger }
+
+func (h printHook) Print(c print.Context, message string) error {
+	h.log.Debug("policy prints", zap.String("at", place(c.Location)), zap.String("text", message))
+	return nil
+}

@@ -1,0 +1,90 @@
+# METADATA
+# title: REST API
+# description: |
+#   Which role may do what with the REST API. An allowed request carries the
+#   obligation "scope": what it may touch. Everything ("all"), the endpoints that
+#   the caller may use ("permitted"), or what belongs to his own user ("own").
+#
+#   Another bundle may give more roles something to do, in the same shape as
+#   scopes, as data: data.sluice.custom.api.
+package sluice.api
+
+import data.sluice.custom
+import data.sluice.endpoints
+
+resources := {"endpoints", "permissions", "audit", "tokens", "users", "organizations", "policies", "status"}
+
+verbs := {"list", "read", "create", "update", "delete"}
+
+# role → resource → verb → scope
+scopes := {"auditor": {"audit": {"list": "all", "read": "all"}}}
+
+# What every signed-in caller may do: resource → verb → scope
+everyone := {
+	"endpoints": {"list": "permitted", "read": "permitted"},
+	"tokens": {"list": "own", "read": "own", "create": "own", "delete": "own"},
+	"users": {"read": "own"},
+	"organizations": {"list": "own", "read": "own"},
+}
+
+# An administrator may do all that there is.
+granted contains "all" if {
+	"administrator" in input.caller.roles
+	input.resource in resources
+	input.verb in verbs
+}
+
+granted contains scope if {
+	some role in input.caller.roles
+	scope := scopes[role][input.resource][input.verb]
+}
+
+granted contains scope if {
+	some role in input.caller.roles
+	scope := custom.api[role][input.resource][input.verb]
+}
+
+decision := {
+	"allow": false,
+	"reasons": [{
+		"code": "not_authenticated",
+		"message": "Sign in: send a token of this gateway with the request.",
+	}],
+} if {
+	not input.caller.id
+} else := {
+	"allow": true,
+	"reasons": [{"code": "allowed_role", "message": "A role of the user may do this."}],
+	"obligations": {"scope": scope},
+} if {
+	scope := widest
+} else := {
+	"allow": true,
+	"reasons": [{"code": "allowed_everyone", "message": "Everyone who has signed in may do this."}],
+	"obligations": {"scope": scope},
+} if {
+	scope := everyone[input.resource][input.verb]
+	within(scope)
+} else := {
+	"allow": false,
+	"reasons": [{
+		"code": "not_permitted",
+		"message": "Your roles do not let you do this. Ask an administrator.",
+	}],
+}
+
+# The widest of the granted scopes.
+widest := "all" if {
+	"all" in granted
+} else := "permitted" if {
+	"permitted" in granted
+} else := "own" if {
+	"own" in granted
+}
+
+# Where the question names one endpoint, "permitted" is decided here.
+within(scope) if scope != "permitted"
+
+within("permitted") if not input.endpoint
+
+within("permitted") if endpoints.grants

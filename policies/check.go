@@ -1,0 +1,140 @@
+package policies
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/cover"
+	"github.com/open-policy-agent/opa/v1/tester"
+)
+
+// ErrTestsFailed says that a bundle compiles but that tests of it fail.
+var ErrTestsFailed = errors.New("tests of the bundle failed")
+
+// testTimeout bounds one test of a bundle.
+const testTimeout = 5 * time.Second
+
+// Check compiles the bundles in the folders together, as the gateway would,
+// and runs their tests, rules in files named *_test.rego whose names begin
+// with test_. The folder "" is the bundle that is built in: name it first to
+// check a bundle that adds to it. Faults of the policy come back as an error
+// with file, line and column; failing tests as ErrTestsFailed, with the
+// report.
+func Check(ctx context.Context, dirs ...string) (Report, error) {
+	sources := make([]Source, len(dirs))
+	for i, dir := range dirs {
+		sources[i] = Source{Name: cmp.Or(dir, "default"), Dir: dir}
+	}
+	bundles, err := readAll(sources)
+	if err != nil {
+		return Report{}, fmt.Errorf("checking policies: %w", err)
+	}
+	report := Report{Revision: revision(bundles...)}
+	for _, b := range bundles {
+		report.Bundles = append(report.Bundles, b.status())
+	}
+	p, err := compile(ctx, bundles, true, false)
+	if err == nil {
+		err = report.run(ctx, p)
+	}
+	if err != nil {
+		return Report{}, fmt.Errorf("checking policies: %w", err)
+	}
+	if report.Failed > 0 {
+		return report, fmt.Errorf("%w: %d of %d", ErrTestsFailed, report.Failed, len(report.Tests))
+	}
+	return report, nil
+}
+
+// run runs the tests and fills the report.
+func (r *Report) run(ctx context.Context, p *program) error {
+	tracer := cover.New()
+	results, err := tester.NewRunner().
+		SetCompiler(p.compiler).
+		SetStore(p.store).
+		SetModules(p.modules).
+		SetTimeout(testTimeout).
+		RaiseBuiltinErrors(true).
+		CapturePrintOutput(true).
+		SetCoverageQueryTracer(tracer).
+		RunTests(ctx, p.txn)
+	if err != nil {
+		return explain(err)
+	}
+	for result := range results {
+		r.add(result)
+	}
+	slices.SortFunc(r.Tests, func(a, b TestResult) int { return cmp.Compare(a.Name, b.Name) })
+	r.cover(tracer, p.modules)
+	return ctx.Err()
+}
+
+func (r *Report) add(result *tester.Result) {
+	t := TestResult{
+		Name:     strings.TrimPrefix(result.Package, "data.") + "." + result.Name,
+		Outcome:  "passed",
+		Message:  strings.TrimSpace(string(result.Output)),
+		Duration: result.Duration,
+	}
+	if l := result.Location; l != nil {
+		t.Location = fmt.Sprintf("%s:%d", l.File, l.Row)
+	}
+	switch {
+	case result.Error != nil:
+		t.Outcome, t.Message = "failed", strings.TrimSpace(result.Error.Error()+"\n"+t.Message)
+	case result.Fail:
+		t.Outcome = "failed"
+	case result.Skip:
+		t.Outcome = "skipped"
+	}
+	switch t.Outcome {
+	case "failed":
+		r.Failed++
+	case "skipped":
+		r.Skipped++
+	default:
+		r.Passed++
+	}
+	r.Tests = append(r.Tests, t)
+}
+
+// cover sums up which lines of the policy, its tests left out, were run.
+func (r *Report) cover(tracer *cover.Cover, modules map[string]*ast.Module) {
+	policy := map[string]*ast.Module{}
+	for file, module := range modules {
+		if !strings.HasSuffix(file, "_test.rego") {
+			policy[file] = module
+		}
+	}
+	covered, missed := 0, 0
+	r.Uncovered = []string{}
+	for file, report := range tracer.Report(policy).Files {
+		if policy[file] == nil {
+			continue
+		}
+		covered += lines(report.Covered)
+		missed += lines(report.NotCovered)
+		for _, part := range report.NotCovered {
+			r.Uncovered = append(r.Uncovered, fmt.Sprintf("%s:%d", file, part.Start.Row))
+		}
+	}
+	slices.Sort(r.Uncovered)
+	r.Coverage = 100
+	if covered+missed > 0 {
+		r.Coverage = 100 * float64(covered) / float64(covered+missed)
+	}
+}
+
+func lines(parts []cover.Range) int {
+	n := 0
+	for _, part := range parts {
+		n += part.End.Row - part.Start.Row + 1
+	}
+	return n
+}

@@ -1,0 +1,180 @@
+package policies
+
+import (
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"sluice/internal/catalog"
+	"sluice/internal/identity"
+)
+
+// The keys of the input document, made once. README.md describes it.
+var (
+	keyAction        = ast.StringTerm("action")
+	keyCaller        = ast.StringTerm("caller")
+	keyEndpoint      = ast.StringTerm("endpoint")
+	keyRequest       = ast.StringTerm("request")
+	keyResource      = ast.StringTerm("resource")
+	keyVerb          = ast.StringTerm("verb")
+	keyName          = ast.StringTerm("name")
+	keySource        = ast.StringTerm("source_address")
+	keyTime          = ast.StringTerm("time")
+	keyID            = ast.StringTerm("id")
+	keyOrganizations = ast.StringTerm("organizations")
+	keyRoles         = ast.StringTerm("roles")
+	keyProject       = ast.StringTerm("project")
+	keyExecution     = ast.StringTerm("execution")
+	keyToken         = ast.StringTerm("token")
+	keyType          = ast.StringTerm("type")
+	keyProvider      = ast.StringTerm("provider")
+	keyModel         = ast.StringTerm("model")
+	keyConfig        = ast.StringTerm("config")
+	keyUsable        = ast.StringTerm("usable")
+	keyPermissions   = ast.StringTerm("permissions")
+	keyEveryone      = ast.StringTerm("everyone")
+	keyUsers         = ast.StringTerm("users")
+	keyProjects      = ast.StringTerm("projects")
+	keyDialect       = ast.StringTerm("dialect")
+	keyOperation     = ast.StringTerm("operation")
+	keyStream        = ast.StringTerm("stream")
+	keyMaxTokens     = ast.StringTerm("max_tokens")
+	keyTools         = ast.StringTerm("tools")
+	keyBodyBytes     = ast.StringTerm("body_bytes")
+
+	termTrue   = ast.BooleanTerm(true)
+	termFalse  = ast.BooleanTerm(false)
+	emptySet   = ast.SetTerm()
+	emptyArray = ast.ArrayTerm()
+
+	// words are the values that come up in every question.
+	words = func(texts ...string) map[string]*ast.Term {
+		m := make(map[string]*ast.Term, len(texts))
+		for _, text := range texts {
+			m[text] = ast.StringTerm(text)
+		}
+		return m
+	}(ActionInvoke, ActionView, ActionAPI, "mlflow", "openai", "anthropic", "chat", "completions", "embeddings",
+		string(catalog.TypeChat), string(catalog.TypeCompletions), string(catalog.TypeEmbeddings))
+)
+
+// document builds the input document of a question, as the parsed value that
+// evaluation works on. The parts that stay the same, the caller and the
+// endpoint of a snapshot, are built once and shared.
+func document(in *Input, now time.Time) *ast.Term {
+	doc := ast.NewObject(
+		[2]*ast.Term{keyAction, word(in.Action)},
+		[2]*ast.Term{keyTime, ast.IntNumberTerm(int(now.UnixNano()))},
+	)
+	if in.Caller != nil && in.Caller.UserID != "" {
+		doc.Insert(keyCaller, in.Caller.Memo(callerTerm).(*ast.Term))
+	}
+	if in.Endpoint != nil {
+		doc.Insert(keyEndpoint, in.Endpoint.Memo(endpointTerm).(*ast.Term))
+	}
+	if in.Request != nil {
+		doc.Insert(keyRequest, requestTerm(in.Request))
+	}
+	text(doc, keyResource, in.Resource)
+	text(doc, keyVerb, in.Verb)
+	text(doc, keyName, in.Name)
+	text(doc, keySource, in.SourceAddress)
+	return ast.NewTerm(doc)
+}
+
+// callerTerm has the shape that decision.Memo asks for.
+func callerTerm(c *identity.Caller) any {
+	doc := ast.NewObject(
+		[2]*ast.Term{keyID, ast.StringTerm(c.UserID)},
+		[2]*ast.Term{keyOrganizations, set(c.Organizations)},
+		[2]*ast.Term{keyRoles, set(c.Roles)},
+	)
+	text(doc, keyName, c.UserName)
+	text(doc, keyProject, c.Project)
+	text(doc, keyExecution, c.Execution)
+	if c.TokenID != "" {
+		token := ast.NewObject([2]*ast.Term{keyID, ast.StringTerm(c.TokenID)})
+		text(token, keyName, c.TokenName)
+		doc.Insert(keyToken, ast.NewTerm(token))
+	}
+	return ast.NewTerm(doc)
+}
+
+// endpointTerm has the shape that decision.Memo asks for. Secrets stay out.
+func endpointTerm(e *catalog.Endpoint) any {
+	config := ast.NewObject()
+	for name, value := range e.Target.Config {
+		config.Insert(ast.StringTerm(name), ast.StringTerm(value))
+	}
+	p := &e.Permissions
+	return ast.NewTerm(ast.NewObject(
+		[2]*ast.Term{keyID, ast.StringTerm(e.ID)},
+		[2]*ast.Term{keyName, ast.StringTerm(e.Name)},
+		[2]*ast.Term{keyType, word(string(e.Type))},
+		[2]*ast.Term{keyProvider, ast.StringTerm(e.Target.Provider)},
+		[2]*ast.Term{keyModel, ast.StringTerm(e.Target.Model)},
+		[2]*ast.Term{keyConfig, ast.NewTerm(config)},
+		[2]*ast.Term{keyUsable, boolean(e.Problem == "")},
+		[2]*ast.Term{keyPermissions, ast.NewTerm(ast.NewObject(
+			[2]*ast.Term{keyEveryone, boolean(p.Everyone)},
+			[2]*ast.Term{keyUsers, set(p.Users)},
+			[2]*ast.Term{keyOrganizations, set(p.Organizations)},
+			[2]*ast.Term{keyRoles, set(p.Roles)},
+			[2]*ast.Term{keyProjects, set(p.Projects)},
+		))},
+	))
+}
+
+func requestTerm(r *RequestFacts) *ast.Term {
+	tools := emptyArray
+	if len(r.Tools) > 0 {
+		names := make([]*ast.Term, len(r.Tools))
+		for i, name := range r.Tools {
+			names[i] = ast.StringTerm(name)
+		}
+		tools = ast.ArrayTerm(names...)
+	}
+	doc := ast.NewObject(
+		[2]*ast.Term{keyDialect, word(r.Dialect)},
+		[2]*ast.Term{keyOperation, word(r.Operation)},
+		[2]*ast.Term{keyStream, boolean(r.Stream)},
+		[2]*ast.Term{keyTools, tools},
+		[2]*ast.Term{keyBodyBytes, ast.IntNumberTerm(r.BodyBytes)},
+	)
+	if r.MaxTokens != 0 {
+		doc.Insert(keyMaxTokens, ast.IntNumberTerm(int(r.MaxTokens)))
+	}
+	return ast.NewTerm(doc)
+}
+
+// text adds a value that is left out where there is none.
+func text(doc ast.Object, key *ast.Term, value string) {
+	if value != "" {
+		doc.Insert(key, word(value))
+	}
+}
+
+func set(values []string) *ast.Term {
+	if len(values) == 0 {
+		return emptySet
+	}
+	terms := make([]*ast.Term, len(values))
+	for i, value := range values {
+		terms[i] = ast.StringTerm(value)
+	}
+	return ast.SetTerm(terms...)
+}
+
+func word(text string) *ast.Term {
+	if term, known := words[text]; known {
+		return term
+	}
+	return ast.StringTerm(text)
+}
+
+func boolean(yes bool) *ast.Term {
+	if yes {
+		return termTrue
+	}
+	return termFalse
+}
