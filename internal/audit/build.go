@@ -1,0 +1,129 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// buildIndex makes the index of a partition from its segment, up to and with
+// the frame last, and puts it in place whole. complete says that the segment
+// has ended there.
+func buildIndex(ctx context.Context, dir string, d day, last uint64, boot string, complete bool) (tableState, error) {
+	state := tableState{times: noTimes, complete: complete, pos: position{day: d}}
+	path := filepath.Join(dir, d.dbName())
+	building := path + ".building"
+	if err := removeIndex(building); err != nil {
+		return state, fmt.Errorf("building an index: %w", err)
+	}
+	t, _, err := openTable(building, boot, d)
+	if err != nil {
+		return state, err
+	}
+	if state, err = fillIndex(ctx, t, dir, state, last); err != nil {
+		t.close()
+		removeIndex(building)
+		return state, fmt.Errorf("building %s: %w", d.dbName(), err)
+	}
+	if err := t.finish(state); err != nil {
+		return state, err
+	}
+	if err := removeIndex(path); err != nil {
+		return state, fmt.Errorf("building an index: %w", err)
+	}
+	if err := os.Rename(building, path); err != nil {
+		return state, fmt.Errorf("building an index: %w", err)
+	}
+	return state, nil
+}
+
+func fillIndex(ctx context.Context, t *table, dir string, state tableState, last uint64) (tableState, error) {
+	d := state.pos.day
+	_, meta, err := readSegmentMeta(dir, d)
+	if err != nil {
+		return state, err
+	}
+	known := carriedOver(dir, meta)
+	s, err := scanSegment(dir, d, 0, false)
+	if err != nil {
+		return state, err
+	}
+	defer s.close()
+	for state.pos.seq < last {
+		if err := ctx.Err(); err != nil {
+			return state, err
+		}
+		items, _, err := readItems(s, known, last)
+		if err != nil && err != io.EOF {
+			return state, err
+		}
+		if len(items) == 0 {
+			return state, fmt.Errorf("%s ends at record %d, not at %d", d.logName(), state.pos.seq, last)
+		}
+		var rows []*row
+		for _, it := range items {
+			if it.row != nil && it.kind != frameBegin {
+				rows = append(rows, it.row)
+				state.times.add(it.row.time)
+			}
+		}
+		state.pos = items[len(items)-1].at
+		state.open = state.open[:0]
+		for _, r := range known {
+			state.open = append(state.open, r.first)
+		}
+		if err := t.commit(rows, state); err != nil {
+			return state, err
+		}
+	}
+	return state, nil
+}
+
+// carriedOver returns the exchanges that were under way when a segment began.
+// Of those whose request half is not there any more it knows the id only.
+func carriedOver(dir string, meta segmentMeta) map[string]*row {
+	known := map[string]*row{}
+	for _, o := range meta.Open {
+		d, err := parseDay(o.Day)
+		if err != nil {
+			continue
+		}
+		r, err := readBegun(dir, place{d, o.Offset})
+		if err != nil {
+			continue
+		}
+		known[o.ID] = r
+	}
+	return known
+}
+
+// readBegun makes the row of a request half from its frame.
+func readBegun(dir string, p place) (*row, error) {
+	s, err := scanSegment(dir, p.day, p.off, false)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	h, content, err := s.next()
+	if err != nil {
+		return nil, fmt.Errorf("reading %s at %d: %w", p.day.logName(), p.off, err)
+	}
+	if h.kind != frameBegin {
+		return nil, fmt.Errorf("%w: %s at %d is not the request half of an exchange", ErrDamaged, p.day.logName(), p.off)
+	}
+	it, err := decodeItem(&h, content[:h.meta], s.at(&h), nil)
+	return it.row, err
+}
+
+// bootID names the run of the machine; it is "" where the system has none, and
+// then no index that was not closed in order is relied on.
+func bootID() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "unknown since " + time.Now().String()
+	}
+	return string(id)
+}

@@ -1,0 +1,90 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/klauspost/compress/s2"
+	"github.com/klauspost/compress/zstd"
+)
+
+// codec says how a body is stored in a frame.
+type codec byte
+
+const (
+	codecRaw  codec = 0
+	codecZstd codec = 1
+	codecS2   codec = 2
+)
+
+const (
+	// compressFrom is the length below which compressing costs more than the
+	// bytes it saves.
+	compressFrom = 192
+	// zstdFrom is the length from which zstd's better ratio is worth its
+	// cost; see docs/decisions for the numbers.
+	zstdFrom = 16 << 10
+)
+
+// compressor compresses and restores bodies; it is safe for concurrent use.
+type compressor struct {
+	enc *zstd.Encoder
+	dec *zstd.Decoder
+}
+
+func newCompressor() (*compressor, error) {
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest),
+		zstd.WithEncoderCRC(false), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
+	if err != nil {
+		return nil, fmt.Errorf("making the compressor: %w", err)
+	}
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(maxContent))
+	if err != nil {
+		return nil, fmt.Errorf("making the decompressor: %w", err)
+	}
+	return &compressor{enc: enc, dec: dec}, nil
+}
+
+func (c *compressor) close() { c.dec.Close() }
+
+// appendBody appends body to buf in the form that suits its length.
+func (c *compressor) appendBody(buf, body []byte) ([]byte, codec) {
+	start := len(buf)
+	used := codecRaw
+	switch {
+	case len(body) >= zstdFrom:
+		buf, used = c.enc.EncodeAll(body, buf), codecZstd
+	case len(body) >= compressFrom:
+		room := s2.MaxEncodedLen(len(body))
+		buf = slices.Grow(buf, room)
+		out := s2.Encode(buf[start:start+room], body)
+		buf, used = buf[:start+len(out)], codecS2
+	}
+	if used == codecRaw || len(buf)-start >= len(body) {
+		return append(buf[:start], body...), codecRaw
+	}
+	return buf, used
+}
+
+// restore returns the body as it was given. The result may share stored.
+func (c *compressor) restore(stored []byte, used codec, rawLen int64) ([]byte, error) {
+	var body []byte
+	var err error
+	switch used {
+	case codecRaw:
+		body = stored
+	case codecS2:
+		body, err = s2.Decode(nil, stored)
+	case codecZstd:
+		body, err = c.dec.DecodeAll(stored, make([]byte, 0, min(rawLen, maxContent)))
+	default:
+		err = fmt.Errorf("codec %d is not known", used)
+	}
+	if err == nil && int64(len(body)) != rawLen {
+		err = fmt.Errorf("it has %d bytes instead of %d", len(body), rawLen)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("restoring a body: %w", err)
+	}
+	return body, nil
+}

@@ -1,0 +1,72 @@
+package audit
+
+import (
+	"time"
+
+	"sluice/internal/decision"
+	"sluice/internal/identity"
+)
+
+// Results of an exchange.
+const (
+	ResultAnswered        = "answered"        // the client has the provider's answer
+	ResultProviderError   = "provider_error"  // the provider failed or refused
+	ResultGatewayError    = "gateway_error"   // this gateway failed
+	ResultClientGone      = "client_gone"     // the client left before the end
+	ResultInterrupted     = "interrupted"     // the gateway ended before the exchange did
+	ResultDenied          = "denied"          // the policy said no
+	ResultUnauthenticated = "unauthenticated" // no credential, or one that is not valid
+	ResultRefused         = "refused"         // the request itself was wrong: malformed, too large, unknown endpoint
+)
+
+// Unknown stands for a number of tokens that nobody reported.
+const Unknown = -1
+
+// Exchange is the request half of a record: who asked for what, and what the
+// policy said.
+type Exchange struct {
+	ID string `json:"id"` // x-request-id, unique
+	// Time is when the request arrived; the zero time means now.
+	Time time.Time `json:"time"`
+	// Caller is nil when authentication failed.
+	Caller *identity.Caller `json:"caller,omitempty"`
+	// Credential is the kind of credential presented ("token"), never the
+	// credential.
+	Credential   string `json:"credential,omitempty"`
+	EndpointID   string `json:"endpointId,omitempty"`
+	EndpointName string `json:"endpointName,omitempty"`
+	EndpointType string `json:"endpointType,omitempty"`
+	Provider     string `json:"provider,omitempty"`
+	Model        string `json:"model,omitempty"`     // the provider's name of the model
+	Dialect      string `json:"dialect,omitempty"`   // the wire format of the client
+	Operation    string `json:"operation,omitempty"` // chat, completions, embeddings
+	Method       string `json:"method,omitempty"`
+	Path         string `json:"path,omitempty"`
+	ClientAddr   string `json:"clientAddr,omitempty"`
+	Stream       bool   `json:"stream,omitempty"`
+	MaxTokens    int64  `json:"maxTokens,omitempty"` // 0: the client set none
+	// Decision is what the policy said; the zero value when it was not asked.
+	Decision decision.Decision `json:"decision"`
+}
+
+// Outcome is the response half of a record: how the exchange ended.
+type Outcome struct {
+	// Time is when the exchange ended; the zero time means now.
+	Time           time.Time `json:"time"`
+	Result         string    `json:"result"`                   // one of the Result constants
+	Status         int       `json:"status,omitempty"`         // sent to the client; 0: none was
+	UpstreamStatus int       `json:"upstreamStatus,omitempty"` // received from the provider; 0: none was
+	Code           string    `json:"code,omitempty"`           // stable machine-readable code of an error
+	Message        string    `json:"message,omitempty"`        // the sentence of an error
+	// Tokens as the provider reported them; Unknown when it did not.
+	InputTokens     int64 `json:"inputTokens"`
+	OutputTokens    int64 `json:"outputTokens"`
+	CachedTokens    int64 `json:"cachedTokens"`
+	ReasoningTokens int64 `json:"reasoningTokens"`
+	// FirstByte and Duration run from Exchange.Time to the first byte of the
+	// answer and to its end; in JSON they are nanoseconds.
+	FirstByte time.Duration `json:"firstByteNs,omitempty"`
+	Duration  time.Duration `json:"durationNs,omitempty"`
+	// ResponseBytes counts the body the client was sent, kept here or not.
+	ResponseBytes int64 `json:"responseBytes"`
+}

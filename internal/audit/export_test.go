@@ -1,0 +1,49 @@
+package audit
+
+// StopIndexer ends the indexer, for benchmarks of the log alone.
+func StopIndexer(t *Trail) {
+	close(t.indexer.stop)
+	<-t.indexer.over
+	t.indexer.stop = make(chan struct{})
+}
+
+// File is what a failing disk has to be.
+type File = segmentFile
+
+// OpenWith opens a trail on a disk of the test's making.
+func OpenWith(opts Options, opener func(path string, flag int) (File, error)) (*Trail, error) {
+	return openTrail(opts, opener)
+}
+
+// OpenDisk opens a file on the real disk.
+func OpenDisk(path string, flag int) (File, error) { return openDisk(path, flag) }
+
+// ErrNoPreallocation is what a disk returns that can't take room ahead.
+var ErrNoPreallocation = errNoPreallocation
+
+// HeaderSize is the length of the fixed part of a frame.
+const HeaderSize = headerSize
+
+// LockFile is the name of the file that is locked.
+var LockFile = lockName
+
+// CrashFiles closes what the process has open, without anything that Close
+// does for order: the kernel does the same when the process is killed.
+func CrashFiles(t *Trail) {
+	t.closing.Store(true)
+	t.keeper.close()
+	t.writer.exclusive(func() error {
+		t.writer.mu.Lock()
+		t.writer.closed = true
+		t.writer.mu.Unlock()
+		t.writer.shut = true
+		return t.writer.file.Close()
+	})
+	close(t.indexer.stop)
+	<-t.indexer.over
+	if t.indexer.table != nil {
+		t.indexer.table.close()
+	}
+	t.readers.close()
+	t.lock.Close()
+}

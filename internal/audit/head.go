@@ -1,0 +1,64 @@
+package audit
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+const headName = "head.json"
+
+// head is the end of the trail at some moment. It is kept in a file of its own
+// so that removing whole records from the end of the log is found out: the
+// chain alone can't tell.
+type head struct {
+	Sequence uint64 `json:"sequence"` // of the last frame
+	Hash     string `json:"hash"`     // its chain hash, hex
+	Day      string `json:"day"`      // the segment it is in
+	Offset   int64  `json:"offset"`   // where it ends in the segment
+	// Clean says that the trail was closed and nothing came after.
+	Clean bool `json:"clean"`
+}
+
+// position is a head as the writer has it.
+type position struct {
+	seq  uint64
+	hash chainHash
+	day  day
+	off  int64 // end of the last frame
+	last int64 // start of the last frame
+}
+
+func (p position) head(clean bool) head {
+	return head{p.seq, hex.EncodeToString(p.hash[:]), p.day.String(), p.off, clean}
+}
+
+// readHead returns nil when there is no head.
+func readHead(dir string) (*head, error) {
+	data, err := os.ReadFile(filepath.Join(dir, headName))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the head: %w", err)
+	}
+	var h head
+	if err := json.Unmarshal(data, &h); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, headName, err)
+	}
+	return &h, nil
+}
+
+func writeHead(dir string, h head) error {
+	data, err := json.Marshal(h)
+	if err != nil {
+		return fmt.Errorf("encoding the head: %w", err)
+	}
+	if err := writeWhole(filepath.Join(dir, headName), append(data, '\n')); err != nil {
+		return fmt.Errorf("writing the head: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,208 @@
+package audit
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"sync"
+)
+
+// idleReaders is how many indexes stay open for reading when no query uses
+// them.
+const idleReaders = 24
+
+// span says what a partition holds.
+type span struct {
+	day   day
+	first uint64    // sequence of the first frame
+	last  uint64    // sequence of the last frame; 0: it is still written, or not known
+	times timeRange // of the records that ended in it, when it is not written any more
+}
+
+// everAt is the range of a partition that is still written.
+var everAt = timeRange{math.MinInt64, math.MaxInt64}
+
+// partition is a day of the trail as queries see it.
+type partition struct {
+	span // guarded by readers.mu, as are the following fields
+
+	db      *sql.DB
+	refs    int
+	used    uint64
+	dropped bool
+
+	building sync.Mutex // held while the index is checked and built
+	checked  bool       // guarded by building
+}
+
+// readers hands out indexes for reading.
+type readers struct {
+	dir  string
+	boot string
+
+	mu    sync.Mutex // guards the following fields
+	parts []*partition
+	tick  uint64
+}
+
+func newReaders(dir, boot string, state *found) *readers {
+	r := &readers{dir: dir, boot: boot}
+	for i, info := range state.partitions {
+		p := &partition{span: span{day: info.day, first: info.first, times: everAt}}
+		if i+1 < len(state.partitions) {
+			p.ends(state.partitions[i+1])
+		}
+		r.parts = append(r.parts, p)
+	}
+	return r
+}
+
+// ends fills in what the start of the next segment says about p.
+func (p *partition) ends(next partitionInfo) {
+	m := next.previous
+	if !next.readable || m == nil || m.Day != p.day.String() {
+		return
+	}
+	p.last, p.times = m.Sequence, noTimes
+	if m.From != nil && m.To != nil {
+		p.times = timeRange{m.From.UnixNano(), m.To.UnixNano()}
+	}
+}
+
+// add makes the segment that begins at pos known, and closes the one before.
+func (r *readers) add(pos position, before timeRange) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := len(r.parts); n > 0 {
+		r.parts[n-1].last, r.parts[n-1].times = pos.seq-1, before
+	}
+	r.parts = append(r.parts, &partition{span: span{day: pos.day, first: pos.seq, times: everAt}})
+}
+
+// part is a partition with its span of one moment.
+type part struct {
+	span
+	*partition
+}
+
+// list returns the partitions in order.
+func (r *readers) list() []part {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	parts := make([]part, len(r.parts))
+	for i, p := range r.parts {
+		parts[i] = part{p.span, p}
+	}
+	return parts
+}
+
+// errDropped says that retention removed the partition.
+var errDropped = errors.New("the partition was dropped")
+
+// acquire returns the index of p for reading; release gives it back. live says
+// that the indexer is still at work on it.
+func (r *readers) acquire(ctx context.Context, p part, live bool) (*sql.DB, error) {
+	if !live {
+		if err := r.check(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p.dropped {
+		return nil, errDropped
+	}
+	if p.db == nil {
+		db, err := sql.Open("sqlite", indexURI(filepath.Join(r.dir, p.span.day.dbName()), "mode=ro&_pragma=query_only(1)&_pragma=busy_timeout(5000)"))
+		if err != nil {
+			return nil, fmt.Errorf("opening an index: %w", err)
+		}
+		db.SetMaxOpenConns(4)
+		db.SetMaxIdleConns(1)
+		p.db = db
+	}
+	p.refs++
+	r.tick++
+	p.used = r.tick
+	return p.db, nil
+}
+
+// check makes sure that the index of a partition that has ended is whole.
+func (r *readers) check(ctx context.Context, p part) error {
+	p.building.Lock()
+	defer p.building.Unlock()
+	if p.checked || p.span.last == 0 {
+		return nil
+	}
+	t, state, err := openTable(filepath.Join(r.dir, p.span.day.dbName()), r.boot, p.span.day)
+	if err != nil {
+		return err
+	}
+	t.close()
+	if !state.complete || state.pos.seq != p.span.last {
+		if _, err := buildIndex(ctx, r.dir, p.span.day, p.span.last, r.boot, true); err != nil {
+			return err
+		}
+	}
+	p.checked = true
+	return nil
+}
+
+func (r *readers) release(p *partition) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p.refs--
+	if p.refs == 0 && p.dropped {
+		p.closeDB()
+		return
+	}
+	r.trim()
+}
+
+// trim closes the indexes that were used longest ago.
+func (r *readers) trim() {
+	var idle []*partition
+	for _, p := range r.parts {
+		if p.db != nil && p.refs == 0 {
+			idle = append(idle, p)
+		}
+	}
+	if len(idle) <= idleReaders {
+		return
+	}
+	oldest := slices.MinFunc(idle, func(a, b *partition) int { return int(a.used) - int(b.used) })
+	oldest.closeDB()
+}
+
+func (p *partition) closeDB() {
+	if p.db != nil {
+		p.db.Close()
+		p.db = nil
+	}
+}
+
+// drop forgets a partition; its index is closed when no query uses it any more.
+func (r *readers) drop(p *partition) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.parts = slices.DeleteFunc(slices.Clone(r.parts), func(q *partition) bool { return q == p })
+	p.dropped = true
+	if p.refs == 0 {
+		p.closeDB()
+	}
+}
+
+func (r *readers) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.parts {
+		p.dropped = true
+		if p.refs == 0 {
+			p.closeDB()
+		}
+	}
+}

@@ -1,0 +1,302 @@
+package audit
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// partitionInfo is what is known of a partition without opening its index.
+type partitionInfo struct {
+	day      day
+	first    uint64 // sequence of its first frame
+	readable bool   // its first frame could be read
+	previous *previousMeta
+}
+
+// found is what Open learns from the folder.
+type found struct {
+	partitions []partitionInfo
+	pos        position // end of the log; seq 0: there is none
+	open       map[string]*row
+	times      timeRange
+	items      []item // frames that the index does not have
+	indexed    position
+	indexOpen  map[string]*row
+	events     []*Event // what has to be told
+}
+
+// recovery reads the folder and cuts off what is not whole.
+type recovery struct {
+	found
+	dir  string
+	boot string
+	now  time.Time
+	log  *zap.Logger
+	lost uint64 // highest sequence seen among what was cut off
+}
+
+// recoverTrail finds the end of the log, and what is under way there.
+func recoverTrail(dir, boot string, now time.Time, log *zap.Logger) (*found, error) {
+	r := &recovery{dir: dir, boot: boot, now: now, log: log}
+	r.times, r.open, r.indexOpen = noTimes, map[string]*row{}, map[string]*row{}
+	days, err := listDays(dir)
+	if err != nil {
+		return nil, err
+	}
+	if days, err = r.dropHeadless(days); err != nil {
+		return nil, err
+	}
+	for _, d := range days {
+		h, meta, err := readSegmentMeta(dir, d)
+		if err != nil {
+			log.Error("a segment of the trail is damaged; see sluice audit verify", zap.String("file", d.logName()), zap.Error(err))
+		}
+		r.partitions = append(r.partitions, partitionInfo{d, h.seq, err == nil, meta.Previous})
+	}
+	if len(days) > 0 {
+		if err := r.readTail(days[len(days)-1]); err != nil {
+			return nil, err
+		}
+	}
+	return &r.found, r.compareHead()
+}
+
+// dropHeadless sets segments aside, from the end, that have no whole first
+// frame: they were being started when the process died.
+func (r *recovery) dropHeadless(days []day) ([]day, error) {
+	for len(days) > 0 {
+		last := days[len(days)-1]
+		_, _, err := readSegmentMeta(r.dir, last)
+		if !isTorn(err) {
+			return days, err
+		}
+		if err := r.setAside(last, 0, err); err != nil {
+			return nil, err
+		}
+		if err := os.Remove(filepath.Join(r.dir, last.logName())); err != nil {
+			return nil, fmt.Errorf("setting a segment aside: %w", err)
+		}
+		days = days[:len(days)-1]
+	}
+	return days, nil
+}
+
+// isTorn tells bytes that are not a whole record from a disk that can't be
+// read and from a record of a version to come, which are not to be cut off.
+func isTorn(err error) bool {
+	var bad badRecord
+	return errors.Is(err, errShort) || errors.As(err, &bad)
+}
+
+// readTail goes from where the index of the last partition ends to the end of
+// its segment, and cuts off what is not whole there.
+func (r *recovery) readTail(d day) error {
+	r.fromIndex(d)
+	off := r.pos.off
+	s, err := scanSegment(r.dir, d, off, true)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	r.indexed = r.pos
+	for id, begun := range r.open {
+		r.indexOpen[id] = begun
+	}
+	for {
+		h, content, err := s.next()
+		if err == nil {
+			err = r.follow(s, &h, content)
+		}
+		switch {
+		case err == io.EOF:
+			return nil
+		case isTorn(err):
+			return r.setAside(d, r.pos.off, err)
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// follow adds one frame to the end of the log.
+func (r *recovery) follow(s *scanner, h *header, content []byte) error {
+	at := s.at(h)
+	if r.pos.seq > 0 && (h.seq != r.pos.seq+1 || h.prev != r.pos.hash) {
+		return badRecord("the record does not follow the one before")
+	}
+	it, err := decodeItem(h, content[:h.meta], at, func(id string) *row { return r.open[id] })
+	if err != nil {
+		return err
+	}
+	switch h.kind {
+	case frameSegment:
+		var meta segmentMeta
+		if err := json.Unmarshal(content, &meta); err != nil {
+			return wrapMeta(err)
+		}
+		r.open = carriedOver(r.dir, meta)
+	case frameBegin:
+		r.open[it.row.id] = it.row
+	case frameEnd:
+		delete(r.open, it.row.id)
+	}
+	if it.row != nil && h.kind != frameBegin {
+		r.times.add(it.row.time)
+	}
+	if len(r.items) <= indexQueue {
+		r.items = append(r.items, it)
+	}
+	r.pos = at
+	return nil
+}
+
+// fromIndex starts at the end of the index of d if that agrees with the
+// segment, at the start of the segment otherwise.
+func (r *recovery) fromIndex(d day) {
+	r.pos = position{day: d}
+	path := filepath.Join(r.dir, d.dbName())
+	if _, err := os.Stat(path); err != nil {
+		return
+	}
+	t, state, err := openTable(path, r.boot, d)
+	if err != nil {
+		r.log.Warn("the index of the trail can't be read; it will be built anew", zap.Error(err))
+		return
+	}
+	t.close()
+	if state.pos.seq == 0 || !r.agrees(d, state.pos) {
+		return
+	}
+	open := map[string]*row{}
+	for _, p := range state.open {
+		begun, err := readBegun(r.dir, p)
+		if err != nil {
+			return
+		}
+		open[begun.id] = begun
+	}
+	r.pos, r.open, r.times = state.pos, open, state.times
+}
+
+// agrees reports whether the frame that the index saw last is in the segment.
+func (r *recovery) agrees(d day, pos position) bool {
+	s, err := scanSegment(r.dir, d, pos.last, true)
+	if err != nil {
+		return false
+	}
+	defer s.close()
+	h, _, err := s.next()
+	return err == nil && s.at(&h) == pos
+}
+
+// setAside moves what follows off in a segment to a file of its own.
+func (r *recovery) setAside(d day, off int64, reason error) error {
+	name := fmt.Sprintf("%s.torn-%d-%d", d.logName(), off, r.now.UnixNano())
+	size, digest, err := copyTail(filepath.Join(r.dir, d.logName()), filepath.Join(r.dir, name), off)
+	if err != nil {
+		return fmt.Errorf("keeping a torn record aside: %w", err)
+	}
+	highest, err := highestSequence(filepath.Join(r.dir, name))
+	if err != nil {
+		return fmt.Errorf("reading a torn record: %w", err)
+	}
+	r.lost = max(r.lost, highest)
+	if err := os.Truncate(filepath.Join(r.dir, d.logName()), off); err != nil {
+		return fmt.Errorf("cutting a torn record off: %w", err)
+	}
+	r.log.Warn("the log ended in a record that is not whole; it was cut off and kept aside",
+		zap.String("file", name), zap.Int64("bytes", size), zap.String("reason", reason.Error()))
+	r.events = append(r.events, &Event{Kind: KindTailCut, TargetType: "segment", TargetName: d.logName(), Metadata: map[string]string{
+		"offset": strconv.FormatInt(off, 10), "bytes": strconv.FormatInt(size, 10),
+		"file": name, "sha256": digest, "reason": reason.Error(),
+	}})
+	return nil
+}
+
+func copyTail(from, to string, off int64) (size int64, digest string, err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return 0, "", err
+	}
+	defer in.Close()
+	if _, err := in.Seek(off, io.SeekStart); err != nil {
+		return 0, "", err
+	}
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return 0, "", err
+	}
+	sum := sha256.New()
+	size, err = io.Copy(io.MultiWriter(out, sum), in)
+	if err == nil {
+		err = out.Sync()
+	}
+	if closeErr := out.Close(); err == nil {
+		err = closeErr
+	}
+	return size, hex.EncodeToString(sum.Sum(nil)), err
+}
+
+// highestSequence looks for whole headers of records in bytes that were cut
+// off, and returns the highest sequence among records whose content is there
+// too, 0 when there is none.
+func highestSequence(path string) (uint64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	var highest uint64
+	const step = 1 << 20
+	buf := make([]byte, step+headerSize)
+	for off := int64(0); off < info.Size(); off += step {
+		n, err := f.ReadAt(buf, off)
+		if err != nil && err != io.EOF {
+			return 0, err
+		}
+		for i := 0; i < step && i+headerSize <= n; i++ {
+			if buf[i] != magic[0] {
+				continue
+			}
+			h, err := parseHeader(buf[i:n])
+			if err == nil && off+int64(i)+h.size() <= info.Size() {
+				highest = max(highest, h.seq)
+			}
+		}
+	}
+	return highest, nil
+}
+
+// compareHead finds out whether whole records are missing at the end.
+func (r *recovery) compareHead() error {
+	kept, err := readHead(r.dir)
+	if err != nil {
+		r.log.Error("the head of the trail can't be read", zap.Error(err))
+	}
+	if kept != nil {
+		r.lost = max(r.lost, kept.Sequence)
+	}
+	if r.lost <= r.pos.seq {
+		return nil
+	}
+	r.log.Error("records are missing at the end of the trail",
+		zap.Uint64("first", r.pos.seq+1), zap.Uint64("last", r.lost))
+	r.events = append(r.events, &Event{Kind: KindRecordsMissing, TargetType: "trail", Metadata: map[string]string{
+		"firstMissed": strconv.FormatUint(r.pos.seq+1, 10), "lastMissed": strconv.FormatUint(r.lost, 10),
+	}})
+	return nil
+}

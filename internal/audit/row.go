@@ -1,0 +1,77 @@
+package audit
+
+import (
+	"cmp"
+	"hash/fnv"
+	"time"
+)
+
+// place is where a frame starts.
+type place struct {
+	day day
+	off int64
+}
+
+// row is what the index knows of a record. A row that was handed on is not
+// changed any more.
+type row struct {
+	seq                  uint64 // of the first frame
+	time                 int64  // of the first frame
+	id                   string
+	kind, result         string
+	userID, userName     string
+	endpointID, endpoint string
+	status               int
+	input, output        int64 // tokens
+	first                place
+	second               place // of the response half, when ended
+	ended                bool  // there is a response half in a frame of its own
+}
+
+func exchangeRow(x *Exchange, at time.Time) *row {
+	r := &row{
+		time: at.UnixNano(), id: x.ID, kind: KindAccessEndpoint,
+		endpointID: x.EndpointID, endpoint: x.EndpointName, input: Unknown, output: Unknown,
+	}
+	if x.Caller != nil {
+		r.userID, r.userName = x.Caller.UserID, x.Caller.UserName
+	}
+	return r
+}
+
+// setOutcome fills what the response half tells.
+func (r *row) setOutcome(o *Outcome) {
+	r.kind, r.result, r.status = exchangeKind(o.Result), o.Result, o.Status
+	r.input, r.output = o.InputTokens, o.OutputTokens
+}
+
+// completed returns the row with its response half.
+func (r *row) completed(o *Outcome, at place) *row {
+	full := *r
+	full.setOutcome(o)
+	full.second, full.ended = at, true
+	return &full
+}
+
+func eventRow(e *Event, at time.Time) *row {
+	r := &row{time: at.UnixNano(), id: e.RequestID, kind: e.Kind, input: Unknown, output: Unknown}
+	if e.By != nil {
+		r.userID, r.userName = e.By.UserID, e.By.UserName
+	}
+	if e.TargetType == TargetEndpoint {
+		r.endpointID, r.endpoint = e.TargetID, e.TargetName
+	}
+	return r
+}
+
+// idHash is what the index keeps of an id; a reader compares the id itself.
+func idHash(id string) int64 {
+	h := fnv.New64a()
+	h.Write([]byte(id))
+	return int64(h.Sum64())
+}
+
+// compareRows orders rows by time, then by sequence.
+func compareRows(a, b *row) int {
+	return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.seq, b.seq))
+}

@@ -1,0 +1,38 @@
+package audit
+
+// Stats are counters since the trail was opened, and gauges.
+type Stats struct {
+	Sequence   uint64 // of the last frame written
+	Day        string // of the partition that is written, YYYY-MM-DD
+	Frames     uint64 // written since Open
+	Bytes      uint64 // written since Open
+	Writes     uint64 // write calls since Open: Frames/Writes is the size of a group
+	Failures   uint64 // refused or failed appends since Open
+	Open       int    // exchanges under way
+	Reserved   int64  // bytes kept free for the outcomes of exchanges under way
+	Partitions int
+	IndexLag   uint64 // frames written and not yet in the index
+	IndexErrs  uint64 // failed batches of the index since Open
+	IndexErr   string // the last error of the index, "" while it works
+}
+
+// Stats returns counters and gauges.
+func (t *Trail) Stats() Stats {
+	pos, c := t.writer.position(), &t.writer.counters
+	s := Stats{
+		Sequence: pos.seq, Day: pos.day.String(),
+		Frames: uint64(c.frames.Load()), Bytes: uint64(c.bytes.Load()), Writes: uint64(c.writes.Load()),
+		Failures: uint64(c.failures.Load()), Open: int(c.open.Load()), Reserved: c.reserved.Load(),
+		Partitions: len(t.readers.list()),
+	}
+	t.indexer.mu.Lock()
+	defer t.indexer.mu.Unlock()
+	if pos.seq > t.indexer.done.seq {
+		s.IndexLag = pos.seq - t.indexer.done.seq
+	}
+	s.IndexErrs = t.indexer.errs
+	if t.indexer.err != nil {
+		s.IndexErr = t.indexer.err.Error()
+	}
+	return s
+}

@@ -1,0 +1,313 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Trail is an open trail. Its methods may be called from any goroutine.
+type Trail struct {
+	dir        string
+	bodies     bool
+	retention  int
+	now        func() time.Time
+	log        *zap.Logger
+	lock       *os.File
+	encoder    *encoder
+	compressor *compressor
+	entries    sync.Pool
+	writer     *writer
+	indexer    *indexer
+	readers    *readers
+	keeper     *keeper
+	closing    atomic.Bool
+
+	// walking is held for reading while segments are walked, and for writing
+	// while retention removes some.
+	walking sync.RWMutex
+}
+
+// Open opens the trail in opts.Dir and makes it when there is none. What was
+// left half-written is completed: a torn record at the end is cut off and kept
+// aside, and each exchange that was begun and not ended is ended with
+// ResultInterrupted. The errors are ErrLocked and what the disk says.
+func Open(opts Options) (*Trail, error) { return openTrail(opts, openDisk) }
+
+func openTrail(opts Options, opener fileOpener) (*Trail, error) {
+	t, err := newTrail(opts)
+	if err != nil {
+		return nil, err
+	}
+	if t.lock, err = lockDir(opts.Dir); err != nil {
+		return nil, fmt.Errorf("opening the trail: %w", err)
+	}
+	if err := t.start(opener); err != nil {
+		t.lock.Close()
+		return nil, fmt.Errorf("opening the trail: %w", err)
+	}
+	return t, nil
+}
+
+func newTrail(opts Options) (*Trail, error) {
+	t := &Trail{dir: opts.Dir, retention: opts.RetentionDays, now: opts.Now, log: opts.Log, encoder: newEncoder()}
+	switch opts.Bodies {
+	case BodiesFull, "":
+		t.bodies = true
+	case BodiesNone:
+	default:
+		return nil, fmt.Errorf("opening the trail: bodies is %q, not %q or %q", opts.Bodies, BodiesFull, BodiesNone)
+	}
+	if t.now == nil {
+		t.now = time.Now
+	}
+	if t.log == nil {
+		t.log = zap.NewNop()
+	}
+	t.entries.New = func() any { return &entry{wake: make(chan bool, 1)} }
+	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("opening the trail: %w", err)
+	}
+	var err error
+	t.compressor, err = newCompressor()
+	return t, err
+}
+
+// start recovers the folder and begins to write.
+func (t *Trail) start(opener fileOpener) error {
+	boot := bootID()
+	state, err := recoverTrail(t.dir, boot, t.now(), t.log)
+	if err != nil {
+		return err
+	}
+	t.indexer = &indexer{
+		dir: t.dir, boot: boot, log: t.log,
+		wake: make(chan struct{}, 1), stop: make(chan struct{}), over: make(chan struct{}),
+		done: state.indexed, open: state.indexOpen, progress: make(chan struct{}), times: noTimes,
+	}
+	if len(state.items) > 0 {
+		t.indexer.push(state.items)
+		t.indexer.pushed = state.pos.seq
+		t.indexer.lost = t.indexer.lost || state.items[len(state.items)-1].at.seq != state.pos.seq
+	}
+	t.readers = newReaders(t.dir, boot, state)
+	t.writer = &writer{dir: t.dir, now: t.now, opener: opener, index: t.written, pos: state.pos, lo: state.times.lo, hi: state.times.hi}
+	t.writer.open, t.writer.ended, t.writer.next = map[string]*row{}, state.times, state.pos
+	go t.indexer.run()
+	if err := t.resume(state); err != nil {
+		t.indexer.close()
+		if t.writer.file != nil {
+			t.writer.file.Close()
+		}
+		return err
+	}
+	t.keeper = startKeeper(t)
+	return nil
+}
+
+// resume opens the last segment for writing, tells what was found and ends
+// what was interrupted.
+func (t *Trail) resume(state *found) error {
+	w := t.writer
+	if state.pos.seq > 0 {
+		file, err := w.opener(filepath.Join(t.dir, state.pos.day.logName()), os.O_RDWR)
+		if err != nil {
+			return refused("opening the segment", err)
+		}
+		w.file, w.alloc, w.spared = file, state.pos.off, true
+		w.shown = file
+		w.open, w.reserved = state.open, int64(len(state.open))*endReserve
+		// The head must not call the trail closed when records follow.
+		if err := writeHead(t.dir, state.pos.head(false)); err != nil {
+			return err
+		}
+	}
+	for _, e := range state.events {
+		if err := t.Event(e); err != nil {
+			return err
+		}
+	}
+	rows := slices.SortedFunc(maps.Values(state.open), compareRows)
+	interrupted := make([]string, len(rows))
+	for i, r := range rows {
+		interrupted[i] = r.id
+	}
+	for _, id := range interrupted {
+		o := &Outcome{
+			Result: ResultInterrupted, InputTokens: Unknown, OutputTokens: Unknown, CachedTokens: Unknown, ReasoningTokens: Unknown,
+			Code: "interrupted", Message: "The gateway ended before the exchange did.",
+		}
+		if err := t.End(id, o, nil); err != nil {
+			return err
+		}
+	}
+	if len(interrupted) > 0 {
+		t.log.Info("exchanges that were under way when the gateway ended are recorded as interrupted", zap.Int("count", len(interrupted)))
+	}
+	if err := w.turn(t.now()); err != nil {
+		return err
+	}
+	return writeHead(t.dir, w.position().head(false))
+}
+
+// written tells the index and the readers of frames that were written.
+func (t *Trail) written(items []item) {
+	for _, it := range items {
+		if it.kind == frameSegment {
+			t.readers.add(it.at, t.writer.before)
+		}
+	}
+	t.indexer.push(items)
+}
+
+// Begin writes the request half of an exchange. When it returns nil the half is
+// with the operating system, and End with no body will find room. The errors
+// are ErrNoSpace, ErrUnwritable, ErrDuplicate, ErrNoID, ErrTooLarge and
+// ErrClosed. The trail keeps neither x nor requestBody.
+func (t *Trail) Begin(x *Exchange, requestBody []byte) error {
+	at := t.moment(x.Time)
+	e := t.entry(frameBegin)
+	defer t.release(e)
+	var err error
+	if e.frame, err = t.encoder.appendExchange(e.frame, x, at); err != nil {
+		return err
+	}
+	e.id, e.row = x.ID, exchangeRow(x, at)
+	return t.write(e, requestBody, at)
+}
+
+// End writes the response half of an exchange that was begun. When it returns
+// nil the record is whole and with the operating system. After an error the
+// exchange is still under way: End may be called again, and with no body it
+// succeeds though the disk is full. The errors are those of Begin, with
+// ErrNotBegun in place of ErrDuplicate.
+func (t *Trail) End(id string, o *Outcome, responseBody []byte) error {
+	at := t.moment(o.Time)
+	e := t.entry(frameEnd)
+	defer t.release(e)
+	e.frame = appendOutcome(e.frame, id, o, at)
+	e.id, e.end = id, o
+	return t.write(e, responseBody, at)
+}
+
+// Refuse writes a request that was turned away, whole: a denial, a failed
+// authentication, a malformed request. The errors are those of Begin.
+func (t *Trail) Refuse(x *Exchange, requestBody []byte, o *Outcome) error {
+	at := t.moment(x.Time)
+	e := t.entry(frameWhole)
+	defer t.release(e)
+	var err error
+	if e.frame, err = t.encoder.appendWhole(e.frame, x, o, at, t.moment(o.Time)); err != nil {
+		return err
+	}
+	e.id, e.row = x.ID, exchangeRow(x, at)
+	e.row.setOutcome(o)
+	return t.write(e, requestBody, at)
+}
+
+// Event writes an administrative change or a system event. The errors are
+// those of Begin without ErrDuplicate and ErrNoID.
+func (t *Trail) Event(v *Event) error {
+	event := *v
+	event.Time = t.moment(v.Time).UTC()
+	meta, err := json.Marshal(&event)
+	if err != nil {
+		return fmt.Errorf("encoding an event: %w", err)
+	}
+	e := t.entry(frameEvent)
+	defer t.release(e)
+	e.frame = append(e.frame, meta...)
+	e.row = eventRow(&event, event.Time)
+	return t.write(e, nil, event.Time)
+}
+
+func (t *Trail) moment(at time.Time) time.Time {
+	if at.IsZero() {
+		return t.now()
+	}
+	return at
+}
+
+// write adds the body to the meta data in e and appends the frame to the log.
+func (t *Trail) write(e *entry, body []byte, at time.Time) error {
+	if len(body) > maxContent-(1<<20) {
+		return ErrTooLarge
+	}
+	metaLen := len(e.frame) - headerSize
+	used := codecRaw
+	if t.bodies {
+		e.frame, used = t.compressor.appendBody(e.frame, body)
+	}
+	sealContent(e.frame, e.kind, used, metaLen, len(body), at.UnixNano())
+	return t.writer.append(e)
+}
+
+// entry returns an entry with room for the header of its frame.
+func (t *Trail) entry(kind frameKind) *entry {
+	e := t.entries.Get().(*entry)
+	if cap(e.frame) < headerSize {
+		e.frame = make([]byte, headerSize, 4096)
+	}
+	e.frame = e.frame[:headerSize]
+	e.kind = kind
+	return e
+}
+
+func (t *Trail) release(e *entry) {
+	if cap(e.frame) > 1<<20 {
+		e.frame = nil
+	}
+	*e = entry{frame: e.frame, wake: e.wake}
+	t.entries.Put(e)
+}
+
+// Healthy is nil when the log can be written. After a failure it tries whether
+// that is so again.
+func (t *Trail) Healthy() error {
+	if t.closing.Load() {
+		return ErrClosed
+	}
+	return t.writer.healthy()
+}
+
+// Verify walks the whole trail up to what was written when it was called, and
+// compares its end with what is in memory.
+func (t *Trail) Verify(ctx context.Context) (Report, error) {
+	t.walking.RLock()
+	defer t.walking.RUnlock()
+	return verifyDir(ctx, t.dir, t.now(), func() *position { p := t.writer.position(); return &p })
+}
+
+// Close ends the trail: it indexes what is left and writes the head. Exchanges
+// that are under way are not ended; the next Open records them as interrupted.
+// No other method may be under way or follow, save those that then return
+// ErrClosed.
+func (t *Trail) Close() error {
+	if t.closing.Swap(true) {
+		return ErrClosed
+	}
+	t.keeper.close()
+	err := t.writer.close()
+	t.indexer.close()
+	t.readers.close()
+	if headErr := writeHead(t.dir, t.writer.position().head(true)); err == nil {
+		err = headErr
+	}
+	t.compressor.close()
+	if lockErr := t.lock.Close(); err == nil {
+		err = lockErr
+	}
+	if err != nil {
+		return fmt.Errorf("closing the trail: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,411 @@
+package audit
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/tidwall/gjson"
+)
+
+// VerifyDir walks the trail in dir, reading only: also while a gateway writes
+// it. What is not as it was written is in the report (see Report.Err); the
+// error tells what could not be read.
+func VerifyDir(ctx context.Context, dir string) (Report, error) {
+	return verifyDir(ctx, dir, time.Now(), func() *position { return nil })
+}
+
+// verifyDir walks the trail. memory returns the end that the writer knows of,
+// nil when it is not at hand; frames behind it are left out.
+func verifyDir(ctx context.Context, dir string, now time.Time, memory func() *position) (Report, error) {
+	v := &walk{dir: dir, seed: maphash.MakeSeed(), open: map[string]uint64{}, witnesses: map[uint64]string{}}
+	v.report.Checked = now.UTC()
+	// Heads are read before the segments, so that a trail that grows meanwhile
+	// is ahead of them and not behind.
+	if err := v.readWitnesses(memory()); err != nil {
+		return v.report, fmt.Errorf("verifying the trail: %w", err)
+	}
+	files, err := v.openAll()
+	defer func() {
+		for _, s := range files {
+			s.close()
+		}
+	}()
+	if err != nil {
+		return v.report, fmt.Errorf("verifying the trail: %w", err)
+	}
+	for i, s := range files {
+		err := v.segment(ctx, s, i == 0, i == len(files)-1)
+		var found *Problem
+		switch {
+		case errors.As(err, &found):
+			v.report.Problem = found
+			return v.report, nil
+		case err != nil:
+			return v.report, fmt.Errorf("verifying the trail: %w", err)
+		}
+	}
+	v.finish(files)
+	if v.report.Problem == nil {
+		err = v.findTwice(ctx)
+	}
+	return v.report, err
+}
+
+// Error makes a Problem an error while the walk unwinds.
+func (p *Problem) Error() string { return p.Reason }
+
+// walk is the state of a verification.
+type walk struct {
+	dir    string
+	report Report
+	at     position // behind the last good frame
+	prior  position // the end of the segment before
+	open   map[string]uint64
+	// witnesses are hashes by sequence, as kept apart from the segments.
+	witnesses map[uint64]string
+	furthest  uint64    // the highest sequence among them
+	memory    *position // the end of the log in the writer's memory
+	clean     *head     // the trail was closed here
+	headless  bool      // there is no head file
+	anchor    *previousMeta
+	anchored  bool // an event tells that what was before anchor was dropped
+	seed      maphash.Seed
+	ids       []uint64 // hashes of ids
+}
+
+func (v *walk) readWitnesses(memory *position) error {
+	v.memory = memory
+	if memory != nil {
+		v.witness(memory.seq, hex.EncodeToString(memory.hash[:]))
+		return nil
+	}
+	kept, err := readHead(v.dir)
+	if errors.Is(err, ErrDamaged) {
+		kept, err = nil, nil
+	}
+	if err != nil {
+		return err
+	}
+	if kept == nil {
+		v.headless = true
+	} else {
+		v.witness(kept.Sequence, kept.Hash)
+		if kept.Clean {
+			v.clean = kept
+		}
+	}
+	return v.readIndexHead()
+}
+
+func (v *walk) witness(seq uint64, hash string) {
+	v.witnesses[seq] = hash
+	v.furthest = max(v.furthest, seq)
+}
+
+// readIndexHead takes the end that the last index knows of as a witness, if
+// the index was closed in order: then reading it changes nothing.
+func (v *walk) readIndexHead() error {
+	days, err := listDays(v.dir)
+	if err != nil || len(days) == 0 {
+		return err
+	}
+	last := days[len(days)-1]
+	path := filepath.Join(v.dir, last.dbName())
+	if _, err := os.Stat(path); err != nil {
+		return nil
+	}
+	if _, err := os.Stat(path + "-wal"); err == nil {
+		return nil
+	}
+	state, err := peekIndex(path, last)
+	if err == nil && state.clean && state.pos.seq > 0 {
+		v.witness(state.pos.seq, hex.EncodeToString(state.pos.hash[:]))
+	}
+	return nil // an index is not part of the trail: it may be missing or broken
+}
+
+// openAll opens every segment at once, so that retention can't take one away
+// during the walk.
+func (v *walk) openAll() ([]*scanner, error) {
+	days, err := listDays(v.dir)
+	if err != nil {
+		return nil, err
+	}
+	var files []*scanner
+	for _, d := range days {
+		if v.memory != nil && d > v.memory.day {
+			continue
+		}
+		s, err := scanSegment(v.dir, d, 0, true)
+		if errors.Is(err, os.ErrNotExist) && len(files) == 0 {
+			continue // dropped just now
+		}
+		if err != nil {
+			return files, err
+		}
+		files = append(files, s)
+	}
+	return files, nil
+}
+
+// problem makes the error that names the record at the place the walk has
+// reached.
+func (v *walk) problem(s *scanner, format string, args ...any) error {
+	return &Problem{s.day.logName(), s.off, v.at.seq + 1, fmt.Sprintf(format, args...)}
+}
+
+// segment walks one file.
+func (v *walk) segment(ctx context.Context, s *scanner, first, last bool) error {
+	v.report.Segments++
+	v.prior = v.at
+	for n := 0; ; n++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		start := *s
+		if v.memory != nil && s.day == v.memory.day && s.off == v.memory.off {
+			return nil // what follows was written after the walk began
+		}
+		h, content, err := s.next()
+		var bad badRecord
+		switch {
+		case err == io.EOF && n > 0:
+			return nil
+		case err == io.EOF, errors.Is(err, errShort):
+			if !last || v.clean != nil || v.memory != nil {
+				return v.problem(s, "%v", errShort)
+			}
+			return v.torn(s)
+		case errors.As(err, &bad):
+			return v.problem(s, "%v", bad)
+		case err != nil:
+			return err
+		}
+		if err := v.frame(&start, &h, content, first, n == 0); err != nil {
+			return err
+		}
+		v.at = s.at(&h)
+	}
+}
+
+// torn notes a frame at the end of the log that is not whole.
+func (v *walk) torn(s *scanner) error {
+	info, err := s.file.Stat()
+	if err != nil {
+		return err
+	}
+	v.report.TailBytes = info.Size() - s.off
+	return nil
+}
+
+// frame checks one frame against everything before it.
+func (v *walk) frame(s *scanner, h *header, content []byte, firstFile, firstFrame bool) error {
+	meta := content[:h.meta]
+	if (h.kind == frameSegment) != firstFrame {
+		return v.problem(s, "a segment begins with its own record, and only there")
+	}
+	if firstFile && firstFrame {
+		if err := v.start(s, h, meta); err != nil {
+			return err
+		}
+	}
+	if h.seq != v.at.seq+1 {
+		return v.problem(s, "the sequence is %d", h.seq)
+	}
+	if h.prev != v.at.hash {
+		return v.problem(s, "it is not linked to the record before")
+	}
+	if kept, known := v.witnesses[h.seq]; known && kept != hex.EncodeToString(h.chain[:]) {
+		return v.problem(s, "it is not the record that was at the head of the trail")
+	}
+	if !gjson.ValidBytes(meta) {
+		return v.problem(s, "the meta data is not JSON")
+	}
+	v.report.Frames++
+	return v.record(s, h, meta)
+}
+
+// start takes the first frame of the first segment as it is, and notes what it
+// says about a segment before it.
+func (v *walk) start(s *scanner, h *header, meta []byte) error {
+	var m segmentMeta
+	if err := json.Unmarshal(meta, &m); err != nil {
+		return v.problem(s, "%v", err)
+	}
+	v.report.FirstSequence = h.seq
+	v.at.seq, v.at.hash = h.seq-1, h.prev
+	for _, o := range m.Open {
+		v.open[o.ID] = o.Sequence
+	}
+	if m.Previous == nil {
+		v.at = position{}
+		return nil
+	}
+	v.anchor = m.Previous
+	v.prior = v.at
+	if d, err := parseDay(m.Previous.Day); err == nil {
+		v.prior.day = d
+	}
+	return nil
+}
+
+// record checks what the frame means.
+func (v *walk) record(s *scanner, h *header, meta []byte) error {
+	id := gjson.GetBytes(meta, "id").String()
+	_, underWay := v.open[id]
+	switch h.kind {
+	case frameSegment:
+		return v.link(s, meta)
+	case frameBegin, frameWhole:
+		if underWay {
+			return v.problem(s, "the exchange %q is under way already", id)
+		}
+		if h.kind == frameBegin {
+			v.open[id] = h.seq
+		}
+		v.ids = append(v.ids, maphash.String(v.seed, id))
+		v.report.Exchanges++
+	case frameEnd:
+		if !underWay {
+			return v.problem(s, "the exchange %q was not begun", id)
+		}
+		delete(v.open, id)
+	case frameEvent:
+		v.report.Events++
+		return v.event(s, h, meta)
+	default:
+		return v.problem(s, "its kind is %d", h.kind)
+	}
+	return nil
+}
+
+// link compares what the first frame of a segment says with what was walked.
+func (v *walk) link(s *scanner, meta []byte) error {
+	var m segmentMeta
+	if err := json.Unmarshal(meta, &m); err != nil {
+		return v.problem(s, "%v", err)
+	}
+	if m.Format != formatVersion || m.Day != s.day.String() {
+		return v.problem(s, "it is the segment of %s in format %d", m.Day, m.Format)
+	}
+	if m.Previous != nil {
+		hash := hex.EncodeToString(v.prior.hash[:])
+		if m.Previous.Sequence != v.prior.seq || m.Previous.Hash != hash || m.Previous.Day != v.prior.day.String() {
+			return v.problem(s, "the segment before it is missing or another")
+		}
+	} else if v.prior.seq != 0 {
+		return v.problem(s, "it claims to begin the trail")
+	}
+	open := map[string]uint64{}
+	for _, o := range m.Open {
+		open[o.ID] = o.Sequence
+	}
+	if len(open) != len(v.open) {
+		return v.problem(s, "it carries over %d exchanges instead of %d", len(open), len(v.open))
+	}
+	for id, seq := range open {
+		if v.open[id] != seq {
+			return v.problem(s, "it carries over %q, which is not under way", id)
+		}
+	}
+	return nil
+}
+
+// event heeds what the trail says about itself.
+func (v *walk) event(s *scanner, h *header, meta []byte) error {
+	var e Event
+	if err := json.Unmarshal(meta, &e); err != nil {
+		return v.problem(s, "%v", err)
+	}
+	switch e.Kind {
+	case KindRecordsMissing:
+		first, _ := strconv.ParseUint(e.Metadata["firstMissed"], 10, 64)
+		last, _ := strconv.ParseUint(e.Metadata["lastMissed"], 10, 64)
+		v.report.Losses = append(v.report.Losses, Loss{h.seq, first, last})
+	case KindPartitionDropped:
+		if a := v.anchor; a != nil && e.Metadata["day"] == a.Day && e.Metadata["hash"] == a.Hash {
+			v.anchored = true
+		}
+	}
+	return nil
+}
+
+// finish compares the end of the walk with what is kept apart.
+func (v *walk) finish(files []*scanner) {
+	r := &v.report
+	r.LastSequence, r.Hash, r.UnderWay = v.at.seq, hex.EncodeToString(v.at.hash[:]), len(v.open)
+	fail := func(file string, off int64, seq uint64, reason string) {
+		r.Problem = &Problem{file, off, seq, reason}
+	}
+	end := headName
+	if n := len(files); n > 0 {
+		end = files[n-1].day.logName()
+	}
+	switch {
+	case v.furthest > v.at.seq:
+		fail(end, v.at.off, v.at.seq+1, fmt.Sprintf("records up to %d are missing at the end", v.furthest))
+	case v.anchor != nil && !v.anchored:
+		fail(files[0].day.logName(), 0, r.FirstSequence, "the segments before it are missing, and no retention removed them")
+	case v.headless && len(files) > 0:
+		fail(headName, 0, v.at.seq, "the head of the trail is missing")
+	case v.clean != nil && (v.clean.Sequence != v.at.seq || v.clean.Offset != v.at.off):
+		fail(end, v.clean.Offset, v.clean.Sequence+1, "it was added after the trail was closed")
+	}
+}
+
+// findTwice looks for an id that more than one exchange has. Only hashes of
+// ids are kept during the walk; the rare equal ones are compared in a second.
+func (v *walk) findTwice(ctx context.Context) error {
+	slices.Sort(v.ids)
+	suspects := map[uint64]bool{}
+	for i := 1; i < len(v.ids); i++ {
+		if v.ids[i] == v.ids[i-1] {
+			suspects[v.ids[i]] = true
+		}
+	}
+	if len(suspects) == 0 {
+		return nil
+	}
+	files, err := v.openAll()
+	defer func() {
+		for _, s := range files {
+			s.close()
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, s := range files {
+		for ctx.Err() == nil {
+			start := s.off
+			h, content, err := s.next()
+			if err != nil || h.seq > v.report.LastSequence {
+				break
+			}
+			if h.kind != frameBegin && h.kind != frameWhole {
+				continue
+			}
+			id := gjson.GetBytes(content[:h.meta], "id").String()
+			if !suspects[maphash.String(v.seed, id)] {
+				continue
+			}
+			if seen[id] {
+				v.report.Problem = &Problem{s.day.logName(), start, h.seq, fmt.Sprintf("the exchange %q was recorded before", id)}
+				return nil
+			}
+			seen[id] = true
+		}
+	}
+	return ctx.Err()
+}
