@@ -112,16 +112,28 @@ func checkTarget(e *catalog.Endpoint) error {
 	}
 	param, messages := "", make([]string, 0, len(wrong))
 	for _, w := range wrong {
-		at := "modelConfig"
-		if w.Field != "" {
-			at += "." + w.Field
-		}
+		at := restField(w.Field)
 		if param == "" {
 			param = at
 		}
 		messages = append(messages, at+": "+w.Message)
 	}
 	return badRequest("invalid_field", param, "%s", strings.Join(messages, " "))
+}
+
+// restField is REST's name of what the provider calls a field.
+func restField(name string) string {
+	switch name {
+	case "provider":
+		return "modelProvider"
+	case "model":
+		return "modelName"
+	case "endpoint_type":
+		return "endpointType"
+	case "":
+		return "modelConfig"
+	}
+	return "modelConfig." + name
 }
 
 func checkLimit(l *catalog.Limit) error {

@@ -13,6 +13,7 @@ import (
 
 	"sluice/extproc/dialect"
 	"sluice/internal/admin/api"
+	"sluice/internal/audit"
 	"sluice/internal/catalog"
 	"sluice/policies"
 )
@@ -124,7 +125,7 @@ func (s *server) endpoint(c *call) (*catalog.Endpoint, error) {
 	}
 	ok, err := s.mayView(c, e)
 	if err == nil && !ok {
-		err = s.refuse(c, "denied", denied(c.decision))
+		err = s.refuse(c, audit.ResultDenied, denied(c.decision))
 	}
 	return e, err
 }

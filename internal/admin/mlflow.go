@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"sluice/extproc/dialect"
+	"sluice/internal/audit"
 	"sluice/internal/catalog"
 )
 
@@ -166,7 +167,7 @@ func (s *server) mlflowFind(c *call, what string) (*catalog.Endpoint, error) {
 	}
 	ok, err := s.mayView(c, e)
 	if err == nil && !ok {
-		err = s.refuse(c, "denied", mlflowNotFound(what, name))
+		err = s.refuse(c, audit.ResultDenied, mlflowNotFound(what, name))
 	}
 	return e, err
 }

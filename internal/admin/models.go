@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"sluice/extproc/dialect"
+	"sluice/internal/audit"
 	"sluice/internal/catalog"
 )
 
@@ -47,7 +48,7 @@ func (s *server) readModel(c *call) error {
 	}
 	ok, err := s.mayView(c, e)
 	if err == nil && !ok {
-		err = s.refuse(c, "denied", dialect.EndpointNotFound(name))
+		err = s.refuse(c, audit.ResultDenied, dialect.EndpointNotFound(name))
 	}
 	if err != nil {
 		return err

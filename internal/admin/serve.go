@@ -11,6 +11,7 @@ import (
 
 	"sluice/extproc/dialect"
 	"sluice/internal/audit"
+	"sluice/internal/decision"
 	"sluice/internal/identity"
 	"sluice/policies"
 )
@@ -151,7 +152,7 @@ func (s *server) authenticate(c *call) error {
 	if err == nil {
 		return nil
 	}
-	return s.refuse(c, "unauthenticated", unauthenticated(err))
+	return s.refuse(c, audit.ResultUnauthenticated, unauthenticated(err))
 }
 
 // decide asks the policy whether the caller may do verb to the resource. A
@@ -167,9 +168,18 @@ func (s *server) decide(c *call, resource, verb, name string) error {
 		d.Allow = false
 	}
 	if !d.Allow {
-		return s.refuse(c, "denied", denied(d))
+		return s.refuse(c, audit.ResultDenied, denied(d))
 	}
 	return nil
+}
+
+// beyond refuses what the decision's scope does not cover.
+func (s *server) beyond(c *call) error {
+	c.decision.Allow = false
+	c.decision.Reasons = []decision.Reason{{
+		Code: "not_permitted", Message: "You may do this with what is your own only. Ask an administrator.",
+	}}
+	return s.refuse(c, audit.ResultDenied, denied(c.decision))
 }
 
 // refuse records that a caller was turned away and returns what to tell him.

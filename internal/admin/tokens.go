@@ -22,7 +22,7 @@ func (s *server) listTokens(c *call) error {
 	owner := c.r.URL.Query().Get("userId")
 	if !c.all() {
 		if owner != "" && owner != c.caller.UserID {
-			return s.refuse(c, "denied", denied(c.decision))
+			return s.beyond(c)
 		}
 		owner = c.caller.UserID
 	}
@@ -107,7 +107,7 @@ func (s *server) newToken(c *call, in api.NewToken) (identity.Token, error) {
 		return t, s.knownUsers(c, []string{t.UserID}, "userId")
 	}
 	if t.UserID != c.caller.UserID {
-		return t, s.refuse(c, "denied", denied(c.decision))
+		return t, s.beyond(c)
 	}
 	return t, s.bindToken(c, &t)
 }

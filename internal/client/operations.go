@@ -46,4 +46,3 @@ func (c *Client) GetAudit(ctx context.Context, exchangeID string) (out json.RawM
 	err = c.call(ctx, http.MethodGet, own+"/audit/"+url.PathEscape(exchangeID), nil, nil, &out)
 	return out, err
 }
-
