@@ -27,7 +27,9 @@ type Field struct {
 	Required    bool
 	Secret      bool // goes to the vault, is never shown
 	Default     string
-	Enum        []string // allowed values; empty: any
+	Enum        []string // allowed values, in any case; empty: any
+	URL         bool     // an http or https URL
+	Max         int      // a whole number from 0 to Max; 0: not a number
 }
 
 // Address is where a target is reached: what Envoy needs to know of it.

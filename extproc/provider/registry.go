@@ -16,10 +16,27 @@ const (
 	TypeEmbeddings  = "llm/v1/embeddings"
 )
 
+const typePrefix = "llm/v1/"
+
 // OperationOf is the operation that an endpoint type answers.
 func OperationOf(endpointType string) dialect.Operation {
-	return dialect.Operation(strings.TrimPrefix(endpointType, "llm/v1/"))
+	return dialect.Operation(strings.TrimPrefix(endpointType, typePrefix))
 }
+
+// rows is the table of providers. A provider with OpenAI's API is one row.
+var rows = []*Provider{
+	openAI("openai", "OpenAI", "openai"),
+	openAI("azure", "Azure OpenAI", "azure"),
+	anthropic,
+	practice,
+	compatible("groq", "Groq", "https://api.groq.com/openai/v1"),
+	compatible("deepseek", "DeepSeek", "https://api.deepseek.com/v1"),
+	compatible("xai", "xAI", "https://api.x.ai/v1"),
+	compatible("openrouter", "OpenRouter", "https://openrouter.ai/api/v1"),
+	ollama(),
+}
+
+var table = index(rows)
 
 // Provider is one row of the table of providers. It is immutable.
 type Provider struct {
@@ -35,12 +52,6 @@ type Provider struct {
 	open    func(p *Provider, t Target, req *dialect.Request, env Env) (Call, *dialect.Error)
 }
 
-// FieldError says what is wrong with one parameter of a target.
-type FieldError struct {
-	Field   string // "" where it is not about one field
-	Message string // a sentence
-}
-
 // Lookup finds a provider by its id, as MLflow matches ids: case does not
 // count, nor does '-' against '_'.
 func Lookup(id string) (*Provider, bool) {
@@ -50,10 +61,7 @@ func Lookup(id string) (*Provider, bool) {
 
 // All returns every provider, sorted by id. The caller may keep the slice.
 func All() []*Provider {
-	all := make([]*Provider, 0, len(table))
-	for _, p := range table {
-		all = append(all, p)
-	}
+	all := append([]*Provider(nil), rows...)
 	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID })
 	return all
 }
@@ -83,6 +91,15 @@ func (p *Provider) field(name string) (Field, bool) {
 	return Field{}, false
 }
 
+// config is a parameter of a target, or its default.
+func (p *Provider) config(t Target, name string) string {
+	if v := t.Config[name]; v != "" {
+		return v
+	}
+	f, _ := p.field(name)
+	return f.Default
+}
+
 // AddressOf says where a target is reached. The error names the parameter
 // that is wrong; a target that Check accepts has an address.
 func AddressOf(t Target) (Address, error) {
@@ -100,7 +117,7 @@ func Open(t Target, req *dialect.Request, env Env) (Call, *dialect.Error) {
 	if !ok {
 		return nil, dialect.Internal()
 	}
-	if !p.Answers("llm/v1/" + string(req.Operation)) {
+	if !p.Answers(typePrefix + string(req.Operation)) {
 		return nil, NotImplemented(p, req)
 	}
 	return p.open(p, t, req, env)
@@ -121,11 +138,9 @@ func NotImplemented(p *Provider, req *dialect.Request) *dialect.Error {
 
 func canonical(id string) string { return strings.ReplaceAll(strings.ToLower(id), "-", "_") }
 
-var table = index()
-
 // index builds the table from the rows. Two rows with one id are a mistake of
 // the program.
-func index(rows ...*Provider) map[string]*Provider {
+func index(rows []*Provider) map[string]*Provider {
 	m := make(map[string]*Provider, len(rows))
 	for _, p := range rows {
 		if _, twice := m[canonical(p.ID)]; twice {

@@ -77,11 +77,15 @@ func (m Members) Value(body []byte, key string) []byte {
 // Scan checks that b is one JSON value within the bounds. If it is an object,
 // its members are returned. It takes time in proportion to b and memory only
 // for the members.
-func Scan(b []byte) (Members, *Error) {
+func Scan(b []byte) (Members, *Error) { return ScanInto(nil, b) }
+
+// ScanInto is Scan with the members written over those of m, whose memory is
+// used again.
+func ScanInto(m Members, b []byte) (Members, *Error) {
 	if !utf8.Valid(b) {
 		return nil, &Error{FaultEncoding, validPrefix(b)}
 	}
-	s := scanner{b: b}
+	s := scanner{b: b, members: m[:0]}
 	if f := s.run(); f != 0 {
 		return nil, &Error{f, s.i}
 	}
@@ -213,7 +217,7 @@ func (s *scanner) key() Fault {
 		return f
 	}
 	if s.depth == 1 {
-		s.members = append(s.members, Member{Key: Unquote(s.b[start:s.i]), KeyStart: start})
+		s.members = append(s.members, Member{Key: keyOf(s.b[start:s.i]), KeyStart: start})
 	}
 	s.space()
 	if s.i == len(s.b) || s.b[s.i] != ':' {
@@ -221,6 +225,32 @@ func (s *scanner) key() Fault {
 	}
 	s.i++
 	return 0
+}
+
+// keyOf is Unquote without an allocation for the keys that every chunk of a
+// stream has.
+func keyOf(lit []byte) string {
+	switch string(lit) {
+	case `"id"`:
+		return "id"
+	case `"object"`:
+		return "object"
+	case `"created"`:
+		return "created"
+	case `"model"`:
+		return "model"
+	case `"choices"`:
+		return "choices"
+	case `"usage"`:
+		return "usage"
+	case `"service_tier"`:
+		return "service_tier"
+	case `"system_fingerprint"`:
+		return "system_fingerprint"
+	case `"obfuscation"`:
+		return "obfuscation"
+	}
+	return Unquote(lit)
 }
 
 func (s *scanner) space() {

@@ -1,0 +1,60 @@
+package provider
+
+import (
+	"sluice/extproc/dialect"
+	"sluice/extproc/dialect/jsontext"
+)
+
+const withUsage = `{"include_usage":true}`
+
+// openAIBody is the body for a provider of OpenAI's API. The payload is edited
+// in place: what the gateway does not have to change stays as it is, byte for
+// byte. unnamed: the path names the model.
+func openAIBody(model string, req *dialect.Request, unnamed bool) ([]byte, *dialect.Error) {
+	members := req.Members()
+	if len(members) == 0 {
+		return nil, dialect.Internal()
+	}
+	named, hasModel := members.Find("model")
+	var edits []jsontext.Edit
+	switch {
+	case req.Dialect == dialect.MLflow && hasModel:
+		return nil, dialect.ModelNotPermitted()
+	case hasModel:
+		edits = append(edits, jsontext.Edit{Start: named.Start, End: named.End, Text: quoted(model)})
+	case !unnamed:
+		start := members[0].KeyStart
+		edits = append(edits, jsontext.Edit{Start: start, End: start, Text: `"model":` + quoted(model) + ","})
+	}
+	if req.Stream {
+		edit := members.With("stream_options", streamOptions(members.Value(req.Payload, "stream_options")))
+		if len(edits) > 0 && edits[0].Start > edit.Start {
+			edits = append([]jsontext.Edit{edit}, edits...)
+		} else {
+			edits = append(edits, edit)
+		}
+	}
+	return jsontext.Apply(req.Payload, edits...), nil
+}
+
+// streamOptions is the value of stream_options with include_usage set: usage
+// is always asked for, since the gateway counts it, and hidden from clients
+// that did not ask.
+func streamOptions(given []byte) string {
+	members, _ := jsontext.Scan(given)
+	if len(members) == 0 {
+		return withUsage
+	}
+	edits := []jsontext.Edit{}
+	for _, m := range members {
+		if m.Key == "include_usage" {
+			edits = append(edits, jsontext.Edit{Start: m.Start, End: m.End, Text: "true"})
+		}
+	}
+	if len(edits) == 0 {
+		edits = append(edits, members.With("include_usage", "true"))
+	}
+	return string(jsontext.Apply(given, edits...))
+}
+
+func quoted(s string) string { return string(dialect.AppendString(nil, s)) }

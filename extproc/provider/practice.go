@@ -1,0 +1,50 @@
+package provider
+
+import (
+	"sluice/extproc/dialect"
+)
+
+// PracticeLocal is the name of the in-process server that answers for the
+// practice provider, as Address.Local.
+const PracticeLocal = "practice"
+
+// practice is the simulator that runs inside the gateway: OpenAI's API
+// without a model or a key behind it, to try things and to measure. Its
+// parameters go to it as headers x-practice-….
+var practice = &Provider{
+	ID:    "practice",
+	Title: "Practice",
+	Fields: []Field{
+		{Name: "practice_delay_ms", Title: "Delay", Max: 600_000,
+			Description: "Milliseconds to wait before the reply begins."},
+		{Name: "practice_chunk_delay_ms", Title: "Delay between chunks", Max: 600_000,
+			Description: "Milliseconds to wait before each chunk of a streamed reply."},
+		{Name: "practice_words", Title: "Words", Max: 600_000,
+			Description: "How many words to answer with."},
+		{Name: "practice_fail", Title: "Failure",
+			Description: "How to fail: a status from 400 to 599, or the name of a fault, e.g. reset, stall, truncate, html."},
+	},
+	Types: []string{TypeChat, TypeCompletions, TypeEmbeddings},
+	Models: map[string][]string{
+		TypeChat: {"practice"}, TypeCompletions: {"practice"}, TypeEmbeddings: {"practice"},
+	},
+	address: func(Target) (Address, error) {
+		return Address{Local: PracticeLocal, BasePath: "/v1"}, nil
+	},
+	open: openPractice,
+}
+
+func openPractice(p *Provider, t Target, req *dialect.Request, env Env) (Call, *dialect.Error) {
+	var headers [][2]string
+	for _, h := range [][2]string{
+		{"practice_delay_ms", "x-practice-delay-ms"},
+		{"practice_chunk_delay_ms", "x-practice-chunk-delay-ms"},
+		{"practice_words", "x-practice-words"},
+		{"practice_fail", "x-practice-fail"},
+	} {
+		if v := t.Config[h[0]]; v != "" {
+			headers = append(headers, [2]string{h[1], v})
+		}
+	}
+	return newOpenAICall(p, t, req, env, openAIPlace{path: "/v1", headers: headers})
+}
