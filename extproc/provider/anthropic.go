@@ -4,9 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
 
 	"github.com/tidwall/gjson"
 
@@ -26,7 +23,7 @@ var anthropic = &Provider{
 			Description: "A key of the Anthropic console, sent as x-api-key."},
 		{Name: "anthropic_version", Title: "API version", Default: anthropicVersion,
 			Description: "The version of the API, sent as anthropic-version."},
-		{Name: "anthropic_api_base", Title: "API base URL", Default: anthropicBase,
+		{Name: "anthropic_api_base", Title: "API base URL", Default: anthropicBase, URL: true,
 			Description: "Where the API is reached, without the operation's own path."},
 	},
 	Types: []string{TypeChat, TypeCompletions},
@@ -39,24 +36,11 @@ var anthropic = &Provider{
 }
 
 func anthropicAddress(t Target) (Address, error) {
-	u, err := url.Parse(cmp.Or(t.Config["anthropic_api_base"], anthropicBase))
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return Address{}, fmt.Errorf("anthropic_api_base must be an http or https URL")
+	b, err := parseBase(cmp.Or(t.Config["anthropic_api_base"], anthropicBase))
+	if err != nil {
+		return Address{}, fmt.Errorf("the parameter 'anthropic_api_base' %w", err)
 	}
-	a := Address{TLS: u.Scheme == "https", Host: u.Hostname(), BasePath: strings.TrimRight(u.EscapedPath(), "/")}
-	switch port := u.Port(); {
-	case port != "":
-		n, err := strconv.ParseUint(port, 10, 16)
-		if err != nil {
-			return Address{}, fmt.Errorf("anthropic_api_base: reading its port: %w", err)
-		}
-		a.Port = uint16(n)
-	case a.TLS:
-		a.Port = 443
-	default:
-		a.Port = 80
-	}
-	return a, nil
+	return b.Address, nil
 }
 
 // The defaults of the parameters.
@@ -110,14 +94,19 @@ func openAnthropic(p *Provider, t Target, req *dialect.Request, env Env) (Call, 
 	if e != nil {
 		return nil, e
 	}
+	accept := dialect.ContentTypeJSON
+	if req.Stream {
+		accept = "text/event-stream"
+	}
 	c := &anthropicCall{way: way, req: req, env: env, faults: newFaults(p, t, req.Dialect, env.ExchangeID), usage: noAnthropicUsage}
 	c.up = Upstream{
 		Method: http.MethodPost,
 		Path:   address.BasePath + way.path,
 		Headers: [][2]string{
-			{"x-api-key", t.Config["anthropic_api_key"]},
-			{"anthropic-version", cmp.Or(t.Config["anthropic_version"], anthropicVersion)},
-			{"content-type", "application/json"},
+			{"x-api-key", p.config(t, "anthropic_api_key")},
+			{"anthropic-version", p.config(t, "anthropic_version")},
+			{"content-type", dialect.ContentTypeJSON},
+			{"accept", accept},
 		},
 		Body: body,
 	}

@@ -34,12 +34,19 @@ func mlflowRequest(op dialect.Operation, payload []byte, stream bool) *dialect.R
 	}
 }
 
-func noHeaders(name string) string {
-	if name == "content-type" {
-		return "application/json"
+// headers looks up in a list of names and values.
+func headers(list ...string) func(string) string {
+	return func(name string) string {
+		for i := 0; i < len(list); i += 2 {
+			if list[i] == name {
+				return list[i+1]
+			}
+		}
+		return ""
 	}
-	return ""
 }
+
+var jsonHeaders = headers("content-type", "application/json")
 
 // requireSameTokens compares JSON with the order of keys, but not with the
 // way strings are escaped.
@@ -126,7 +133,7 @@ func TestAnthropicAsMLflow(t *testing.T) {
 				}
 				call, e := provider.Open(anthropicTarget(nil), mlflowRequest(op, []byte(payload), false), frozen)
 				require.Nil(t, e)
-				r := call.Complete(200, noHeaders, c.In)
+				r := call.Complete(200, jsonHeaders, c.In)
 				require.Nil(t, r.Error)
 				requireSameTokens(t, c.Want, r.Body)
 			case "chat_stream":
@@ -222,7 +229,7 @@ func TestAnthropicCases(t *testing.T) {
 				require.Equal(t, dialect.Usage{Input: 28, Output: 15, Cached: 3, Reasoning: -1}, call.Usage())
 				return
 			}
-			r := call.Complete(c.UpstreamResponse.Status, func(string) string { return c.UpstreamResponse.ContentType }, c.UpstreamResponse.Body)
+			r := call.Complete(c.UpstreamResponse.Status, headers("content-type", c.UpstreamResponse.ContentType), c.UpstreamResponse.Body)
 			require.Equal(t, c.Want.Status, r.Status)
 			require.Equal(t, c.Want.ContentType, r.ContentType)
 			requireSameTokens(t, c.Want.Body, r.Body)
