@@ -110,13 +110,14 @@ func readMembers(req *dialect.Request, fields map[string]accepts) (members, *dia
 	m := make(members, 0, 12)
 	for _, at := range req.Members() {
 		v := view(req.Payload[at.Start:at.End])
-		ok, known := fields[at.Key]
-		switch {
-		case !known || v.Type != gjson.Null && !ok(v):
-			return nil, unsupported(at.Key, "can't be passed to Anthropic models with this value. Leave it out, or use another endpoint.")
-		case v.Type != gjson.Null:
-			m = append(m, member{at.Key, v})
+		if v.Type == gjson.Null {
+			continue
 		}
+		ok, known := fields[at.Key]
+		if !known || !ok(v) {
+			return nil, unsupported(at.Key, "can't be passed to Anthropic models with this value. Leave it out, or use another endpoint.")
+		}
+		m = append(m, member{at.Key, v})
 	}
 	return m, nil
 }
