@@ -74,9 +74,9 @@ type Source struct {
 
 // Options configure New.
 type Options struct {
-	Sources    []Source // none: the bundle that is built in
-	Log        *zap.Logger
-	Now        func() time.Time // nil: time.Now
+	Sources []Source // none: the bundle that is built in
+	Log     *zap.Logger
+	Now     func() time.Time // nil: time.Now
 	// OnActivate is called when other bundle content has come into force, at
 	// the first load too. It must not call Reload.
 	OnActivate func(Status)

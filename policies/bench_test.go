@@ -1,0 +1,71 @@
+package policies_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"sluice/internal/catalog"
+	"sluice/internal/identity"
+	"sluice/policies"
+)
+
+// benchInput is a typical call: the caller is let in by the last of five
+// organizations, by an endpoint with 40 grants.
+func benchInput(tb testing.TB) *policies.Input {
+	w := newWorld(tb)
+	user := w.user("ann", "practitioner", "auditor")
+	var orgs []string
+	for i := range 5 {
+		orgs = append(orgs, w.organization(fmt.Sprint("org-", i), user.ID).ID)
+	}
+	users := make([]string, 40)
+	for i := range users {
+		users[i] = catalog.NewID()
+	}
+	return &policies.Input{
+		Action: policies.ActionInvoke,
+		Caller: w.caller(identity.Token{UserID: user.ID, Project: "fraud"}),
+		Endpoint: w.endpoint("chat", catalog.Permissions{
+			Users: users, Organizations: []string{catalog.NewID(), orgs[4]},
+		}),
+		Request: &policies.RequestFacts{
+			Dialect: "openai", Operation: "chat", Stream: true, MaxTokens: 1000, BodyBytes: 1500, Tools: []string{"search"},
+		},
+		SourceAddress: "192.0.2.7",
+		Time:          time.Now(),
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	e := engine(b, policies.Options{})
+	in := benchInput(b)
+	stranger := *in
+	stranger.Caller = &identity.Caller{UserID: "u", UserName: "n"}
+	copied := *in
+	caller, endpoint := *in.Caller, *in.Endpoint
+	copied.Caller, copied.Endpoint = &caller, &endpoint
+	for name, in := range map[string]*policies.Input{
+		"organization":        in,
+		"denied":              &stranger,
+		"notFromSnapshot":     &copied,
+		"everyone":            everyone(b, in),
+		"api":                 {Action: policies.ActionAPI, Caller: in.Caller, Resource: "endpoints", Verb: "list"},
+		"viewWithoutARequest": {Action: policies.ActionView, Caller: in.Caller, Endpoint: in.Endpoint},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := e.Decide(b.Context(), in); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func everyone(tb testing.TB, in *policies.Input) *policies.Input {
+	open := *in
+	open.Endpoint = newWorld(tb).endpoint("open", catalog.Permissions{Everyone: true})
+	return &open
+}

@@ -1,0 +1,115 @@
+package sluice.endpoints_test
+
+import data.sluice.endpoints
+
+# A caller who matches nothing of the endpoint below, until a case changes him.
+stranger := {"id": "u9", "organizations": {"o9"}, "roles": {"r9"}, "project": "p9"}
+
+endpoint := {"id": "e1", "type": "llm/v1/chat", "permissions": {
+	"everyone": false,
+	"users": {"u1", "u2"},
+	"organizations": {"o1", "o2"},
+	"roles": {"r1", "r2"},
+	"projects": {"p1", "p2"},
+}}
+
+question(caller) := {"action": "invoke", "caller": caller, "endpoint": endpoint}
+
+open_to_everyone := object.union(endpoint, {"permissions": {"everyone": true}})
+
+# What is asked, and the code of the answer's first reason.
+cases := {
+	"user": {"input": question(object.union(stranger, {"id": "u2"})), "allow": true, "code": "allowed_user"},
+	"organization": {
+		"input": question(object.union(stranger, {"organizations": {"o9", "o2"}})),
+		"allow": true, "code": "allowed_organization",
+	},
+	"role": {
+		"input": question(object.union(stranger, {"roles": {"r9", "r1"}})),
+		"allow": true, "code": "allowed_role",
+	},
+	"project": {
+		"input": question(object.union(stranger, {"project": "p2"})),
+		"allow": true, "code": "allowed_project",
+	},
+	"everyone": {
+		"input": {"caller": stranger, "endpoint": open_to_everyone},
+		"allow": true, "code": "allowed_everyone",
+	},
+	"stranger": {"input": question(stranger), "allow": false, "code": "not_permitted"},
+	"bare caller": {"input": question({"id": "u9"}), "allow": false, "code": "not_permitted"},
+	"administrators do not call by right": {
+		"input": question(object.union(stranger, {"roles": {"administrator"}})),
+		"allow": false, "code": "not_permitted",
+	},
+	"an organization's id is no user's": {
+		"input": question(object.union(stranger, {"id": "o1"})),
+		"allow": false, "code": "not_permitted",
+	},
+	"nobody": {"input": {"endpoint": open_to_everyone}, "allow": false, "code": "not_authenticated"},
+	"no endpoint": {"input": {"caller": stranger}, "allow": false, "code": "not_permitted"},
+	"endpoint without permissions": {
+		"input": {"caller": stranger, "endpoint": {"id": "e2"}},
+		"allow": false, "code": "not_permitted",
+	},
+}
+
+test_cases[name] if {
+	some name, case in cases
+	answer := endpoints.decision with input as case.input
+	answer.allow == case.allow
+	answer.reasons[0].code == case.code
+	answer.reasons[0].message != ""
+}
+
+test_operation_must_fit_the_type[operation] if {
+	some operation in ["chat", "completions", "embeddings"]
+	asked := {"caller": stranger, "endpoint": open_to_everyone, "request": {"operation": operation}}
+	answer := endpoints.decision with input as asked
+	answer.allow == object.get({"chat": true}, operation, false)
+	answer.reasons[0].code == object.get({"chat": "allowed_everyone"}, operation, "endpoint_type")
+}
+
+test_what_may_not_be_called_does_not_tell_its_type if {
+	asked := object.union(question(stranger), {"request": {"operation": "embeddings"}})
+	answer := endpoints.decision with input as asked
+	answer.reasons[0].code == "not_permitted"
+}
+
+test_custom_deny_wins if {
+	answer := endpoints.decision with input as {"caller": stranger, "endpoint": open_to_everyone}
+		with data.sluice.custom.deny as {{"code": "closed", "message": "Come back tomorrow."}}
+	answer == {"allow": false, "reasons": [{"code": "closed", "message": "Come back tomorrow."}]}
+}
+
+test_custom_deny_that_is_empty_denies_nothing[name] if {
+	some name, nothing in {"set": set(), "array": [], "object": {}}
+	answer := endpoints.decision with input as {"caller": stranger, "endpoint": open_to_everyone}
+		with data.sluice.custom.deny as nothing
+	answer.allow == true
+}
+
+test_custom_allow_lets_in if {
+	answer := endpoints.decision with input as question(stranger)
+		with data.sluice.custom.allow as {{"code": "on_call"}}
+	answer == {"allow": true, "reasons": [{"code": "on_call"}], "obligations": {}}
+}
+
+test_custom_allow_that_is_empty_lets_nobody_in[name] if {
+	some name, nothing in {"set": set(), "array": [], "object": {}}
+	answer := endpoints.decision with input as question(stranger)
+		with data.sluice.custom.allow as nothing
+	answer.reasons[0].code == "not_permitted"
+}
+
+test_custom_allow_does_not_let_nobody_in if {
+	answer := endpoints.decision with input as {"endpoint": endpoint}
+		with data.sluice.custom.allow as {{"code": "on_call"}}
+	answer.reasons[0].code == "not_authenticated"
+}
+
+test_custom_obligations_come_with_an_allow if {
+	answer := endpoints.decision with input as {"caller": stranger, "endpoint": open_to_everyone}
+		with data.sluice.custom.obligations as {"watermark": true}
+	answer.obligations == {"watermark": true}
+}
