@@ -1,14 +1,12 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 
 	"github.com/spf13/cobra"
 
-	"sluice/internal/catalog"
 	"sluice/internal/mlflowconfig"
 )
 
@@ -36,9 +34,9 @@ func applyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			body, err := json.Marshal(wireFile(parsed.Endpoints))
+			body, err := mlflowconfig.Marshal(parsed.Endpoints)
 			if err != nil {
-				return fmt.Errorf("writing the request: %w", err)
+				return err
 			}
 			result, err := c.Apply(cmd.Context(), body, !private)
 			if err != nil {
@@ -76,42 +74,4 @@ func readFile(cmd *cobra.Command, file string) (*mlflowconfig.File, error) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "Warning: %s\n", w)
 	}
 	return parsed, nil
-}
-
-// The shapes of MLflow's file, written as JSON.
-type (
-	wireModel struct {
-		Provider string            `json:"provider"`
-		Name     string            `json:"name"`
-		Config   map[string]string `json:"config"`
-	}
-	wirePermissions struct {
-		Everyone      bool     `json:"everyone"`
-		Users         []string `json:"users,omitempty"`
-		Organizations []string `json:"organizations,omitempty"`
-		Roles         []string `json:"roles,omitempty"`
-		Projects      []string `json:"projects,omitempty"`
-	}
-	wireEndpoint struct {
-		Name        string           `json:"name"`
-		Type        string           `json:"endpoint_type"`
-		Model       wireModel        `json:"model"`
-		Limit       *catalog.Limit   `json:"limit,omitempty"`
-		Permissions *wirePermissions `json:"permissions,omitempty"`
-	}
-)
-
-func wireFile(endpoints []mlflowconfig.Endpoint) map[string][]wireEndpoint {
-	list := []wireEndpoint{}
-	for _, e := range endpoints {
-		w := wireEndpoint{
-			Name: e.Name, Type: string(e.Type), Limit: e.Limit,
-			Model: wireModel{Provider: e.Provider, Name: e.Model, Config: e.Config},
-		}
-		if p := e.Permissions; p != nil {
-			w.Permissions = &wirePermissions{p.Everyone, p.Users, p.Organizations, p.Roles, p.Projects}
-		}
-		list = append(list, w)
-	}
-	return map[string][]wireEndpoint{"endpoints": list}
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"strings"
 
@@ -42,16 +41,19 @@ func (g *gateway) applyFile(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return fmt.Errorf("applying the endpoints of %s: %w", c.Source, err)
 	}
-	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/api/sluice/v1/apply", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "/api/sluice/v1/apply", bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("applying the endpoints of %s: %w", c.Source, err)
+	}
 	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
 	req.Header.Set("Content-Type", "application/json")
-	w := httptest.NewRecorder()
+	w := &answer{header: http.Header{}, status: http.StatusOK}
 	g.control.ServeHTTP(w, req)
-	if w.Code != http.StatusOK {
-		return fmt.Errorf("applying the endpoints of %s: %w", c.Source, errors.New(refusal(w.Body.Bytes())))
+	if w.status != http.StatusOK {
+		return fmt.Errorf("applying the endpoints of %s: %w", c.Source, errors.New(refusal(w.body.Bytes())))
 	}
 	var done api.ApplyResult
-	if err := json.Unmarshal(w.Body.Bytes(), &done); err != nil {
+	if err := json.Unmarshal(w.body.Bytes(), &done); err != nil {
 		return fmt.Errorf("applying the endpoints of %s: %w", c.Source, err)
 	}
 	for _, r := range done.Results {
@@ -59,6 +61,17 @@ func (g *gateway) applyFile(ctx context.Context, c config.Config) error {
 	}
 	return nil
 }
+
+// answer keeps what a handler replies.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (a *answer) Header() http.Header         { return a.header }
+func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
+func (a *answer) WriteHeader(status int)      { a.status = status }
 
 // fileEntries are the endpoints in MLflow's form, with values resolved.
 func fileEntries(list []mlflowconfig.Endpoint) []map[string]any {

@@ -178,7 +178,7 @@ func (r *remote) showReport(cmd *cobra.Command, v audit.Report) error {
 		add("records", v.Frames)
 		add("exchanges", v.Exchanges)
 		add("events", v.Events)
-		add("under way", v.Open)
+		add("under way", v.UnderWay)
 		add("last", v.LastSequence)
 		add("chain", v.Hash)
 		if p := v.Problem; p != nil {

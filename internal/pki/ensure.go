@@ -15,9 +15,9 @@ import (
 
 // The files of Ensure in its folder. Keys are secret; all are 0600.
 const (
-	CAFile     = "ca.crt" // what clients trust
+	CAFile     = "ca.pem" // what clients trust
 	caKeyFile  = "ca.key"
-	serverFile = "server.crt" // the server's certificate alone
+	serverFile = "server.pem" // the server's certificate alone
 	serverKey  = "server.key"
 )
 
