@@ -13,8 +13,11 @@ type anthropic struct{ voice voice }
 
 var _ wire = anthropic{}
 
-// anthropicVersions are the published values of anthropic-version.
-var anthropicVersions = []string{"2023-01-01", "2023-06-01"}
+// anthropicVersion is the value of anthropic-version whose shapes this package
+// speaks, and the one that the gateway sends. Others are published too, such as
+// 2026-10-21, and differ: it has no temperature, top_p and top_k, for one. They
+// are refused, lest a test pass here on a shape that the real API would not take.
+const anthropicVersion = "2023-06-01"
 
 func (anthropic) model(r *Received) string {
 	var named struct {
@@ -45,6 +48,9 @@ func (a anthropic) answer(r *Received, act Act, e env) reply {
 func checkAnthropicKey(r *Received, e env) *problem {
 	refusal := &problem{status: http.StatusUnauthorized, kind: "authentication_error"}
 	key := r.Header.Get("X-Api-Key")
+	if key == "" { // the key may also be a bearer token, as SDK 2 sends it
+		key, _ = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	}
 	switch {
 	case key == "":
 		refusal.message = "x-api-key header is required"
@@ -61,8 +67,8 @@ func checkAnthropicHeaders(r *Received) *problem {
 	switch {
 	case version == "":
 		return badRequest("", "anthropic-version: header is required")
-	case !slices.Contains(anthropicVersions, version):
-		return badRequest("", "anthropic-version: %q is not a valid version", version)
+	case version != anthropicVersion:
+		return badRequest("", "anthropic-version: this stand-in speaks %s only, not %q", anthropicVersion, version)
 	case !isJSON(r.Header.Get("Content-Type")):
 		return badRequest("", "content-type: must be application/json")
 	}

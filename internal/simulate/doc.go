@@ -4,8 +4,8 @@
 // Three providers share one engine. [NewPractice] is behind the provider
 // "practice" and speaks OpenAI's wire format. [NewOpenAI] and [NewAnthropic]
 // stand in for the real ones in tests: they check each request as the
-// published API does, answer in the published shapes, and keep what they
-// received. All answers follow from the request alone.
+// published API does (Anthropic's in version 2023-06-01 only), answer in the
+// published shapes, and keep what they received. All answers follow from the request alone.
 //
 // # What they answer
 //

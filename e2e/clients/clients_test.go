@@ -1,0 +1,65 @@
+package clients_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"sluice/e2e/rig"
+	"sluice/internal/simulate"
+)
+
+// TestStandInsSatisfyTheSDKs runs the providers' own SDKs against the
+// stand-ins: what they accept is what the real providers send.
+func TestStandInsSatisfyTheSDKs(t *testing.T) {
+	ca, err := simulate.NewCA(time.Now())
+	require.NoError(t, err)
+	roots := filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(roots, ca.PEM(), 0o600))
+	keys := simulate.Options{Keys: []string{"sk-good"}}
+	pytest(t, "standins",
+		"STANDIN_CA="+roots,
+		"STANDIN_OPENAI="+serve(t, ca, simulate.NewOpenAI(keys)),
+		"STANDIN_ANTHROPIC="+serve(t, ca, simulate.NewAnthropic(keys)),
+		"STANDIN_PRACTICE="+serve(t, ca, simulate.NewPractice(simulate.Options{})))
+}
+
+func serve(t *testing.T, ca *simulate.CA, p *simulate.Provider) string {
+	s, err := simulate.StartTLS(p, ca, "127.0.0.1")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s.URL
+}
+
+// TestClientsOnTheGateway runs MLflow's client and OpenAI's SDK against the
+// whole gateway, whose endpoints are at the stand-ins.
+func TestClientsOnTheGateway(t *testing.T) {
+	g := rig.Start(t, rig.Options{})
+	pytest(t, "gateway",
+		"SLUICE_URL="+g.URL, "SLUICE_CA="+g.CAFile, "SLUICE_TOKEN="+g.UserToken, "SLUICE_ADMIN_TOKEN="+g.AdminToken,
+		"SLUICE_OPENAI_KEY="+rig.OpenAIKey, "SLUICE_ANTHROPIC_KEY="+rig.AnthropicKey)
+}
+
+// pytest runs the Python tests of a folder with the pinned clients.
+func pytest(t *testing.T, folder string, env ...string) {
+	t.Helper()
+	python := os.Getenv("CLIENTS_PYTHON")
+	if python == "" {
+		python = filepath.Join("..", "..", ".tools", "clients", "bin", "python")
+	}
+	python, err := filepath.Abs(python)
+	require.NoError(t, err)
+	require.FileExists(t, python, "the Python clients are missing: run `make tools`, or set CLIENTS_PYTHON")
+	cmd := exec.CommandContext(t.Context(), python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore::DeprecationWarning", folder)
+	cmd.Env = append(os.Environ(), append(env, "PYTHONDONTWRITEBYTECODE=1",
+		// What a developer has set must not reach the clients.
+		"OPENAI_API_KEY=", "OPENAI_BASE_URL=", "ANTHROPIC_API_KEY=", "MLFLOW_TRACKING_URI=", "HTTPS_PROXY=", "https_proxy=",
+		"MLFLOW_TRACKING_USERNAME=", "MLFLOW_TRACKING_PASSWORD=")...)
+	out, err := cmd.CombinedOutput()
+	t.Logf("%s", out)
+	require.NoError(t, err)
+}
