@@ -16,12 +16,12 @@ import (
 	"sluice/policies"
 )
 
-// Resolve turns the endpoints of a file into the catalog's: providers are
+// resolve turns the endpoints of a file into the catalog's: providers are
 // checked and named canonically, keys told from parameters, and the names of
 // users and organizations in permissions turned into ids. An endpoint whose
 // permissions the file does not give has none. The first that is wrong is
 // named in the error.
-func Resolve(ctx context.Context, people *identity.Store, list []mlflowconfig.Endpoint) ([]catalog.Endpoint, error) {
+func resolve(ctx context.Context, people *identity.Store, list []mlflowconfig.Endpoint) ([]catalog.Endpoint, error) {
 	out := make([]catalog.Endpoint, 0, len(list))
 	for _, in := range list {
 		e, err := definition{
@@ -122,7 +122,7 @@ func (s *server) apply(c *call) error {
 	if err != nil {
 		return fileError(err)
 	}
-	wanted, err := Resolve(c.ctx(), s.Identity, file.Endpoints)
+	wanted, err := resolve(c.ctx(), s.Identity, file.Endpoints)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,319 @@
+package admin_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"sluice/internal/admin"
+	"sluice/internal/audit"
+	"sluice/internal/catalog"
+	"sluice/internal/identity"
+	"sluice/internal/state"
+	"sluice/internal/vault"
+	"sluice/policies"
+)
+
+// canary is the key that must come out nowhere.
+const canary = "sk-canary-3f9a1c77d2"
+
+// world is a control server on real stores, with one caller of each kind:
+// root (administrator), eve (auditor), alice and bob (neither; bob is in the
+// organization science).
+type world struct {
+	t        *testing.T
+	dir      string
+	handler  http.Handler
+	identity *identity.Store
+	catalog  *catalog.Store
+	trail    *brittleTrail
+	policy   *policies.Engine
+	tokens   map[string]string // by user name
+	users    map[string]string // user name → id
+	science  string            // id of the organization
+	logs     *lockedBuffer
+	replies  bytes.Buffer // every reply, heads and bodies
+
+	mu         sync.Mutex // guards the following fields
+	activated  []string
+	refuseHost string
+	activate   error
+	components []admin.Component
+	exchanges  int
+}
+
+// brittleTrail is a trail that can be made to refuse.
+type brittleTrail struct {
+	*audit.Trail
+	broken atomic.Bool
+}
+
+var errDisk = errors.New("no space left on device")
+
+func (t *brittleTrail) Event(e *audit.Event) error {
+	if t.broken.Load() {
+		return errDisk
+	}
+	return t.Trail.Event(e)
+}
+
+func (t *brittleTrail) Refuse(x *audit.Exchange, body []byte, o *audit.Outcome) error {
+	if t.broken.Load() {
+		return errDisk
+	}
+	return t.Trail.Refuse(x, body, o)
+}
+
+func (t *brittleTrail) Healthy() error {
+	if t.broken.Load() {
+		return errDisk
+	}
+	return t.Trail.Healthy()
+}
+
+type lockedBuffer struct {
+	mu  sync.Mutex // guards buf
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) Sync() error { return nil }
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), tokens: map[string]string{}, users: map[string]string{}, logs: &lockedBuffer{}}
+	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), w.logs, zap.DebugLevel))
+	w.openStores(log)
+	w.people()
+	w.handler = admin.New(admin.Deps{
+		Identity: w.identity, Catalog: w.catalog, Policy: w.policy, Trail: w.trail,
+		Activate: w.onActivate, CheckHost: w.onCheckHost, Components: w.onComponents,
+		Version: "1.2.3", Now: time.Now, NewID: w.exchangeID, Log: log,
+	})
+	return w
+}
+
+func (w *world) openStores(log *zap.Logger) {
+	db, err := state.Open(filepath.Join(w.dir, "sluice.db"))
+	require.NoError(w.t, err)
+	w.t.Cleanup(func() { _ = db.Close() })
+	keys, err := vault.OpenLocal(filepath.Join(w.dir, "vault.keyset"))
+	require.NoError(w.t, err)
+	w.identity, err = identity.NewStore(db, time.Now, catalog.NewID)
+	require.NoError(w.t, err)
+	w.catalog, err = catalog.NewStore(db, keys, time.Now, catalog.NewID)
+	require.NoError(w.t, err)
+	w.identity.OnRemove(w.catalog.Forget)
+	trail, err := audit.Open(audit.Options{Dir: filepath.Join(w.dir, "audit"), Now: time.Now, Log: log})
+	require.NoError(w.t, err)
+	w.t.Cleanup(func() { _ = trail.Close() })
+	w.trail = &brittleTrail{Trail: trail}
+	w.policy, err = policies.New(policies.Options{Sources: []policies.Source{{Name: "default"}}, Log: log, Now: time.Now})
+	require.NoError(w.t, err)
+}
+
+func (w *world) people() {
+	ctx := context.Background()
+	for name, roles := range map[string][]string{
+		"root": {identity.RoleAdministrator}, "eve": {identity.RoleAuditor}, "alice": nil, "bob": nil,
+	} {
+		u, err := w.identity.CreateUser(ctx, identity.User{Name: name, Roles: roles})
+		require.NoError(w.t, err)
+		w.users[name] = u.ID
+		w.tokens[name] = w.issue(identity.Token{Name: "test", UserID: u.ID})
+	}
+	o, err := w.identity.CreateOrganization(ctx, identity.Organization{Name: "science", Members: []string{w.users["bob"]}})
+	require.NoError(w.t, err)
+	w.science = o.ID
+}
+
+func (w *world) issue(t identity.Token) string {
+	plaintext, _, err := w.identity.IssueToken(context.Background(), t)
+	require.NoError(w.t, err)
+	return plaintext
+}
+
+func (w *world) onActivate(_ context.Context, e *catalog.Endpoint) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.activated = append(w.activated, e.Name)
+	return w.activate
+}
+
+func (w *world) onCheckHost(_ context.Context, host string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if host == w.refuseHost && host != "" {
+		return errors.New("its address is private")
+	}
+	return nil
+}
+
+func (w *world) onComponents() []admin.Component {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.components
+}
+
+func (w *world) exchangeID() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.exchanges++
+	return fmt.Sprintf("exchange-%d", w.exchanges)
+}
+
+// reply is what a request got.
+type reply struct {
+	t      *testing.T
+	status int
+	header http.Header
+	body   string
+}
+
+// as sends a request with the token of a user, "" for none.
+func (w *world) as(user, method, path, body string, headers ...string) *reply {
+	w.t.Helper()
+	req := httptest.NewRequest(method, "http://gateway.test"+path, strings.NewReader(body))
+	if user != "" {
+		require.NotEmpty(w.t, w.tokens[user], user)
+		req.Header.Set("Authorization", "Bearer "+w.tokens[user])
+	}
+	req.Header.Set("X-Forwarded-For", "6.6.6.6, 192.0.2.7")
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	return w.send(req)
+}
+
+func (w *world) send(req *http.Request) *reply {
+	rec := httptest.NewRecorder()
+	w.handler.ServeHTTP(rec, req)
+	out := &reply{t: w.t, status: rec.Code, header: rec.Header(), body: rec.Body.String()}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	fmt.Fprintln(&w.replies, out.status, out.header, out.body)
+	return out
+}
+
+// must checks the status and returns the reply.
+func (r *reply) must(status int) *reply {
+	r.t.Helper()
+	require.Equal(r.t, status, r.status, r.body)
+	return r
+}
+
+// json reads the body into a map.
+func (r *reply) json() map[string]any {
+	r.t.Helper()
+	var out map[string]any
+	require.NoError(r.t, json.Unmarshal([]byte(r.body), &out), r.body)
+	return out
+}
+
+// at digs a value out of the body: keys, or indexes as numbers.
+func (r *reply) at(path ...any) any {
+	r.t.Helper()
+	var v any
+	require.NoError(r.t, json.Unmarshal([]byte(r.body), &v), r.body)
+	for _, step := range path {
+		switch s := step.(type) {
+		case string:
+			v = v.(map[string]any)[s]
+		case int:
+			v = v.([]any)[s]
+		}
+	}
+	return v
+}
+
+// newEndpoint is a body that creates an endpoint at openai; more is laid over.
+func newEndpoint(name string, more map[string]any) string {
+	body := map[string]any{
+		"endpointName": name, "endpointType": "llm/v1/chat", "modelProvider": "openai", "modelName": "gpt-4",
+		"modelConfig":         map[string]string{"openai_api_key": canary},
+		"endpointPermissions": map[string]any{"isEveryoneAllowed": false, "userIds": []string{}},
+	}
+	for k, v := range more {
+		if v == nil {
+			delete(body, k)
+			continue
+		}
+		body[k] = v
+	}
+	return text(body)
+}
+
+func text(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+// create makes an endpoint as root.
+func (w *world) create(name string, permissions map[string]any) {
+	w.t.Helper()
+	if permissions == nil {
+		permissions = map[string]any{"isEveryoneAllowed": false, "userIds": []string{}}
+	}
+	w.as("root", "POST", "/api/aigateway/v1/endpoints",
+		newEndpoint(name, map[string]any{"endpointPermissions": permissions})).must(200)
+}
+
+// records are all records of the trail, oldest first.
+func (w *world) records() []*audit.Record {
+	w.t.Helper()
+	var out []*audit.Record
+	require.NoError(w.t, w.trail.Query(context.Background(), audit.Filter{}, func(r *audit.Record) error {
+		out = append(out, r)
+		return nil
+	}))
+	return out
+}
+
+// lastEvent is the newest event of a kind.
+func (w *world) lastEvent(kind string) *audit.Event {
+	w.t.Helper()
+	var last *audit.Event
+	for _, r := range w.records() {
+		if r.Event != nil && r.Event.Kind == kind {
+			last = r.Event
+		}
+	}
+	require.NotNil(w.t, last, "no event of kind %s", kind)
+	return last
+}
+
+func changesOf(e *audit.Event) map[string]string {
+	out := map[string]string{}
+	for _, c := range e.Changes {
+		out[c.Field] = c.Before + " → " + c.After
+	}
+	return out
+}
