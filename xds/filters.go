@@ -1,12 +1,12 @@
 package xds
 
 import (
+	statev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/common/set_filter_state/v3"
+	statefilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/set_filter_state/v3"
+
 	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	brotliv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/compression/brotli/decompressor/v3"
-	gzipv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/compression/gzip/decompressor/v3"
 	bufferv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/buffer/v3"
-	decompressorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/decompressor/v3"
 	mutationfilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
@@ -18,26 +18,31 @@ import (
 const (
 	filterPrivate = "private-headers"
 	filterBuffer  = "control-body"
+	filterState   = "remember"
 	filterExtProc = "extproc"
-	filterGzip    = "gzip"
-	filterBrotli  = "brotli"
 	filterRouter  = "router"
 )
 
+// Keys of the filter state.
+const (
+	statePath     = "sluice.path"     // the path as the client asked
+	stateExchange = "sluice.exchange" // the exchange id
+)
+
 // httpFilters are the HTTP filters in order: requests pass from top to bottom,
-// responses from bottom to top.
+// responses from bottom to top. There is no decompressor: with one below it,
+// ext_proc never gets a whole reply (docs/decisions/no-decompressor.md).
 func httpFilters() []*hcmv3.HttpFilter {
 	return []*hcmv3.HttpFilter{
 		// Last on the way out: private headers of responses end here.
 		filter(filterPrivate, removePrivateHeaders()),
 		// Off unless a route asks: it bounds bodies of the control server.
 		disabled(filter(filterBuffer, controlBody(controlBodyBytes))),
+		filter(filterState, remember()),
 		// On for every request; only routes to the control server switch it
 		// off, so that no route can be found that passes it by.
 		filter(filterExtProc, extProc()),
 		// Below ext_proc: it sees providers' replies in plain.
-		filter(filterGzip, decompressor("gzip", &gzipv3.Gzip{})),
-		filter(filterBrotli, decompressor("brotli", &brotliv3.Brotli{})),
 		filter(filterRouter, &routerv3.Router{SuppressEnvoyHeaders: true}),
 	}
 }
@@ -51,11 +56,12 @@ func disabled(f *hcmv3.HttpFilter) *hcmv3.HttpFilter {
 	return f
 }
 
-// removePrivateHeaders takes the gateway's own headers out of responses.
+// removePrivateHeaders takes the gateway's own headers out of responses, and
+// what a provider's Envoy may have added.
 // LocalReplyHeader is one where the ext_proc server was not in the path.
 func removePrivateHeaders() *mutationfilterv3.HeaderMutation {
 	return &mutationfilterv3.HeaderMutation{Mutations: &mutationfilterv3.Mutations{
-		ResponseMutations: []*mutationv3.HeaderMutation{removePrefix(privatePrefix)},
+		ResponseMutations: []*mutationv3.HeaderMutation{removePrefix(privatePrefix), removePrefix("x-envoy-")},
 	}}
 }
 
@@ -64,18 +70,25 @@ func controlBody(limit uint32) *bufferv3.Buffer {
 	return &bufferv3.Buffer{MaxRequestBytes: u32(limit)}
 }
 
-// decompressor unpacks replies of providers. It does not ask them to compress:
-// on a stream that costs delay.
-func decompressor(name string, library proto.Message) *decompressorv3.Decompressor {
-	return &decompressorv3.Decompressor{
-		DecompressorLibrary: &corev3.TypedExtensionConfig{Name: name, TypedConfig: pack(library)},
-		RequestDirectionConfig: &decompressorv3.Decompressor_RequestDirectionConfig{
-			CommonConfig: &decompressorv3.Decompressor_CommonDirectionConfig{
-				Enabled: &corev3.RuntimeFeatureFlag{DefaultValue: no(), RuntimeKey: "sluice.decompress_requests"},
-			},
-			AdvertiseAcceptEncoding: no(),
-		},
-		ResponseDirectionConfig: &decompressorv3.Decompressor_ResponseDirectionConfig{},
+// remember keeps what a request was before it was routed: routing rewrites the
+// path and removes the exchange id, and a reply that Envoy makes after that
+// must still be in the caller's dialect and name the exchange.
+func remember() *statefilterv3.Config {
+	return &statefilterv3.Config{OnRequestHeaders: []*statev3.FilterStateValue{
+		state(statePath, "%REQ(:PATH)%"),
+		state(stateExchange, "%REQ(X-REQUEST-ID)%"),
+	}}
+}
+
+func state(key, format string) *statev3.FilterStateValue {
+	return &statev3.FilterStateValue{
+		Key:        &statev3.FilterStateValue_ObjectKey{ObjectKey: key},
+		FactoryKey: "envoy.string",
+		Value: &statev3.FilterStateValue_FormatString{FormatString: &corev3.SubstitutionFormatString{
+			Format: &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{
+				Specifier: &corev3.DataSource_InlineString{InlineString: format},
+			}},
+		}},
 	}
 }
 

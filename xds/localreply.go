@@ -6,10 +6,8 @@ import (
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	celv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/filters/cel/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 
 	"sluice/extproc/dialect"
 )
@@ -38,6 +36,22 @@ var anyLocalReply = dialect.Error{
 	Message: "The gateway could not answer this request. Give an administrator the exchange id.",
 }
 
+// brokenReplies are the words for replies of a provider that broke off while
+// Envoy held them back to have them whole: the ext_proc server saw the head
+// and learns no more, so these go to the client. Envoy's filters don't see
+// them either, so they bear no LocalReplyHeader, which nothing would remove.
+var brokenReplies = []struct {
+	status int    // Envoy's
+	with   string // condition on Envoy's details
+	reply  dialect.Error
+}{
+	{502, "startsWith('upstream_reset_after_response_started')", *dialect.Reset()},
+	{500, "startsWith('response_payload_too_large')", dialect.Error{
+		Status: 502, Code: dialect.CodeReplyTooLarge,
+		Message: "The provider's reply is larger than this gateway accepts. Ask for less.",
+	}},
+}
+
 // replyPaths say which paths are answered in which dialect: the first that
 // matches counts, the last matches all. It is dialect.Of as regular
 // expressions over path and query; a test holds the two together.
@@ -45,34 +59,46 @@ var replyPaths = []struct {
 	dialect dialect.Dialect
 	path    string
 }{
-	{dialect.Anthropic, `(/mlflow-deployments)?(/v1/messages|/anthropic)([/?].*)?`},
-	{dialect.OpenAI, `(/mlflow-deployments)?/v1([/?].*)?`},
-	{dialect.MLflow, `/mlflow-deployments([/?].*)?|(/endpoints|/gateway|/api/2\.0|/api/3\.0)([/?].*)?|/health(\?.*)?`},
+	{dialect.Anthropic, `^(/mlflow-deployments)?(/v1/messages|/anthropic)([/?].*)?$`},
+	{dialect.OpenAI, `^(/mlflow-deployments)?/v1([/?].*)?$`},
+	{dialect.MLflow, `^(/mlflow-deployments|/endpoints|/gateway|/api/2[.]0|/api/3[.]0|/health)([/?].*)?$`},
 	{dialect.REST, `.*`},
 }
 
 // localReplyConfig words Envoy's own replies and marks them, so that the
 // ext_proc server can tell them from a provider's.
 func localReplyConfig() *hcmv3.LocalReplyConfig {
-	mappers := []*hcmv3.ResponseMapper{{Filter: fromExtProc()}}
+	// The first mapper that finds a reply is the only one that counts: what
+	// the ext_proc server worded itself stays as it is.
+	mappers := []*hcmv3.ResponseMapper{{Filter: condition("response.code_details.startsWith('" + ImmediatePrefix + "')")}}
 	for _, p := range replyPaths {
-		for _, e := range localReplies {
-			mappers = append(mappers, replyMapper(p.dialect, p.path, e, equals))
+		for _, b := range brokenReplies {
+			when := both(pathMatches(p.path), both(statusIs(equals, b.status), condition("response.code_details."+b.with)))
+			m := replyMapper(p.dialect, when, b.reply)
+			m.StatusCode = u32(uint32(b.reply.Status))
+			m.HeadersToAdd = []*corev3.HeaderValueOption{setHeader("x-request-id", exchangeID)}
+			mappers = append(mappers, m)
 		}
-		mappers = append(mappers, replyMapper(p.dialect, p.path, anyLocalReply, atLeast))
+		for _, e := range localReplies {
+			mappers = append(mappers, replyMapper(p.dialect, both(pathMatches(p.path), statusIs(equals, e.Status)), e))
+		}
+		mappers = append(mappers, replyMapper(p.dialect, both(pathMatches(p.path), statusIs(atLeast, 0)), anyLocalReply))
 	}
 	return &hcmv3.LocalReplyConfig{Mappers: mappers}
 }
 
-// fromExtProc finds the replies that the ext_proc server worded itself; the
-// first mapper that finds a reply is the only one that counts.
-func fromExtProc() *accesslogv3.AccessLogFilter {
+// condition is a filter by an expression in CEL.
+func condition(expression string) *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ExtensionFilter{
 		ExtensionFilter: &accesslogv3.ExtensionFilter{
-			Name: "from-extproc",
-			ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{TypedConfig: pack(&celv3.ExpressionFilter{
-				Expression: "response.code_details.startsWith('" + ImmediatePrefix + "')",
-			})},
+			Name: "cel",
+			ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{
+				TypedConfig: pack(&celv3.ExpressionFilter{
+					Expression: expression,
+					// Filter state comes as bytes.
+					CelConfig: &corev3.CelExpressionConfig{EnableStringConversion: true},
+				}),
+			},
 		},
 	}}
 }
@@ -82,22 +108,29 @@ const (
 	atLeast = accesslogv3.ComparisonFilter_GE
 )
 
-// replyMapper words the replies of one status in one dialect.
-func replyMapper(d dialect.Dialect, path string, e dialect.Error, op accesslogv3.ComparisonFilter_Op) *hcmv3.ResponseMapper {
+// replyMapper words replies in one dialect.
+func replyMapper(d dialect.Dialect, when *accesslogv3.AccessLogFilter, e dialect.Error) *hcmv3.ResponseMapper {
 	return &hcmv3.ResponseMapper{
-		Filter: both(pathMatches(path), statusIs(op, e.Status)),
+		Filter: when,
 		BodyFormatOverride: &corev3.SubstitutionFormatString{
 			ContentType: dialect.ContentTypeJSON,
 			Format: &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{
 				Specifier: &corev3.DataSource_InlineString{InlineString: replyBody(d, e)},
 			}},
 		},
-		HeadersToAdd: []*corev3.HeaderValueOption{{
-			Header:       &corev3.HeaderValue{Key: LocalReplyHeader, Value: "%RESPONSE_CODE_DETAILS%"},
-			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
-		}},
+		HeadersToAdd: []*corev3.HeaderValueOption{setHeader(LocalReplyHeader, "%RESPONSE_CODE_DETAILS%")},
 	}
 }
+
+func setHeader(name, value string) *corev3.HeaderValueOption {
+	return &corev3.HeaderValueOption{
+		Header:       &corev3.HeaderValue{Key: name, Value: value},
+		AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+	}
+}
+
+// exchangeID is the exchange id as Envoy's formatter finds it.
+const exchangeID = "%FILTER_STATE(" + stateExchange + ":PLAIN)%"
 
 // replyBody is the error as the dialect has it, with a place for the exchange
 // id that Envoy fills in.
@@ -105,7 +138,7 @@ func replyBody(d dialect.Dialect, e dialect.Error) string {
 	const place = "EXCHANGE-ID"
 	_, _, body, _ := dialect.Render(d, &e, place)
 	text := strings.ReplaceAll(string(body), "%", "%%")
-	return strings.Replace(text, place, "%REQ(X-REQUEST-ID)%", 1)
+	return strings.Replace(text, place, exchangeID, 1)
 }
 
 func both(a, b *accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
@@ -114,17 +147,11 @@ func both(a, b *accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
 	}}
 }
 
+// pathMatches looks at the path as the client asked: what was remembered of it,
+// or, for a request that was refused before that, what it is now.
 func pathMatches(regex string) *accesslogv3.AccessLogFilter {
-	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_HeaderFilter{
-		HeaderFilter: &accesslogv3.HeaderFilter{Header: &routev3.HeaderMatcher{
-			Name: ":path",
-			HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: &matcherv3.StringMatcher{
-				MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: regex}},
-			}},
-			// A request without a path gets the last dialect.
-			TreatMissingHeaderAsEmpty: true,
-		}},
-	}}
+	return condition("('" + statePath + "' in filter_state ? string(filter_state['" + statePath + "']) : request.path)" +
+		".matches('" + regex + "')")
 }
 
 func statusIs(op accesslogv3.ComparisonFilter_Op, status int) *accesslogv3.AccessLogFilter {

@@ -140,7 +140,14 @@ func retryUnsent() *routev3.RetryPolicy {
 // what dialect.Match takes and a little more: the ext_proc server refuses
 // names that no endpoint can have. A test holds the two together.
 func unroutedRequests() *routev3.RouteList {
-	routes := []*routev3.Route{callRoute(&routev3.RouteMatch{
+	// What the ext_proc server has routed is never taken for anything else,
+	// whatever its path has become.
+	lost := anyPath()
+	lost.Headers = []*routev3.HeaderMatcher{{
+		Name:                 RouteHeader,
+		HeaderMatchSpecifier: &routev3.HeaderMatcher_PresentMatch{PresentMatch: true},
+	}}
+	routes := []*routev3.Route{unrouted(lost), callRoute(&routev3.RouteMatch{
 		PathSpecifier: &routev3.RouteMatch_SafeRegex{SafeRegex: &envoymatcherv3.RegexMatcher{Regex: invocationPath}},
 	})}
 	for _, prefix := range []string{"", dialect.Prefix} {
@@ -160,9 +167,19 @@ func callRoute(match *routev3.RouteMatch) *routev3.Route {
 			MatchPattern: &envoymatcherv3.StringMatcher_Exact{Exact: "POST"},
 		}},
 	}}
+	return unrouted(match)
+}
+
+// unrouted leads nowhere: 503. It is not a direct response, since Envoy takes
+// the limit on bodies from routes only.
+func unrouted(match *routev3.RouteMatch) *routev3.Route {
 	return &routev3.Route{
-		Match:  match,
-		Action: &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{Status: 503}},
+		Match: match,
+		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
+			ClusterSpecifier:            &routev3.RouteAction_Cluster{Cluster: "unrouted"}, // there is none of this name
+			ClusterNotFoundResponseCode: routev3.RouteAction_SERVICE_UNAVAILABLE,
+			Timeout:                     zeroDuration(),
+		}},
 	}
 }
 
@@ -182,8 +199,6 @@ func controlRoute() *routev3.Route {
 			filterBuffer: pack(&bufferv3.BufferPerRoute{
 				Override: &bufferv3.BufferPerRoute_Buffer{Buffer: controlBody(controlBodyBytes)},
 			}),
-			filterGzip:   pack(&routev3.FilterConfig{Disabled: true}),
-			filterBrotli: pack(&routev3.FilterConfig{Disabled: true}),
 		},
 		RequestHeadersToRemove: []string{RouteHeader, "x-envoy-expected-rq-timeout-ms", "x-envoy-external-address"},
 	}
