@@ -149,7 +149,11 @@ func (c *anthropicCall) Complete(status int, header func(string) string, body []
 		return c.faults.reply(e)
 	}
 	reply := view(body)
-	if _, err := jsontext.Scan(body); err != nil || !c.due(reply) {
+	_, err := jsontext.Scan(body)
+	switch {
+	case err == nil && reply.Get("type").Str == "error":
+		return c.faults.reply(c.faults.inside(body))
+	case err != nil || !c.due(reply):
 		return c.faults.reply(badReply("The provider's reply is not what its API promises."))
 	}
 	c.usage.update(reply.Get("usage"))

@@ -304,7 +304,7 @@ func (r *mlflowRequest) toolUses(calls gjson.Result, at string) (e *dialect.Erro
 	i := 0
 	calls.ForEach(func(_, c gjson.Result) bool {
 		args := c.Get("function.arguments").Str
-		if !gjson.Valid(args) {
+		if !validJSON([]byte(args)) {
 			e = mlflowRefusal(fmt.Sprintf("'%s[%d].function.arguments' must be JSON in a string.", at, i))
 			return false
 		}

@@ -242,7 +242,7 @@ func (t *openAITurns) addToolCall(c gjson.Result, at string) *dialect.Error {
 	if input == "" {
 		input = "{}" // what models write for a function without parameters
 	}
-	if !gjson.Valid(input) || !gjson.Parse(input).IsObject() {
+	if !validJSON([]byte(input)) || !gjson.Parse(input).IsObject() {
 		return unsupported(at+".function.arguments", "must be a JSON object in a string for Anthropic models.")
 	}
 	t.out = append(append(comma(t.out), `{"type":"tool_use","id":`...), id.Raw...)

@@ -132,14 +132,12 @@ func appendInner(b []byte, v gjson.Result) []byte {
 	return append(b, v.Raw[1:len(v.Raw)-1]...)
 }
 
-// compact removes the space between a JSON value's tokens. "" becomes {}.
+// compact removes the space between a JSON value's tokens. What is not there,
+// or nested beyond all sense, becomes {}.
 func compact(raw string) string {
-	if raw == "" {
-		return "{}"
-	}
 	var out bytes.Buffer
 	if err := json.Compact(&out, []byte(raw)); err != nil {
-		return raw
+		return "{}"
 	}
 	return out.String()
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sluice/extproc/dialect"
+	"sluice/extproc/dialect/jsontext"
 	"sluice/extproc/dialect/sse"
 )
 
@@ -76,17 +77,31 @@ func (s *anthropicStream) chunk(b []byte, end bool) (out []byte, done bool) {
 		s.fail(badReply("The provider sent an event that is too large."))
 	}
 	if end && !s.stopped {
-		s.fail(dialect.StreamTruncated())
+		s.end()
 	}
 	out, s.out = s.out, nil
 	return out, s.stopped
+}
+
+// end closes a stream that did not say so itself. Where only the blank line
+// after its last event is missing, nothing is lost.
+func (s *anthropicStream) end() {
+	_ = s.reader.End(func(e sse.Event) error {
+		if e.Data == nil || !validJSON(e.Data) {
+			return nil
+		}
+		return s.handle(e)
+	})
+	if !s.stopped {
+		s.fail(dialect.StreamTruncated())
+	}
 }
 
 func (s *anthropicStream) handle(e sse.Event) error {
 	if s.stopped || e.Data == nil {
 		return nil
 	}
-	if !gjson.ValidBytes(e.Data) || !utf8.Valid(e.Data) {
+	if !validJSON(e.Data) {
 		s.fail(badReply("The provider sent an event that is not JSON."))
 		return nil
 	}
@@ -125,6 +140,20 @@ func (s *anthropicStream) fail(e *dialect.Error) {
 	s.err, s.stopped = e, true
 	name, data := dialect.StreamError(s.dialect, e, s.exchange)
 	s.out = sse.Append(s.out, name, data)
+}
+
+// shortJSON is how long a text may be for gjson's checker, which is the
+// fastest, but goes as deep into the stack as the text is nested.
+const shortJSON = 64 << 10
+
+// validJSON reports whether b is JSON in UTF-8, of bounded depth where it is
+// long.
+func validJSON(b []byte) bool {
+	if len(b) <= shortJSON {
+		return gjson.ValidBytes(b) && utf8.Valid(b)
+	}
+	_, err := jsontext.Scan(b)
+	return err == nil
 }
 
 // badReply is a reply that is not what the provider's format promises.

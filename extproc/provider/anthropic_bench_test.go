@@ -1,0 +1,77 @@
+package provider_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"sluice/extproc/dialect"
+	"sluice/extproc/provider"
+)
+
+// chatBody is a conversation of about size bytes.
+func chatBody(size int, model string) []byte {
+	turn := strings.Repeat("The quick brown fox jumps over the lazy dog. ", 10)
+	var messages []string
+	for n := 0; n < size; n += len(turn) + 40 {
+		role := []string{"user", "assistant"}[len(messages)%2]
+		messages = append(messages, fmt.Sprintf(`{"role":%q,"content":%q}`, role, turn))
+	}
+	return []byte(`{` + model + `"messages":[` + strings.Join(messages, ",") + `],"temperature":0.5,"max_tokens":100}`)
+}
+
+// BenchmarkAnthropicRequest measures Open: a checked call becomes a request.
+func BenchmarkAnthropicRequest(b *testing.B) {
+	for _, size := range []int{1500, 64 << 10, 3 << 20} {
+		for _, d := range []dialect.Dialect{dialect.OpenAI, dialect.MLflow} {
+			b.Run(fmt.Sprintf("%s/%dKB", d, size/1000), func(b *testing.B) {
+				req := mlflowRequest(dialect.Chat, chatBody(size, ""), false)
+				if d == dialect.OpenAI {
+					req = openAIRequest(b, dialect.Chat, chatBody(size, `"model":"e",`))
+				}
+				target := anthropicTarget(nil)
+				b.SetBytes(int64(len(req.Body)))
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, e := provider.Open(target, req, frozen); e != nil {
+						b.Fatal(e)
+					}
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkAnthropicReply measures Complete on a reply of 1.5 KB.
+func BenchmarkAnthropicReply(b *testing.B) {
+	text, _ := json.Marshal(strings.Repeat("The quick brown fox jumps over the lazy dog. ", 30))
+	body := []byte(`{"id":"msg_01","type":"message","role":"assistant","model":"claude-y","content":[{"type":"text","text":` +
+		string(text) + `}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":10,"output_tokens":300}}`)
+	for _, d := range []dialect.Dialect{dialect.OpenAI, dialect.MLflow} {
+		b.Run(string(d), func(b *testing.B) {
+			call := callOf(b, d, false)
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				call.Complete(200, jsonHeaders, body)
+			}
+		})
+	}
+}
+
+// BenchmarkAnthropicStream measures one text delta in a chunk of its own.
+func BenchmarkAnthropicStream(b *testing.B) {
+	delta := []byte("event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0," +
+		"\"delta\":{\"type\":\"text_delta\",\"text\":\"Hello there, this is some\"}}\n\n")
+	for _, d := range []dialect.Dialect{dialect.OpenAI, dialect.MLflow} {
+		b.Run(string(d), func(b *testing.B) {
+			call := callOf(b, d, true)
+			call.Chunk([]byte(startEvent), false)
+			b.ReportAllocs()
+			for b.Loop() {
+				call.Chunk(delta, false)
+			}
+		})
+	}
+}
