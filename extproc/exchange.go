@@ -36,7 +36,6 @@ type exchange struct {
 	start   time.Time
 	route   dialect.Route
 	headers []string // names of the client's headers, to be removed upstream
-	hasLen  bool     // the request came with a content-length
 	ctype   string   // the request's content-type
 
 	record audit.Exchange

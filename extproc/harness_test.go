@@ -206,7 +206,6 @@ func setHeaders(m *extprocv3.HeaderMutation) map[string]string {
 
 var errDisk = errors.New("no space")
 
-
 // localReply plays the rest of a reply that Envoy makes itself and returns
 // what the client gets.
 func localReply(t *testing.T, s *script, head *extprocv3.ProcessingResponse) (status int, body string) {

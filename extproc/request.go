@@ -64,7 +64,6 @@ func (x *exchange) readHead(m *corev3.HeaderMap) (method string) {
 			x.ctype = value(h)
 			x.headers = append(x.headers, h.Key)
 		case "content-length":
-			x.hasLen = true
 		default:
 			if removable(h.Key) {
 				x.headers = append(x.headers, h.Key)
@@ -202,10 +201,9 @@ func (x *exchange) decide(req *dialect.Request, size int) *dialect.Error {
 // the provider's: the client's own headers go, the provider's come.
 func (x *exchange) upstreamHeaders(up provider.Upstream) *extprocv3.HeaderMutation {
 	set := make([]*corev3.HeaderValueOption, 0, len(up.Headers)+3)
-	set = append(set, setHeader(xds.RouteHeader, x.entry.Route), setHeader(":path", up.Path))
-	if !x.hasLen {
-		set = append(set, setHeader("content-length", strconv.Itoa(len(up.Body))))
-	}
+	// Envoy refuses a body whose length is not the one that the head says.
+	set = append(set, setHeader(xds.RouteHeader, x.entry.Route), setHeader(":path", up.Path),
+		setHeader("content-length", strconv.Itoa(len(up.Body))))
 	for _, h := range up.Headers {
 		set = append(set, setHeader(h[0], h[1]))
 	}

@@ -63,7 +63,8 @@ func (x *exchange) localReply(details string, endOfStream bool) *extprocv3.Proce
 		return immediate(status, ctype, x.ownHeaders(headers), out)
 	}
 	x.phase, x.local = phaseLocal, out
-	set := []*corev3.HeaderValueOption{setHeader(":status", strconv.Itoa(status)), setHeader("content-type", ctype)}
+	set := []*corev3.HeaderValueOption{setHeader(":status", strconv.Itoa(status)), setHeader("content-type", ctype),
+		setHeader("content-length", strconv.Itoa(len(out)))}
 	for _, h := range x.ownHeaders(headers) {
 		set = append(set, setHeader(h[0], h[1]))
 	}
@@ -135,7 +136,8 @@ func (x *exchange) reply(body []byte) *extprocv3.ProcessingResponse {
 	}
 	c := &extprocv3.CommonResponse{HeaderMutation: &extprocv3.HeaderMutation{SetHeaders: set}}
 	if !r.Unchanged {
-		c.BodyMutation = replaceBody(r.Body)
+		set = append(set, setHeader("content-length", strconv.Itoa(len(r.Body))))
+		c.HeaderMutation.SetHeaders, c.BodyMutation = set, replaceBody(r.Body)
 	}
 	return responseBodyResponse(c)
 }
