@@ -104,10 +104,14 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
+func newLog(to zapcore.WriteSyncer) *zap.Logger {
+	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), to, zap.DebugLevel))
+}
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), tokens: map[string]string{}, users: map[string]string{}, logs: &lockedBuffer{}}
-	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), w.logs, zap.DebugLevel))
+	log := newLog(w.logs)
 	w.openStores(log)
 	w.people()
 	w.handler = admin.New(admin.Deps{

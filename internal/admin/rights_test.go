@@ -1,0 +1,206 @@
+package admin_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sluice/internal/admin"
+)
+
+// rights says, for each route, what nobody, a user, an auditor and an
+// administrator get: "-" 401, "x" 403, "o" let in. Paths name things that do
+// not exist, so that being let in changes nothing.
+var rights = map[string]string{
+	"GET /{$}":     "oooo",
+	"GET /healthz": "oooo",
+	"GET /readyz":  "oooo",
+
+	"GET /api/aigateway/v1/endpoints":                      "-ooo",
+	"POST /api/aigateway/v1/endpoints":                     "-xxo",
+	"GET /api/aigateway/v1/endpoints/{name}":               "-ooo",
+	"PATCH /api/aigateway/v1/endpoints/{name}":             "-xxo",
+	"DELETE /api/aigateway/v1/endpoints/{name}":            "-xxo",
+	"GET /api/aigateway/v1/endpoints/{name}/permissions":   "-xxo",
+	"PATCH /api/aigateway/v1/endpoints/{name}/permissions": "-xxo",
+	"POST /api/sluice/v1/apply":                            "-xxo",
+
+	"GET /api/sluice/v1/users/self":                           "-ooo",
+	"GET /api/sluice/v1/users":                                "-xxo",
+	"POST /api/sluice/v1/users":                               "-xxo",
+	"GET /api/sluice/v1/users/{id}":                           "-ooo",
+	"PATCH /api/sluice/v1/users/{id}":                         "-xxo",
+	"DELETE /api/sluice/v1/users/{id}":                        "-xxo",
+	"GET /api/sluice/v1/organizations":                        "-ooo",
+	"POST /api/sluice/v1/organizations":                       "-xxo",
+	"GET /api/sluice/v1/organizations/{id}":                   "-ooo",
+	"PATCH /api/sluice/v1/organizations/{id}":                 "-xxo",
+	"DELETE /api/sluice/v1/organizations/{id}":                "-xxo",
+	"PUT /api/sluice/v1/organizations/{id}/members/{user}":    "-xxo",
+	"DELETE /api/sluice/v1/organizations/{id}/members/{user}": "-xxo",
+	"GET /api/sluice/v1/tokens":                               "-ooo",
+	"POST /api/sluice/v1/tokens":                              "-ooo",
+	"DELETE /api/sluice/v1/tokens/{id}":                       "-ooo",
+	"GET /api/users/v1/self":                                  "-ooo",
+	"GET /api/users/v1/users":                                 "-xxo",
+	"GET /api/organizations/v1/organizations":                 "-ooo",
+	"GET /api/organizations/v1/organizations/all":             "-ooo",
+
+	"GET /api/aigateway/v1/audit":         "-xoo",
+	"GET /api/sluice/v1/audit":            "-xoo",
+	"GET /api/sluice/v1/audit/{id}":       "-xoo",
+	"GET /api/sluice/v1/policies":         "-xxo",
+	"POST /api/sluice/v1/policies/reload": "-xxo",
+	"GET /api/sluice/v1/status":           "-xxo",
+}
+
+// mlflowRights are the same for the routes that are served with Domino's
+// prefix and without it.
+var mlflowRights = map[string]string{
+	"GET /health":                          "oooo",
+	"GET /api/2.0/endpoints":               "-ooo",
+	"GET /api/2.0/endpoints/{$}":           "-ooo",
+	"GET /api/2.0/endpoints/{name}":        "-ooo",
+	"GET /api/2.0/gateway/routes":          "-ooo",
+	"GET /api/2.0/gateway/routes/{$}":      "-ooo",
+	"GET /api/2.0/gateway/routes/{name}":   "-ooo",
+	"GET /api/3.0/gateway/endpoint/{name}": "-ooo",
+	"GET /api/3.0/gateway/route/{name}":    "-ooo",
+	"GET /api/2.0/endpoints/limits/{name}": "-ooo",
+	"POST /api/2.0/endpoints/limits/{$}":   "-ooo",
+	"GET /api/2.0/gateway/limits/{name}":   "-ooo",
+	"POST /api/2.0/gateway/limits/{$}":     "-ooo",
+	"GET /v1/models":                       "-ooo",
+	"GET /v1/models/{name}":                "-ooo",
+	"/endpoints/{name}/invocations":        "oooo",
+	"/gateway/{name}/invocations":          "oooo",
+	"/v1/chat/completions":                 "oooo",
+	"/v1/completions":                      "oooo",
+	"/v1/embeddings":                       "oooo",
+}
+
+func TestEveryRouteHasItsRights(t *testing.T) {
+	want := map[string]string{}
+	for pattern, row := range rights {
+		want[pattern] = row
+	}
+	for pattern, row := range mlflowRights {
+		want[pattern] = row
+		method, path, found := strings.Cut(pattern, " ")
+		if !found {
+			method, path = "", pattern
+		}
+		want[strings.TrimSpace(method+" /mlflow-deployments"+path)] = row
+	}
+	w := newWorld(t)
+	for _, route := range admin.Routes() {
+		row, known := want[route.Pattern]
+		require.True(t, known, "the route %q has no row in the table of rights", route.Pattern)
+		delete(want, route.Pattern)
+		t.Run(route.Pattern, func(t *testing.T) { w.checkRights(t, route.Pattern, row) })
+	}
+	assert.Empty(t, want, "rows without a route")
+}
+
+func (w *world) checkRights(t *testing.T, pattern, row string) {
+	method, path, found := strings.Cut(pattern, " ")
+	if !found {
+		method, path = "GET", pattern
+	}
+	path = strings.NewReplacer("{$}", "", "{name}", "nothing", "{id}", "000000000000000000000000",
+		"{user}", "000000000000000000000000").Replace(path)
+	for i, user := range []string{"", "alice", "eve", "root"} {
+		got := w.as(user, method, path, "{}").status
+		switch row[i] {
+		case '-':
+			assert.Equal(t, 401, got, "as %q", user)
+		case 'x':
+			assert.Equal(t, 403, got, "as %q", user)
+		default:
+			assert.NotContains(t, []int{401, 403, 500}, got, "as %q", user)
+		}
+	}
+}
+
+func TestCredentials(t *testing.T) {
+	w := newWorld(t)
+	path := "/api/sluice/v1/users/self"
+	for _, c := range []struct {
+		name    string
+		headers []string
+		status  int
+		code    string
+	}{
+		{"none", nil, 401, "no_credential"},
+		{"bearer", []string{"Authorization", "Bearer " + w.tokens["alice"]}, 200, ""},
+		{"Domino's header", []string{"X-Domino-Api-Key", w.tokens["alice"]}, 200, ""},
+		{"OpenAI on Azure", []string{"Api-Key", w.tokens["alice"]}, 200, ""},
+		{"two different", []string{"X-Api-Key", w.tokens["alice"], "Api-Key", w.tokens["bob"]}, 401, "ambiguous_credential"},
+		{"malformed", []string{"Authorization", "Bearer hello"}, 401, "malformed_token"},
+		{"unknown", []string{"Authorization", "Bearer " + newWorldToken(t)}, 401, "unknown_token"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := w.as("", "GET", path, "", c.headers...)
+			require.Equal(t, c.status, r.status, r.body)
+			if c.status == 401 {
+				assert.Equal(t, c.code, r.at("code"))
+				assert.Equal(t, []string{"code", "errors", "requestId"}, keys(r.json()))
+				assert.Contains(t, r.header.Get("WWW-Authenticate"), "Bearer")
+			}
+		})
+	}
+}
+
+// newWorldToken is a well-formed token of another gateway.
+func newWorldToken(t *testing.T) string { return newWorld(t).tokens["root"] }
+
+func TestRefusalsAreRecorded(t *testing.T) {
+	w := newWorld(t)
+	w.create("a", nil)
+	w.as("", "GET", endpoints, "", "X-Request-Id", "r-401").must(401)
+	w.as("alice", "DELETE", endpoints+"/a", "", "X-Request-Id", "r-403").must(403)
+	w.as("alice", "GET", "/api/2.0/endpoints/a", "", "X-Request-Id", "r-404").must(404)
+	found := map[string]string{}
+	for _, r := range w.records() {
+		if r.Exchange != nil {
+			found[r.ID] = r.Outcome.Result + " " + r.Outcome.Code + " " + r.Exchange.Path + " " + r.Exchange.ClientAddr
+			if r.ID == "r-403" {
+				assert.Equal(t, "alice", r.Exchange.Caller.UserName)
+				assert.Equal(t, "a", r.Exchange.EndpointName)
+			}
+		}
+	}
+	assert.Equal(t, map[string]string{
+		"r-401": "unauthenticated no_credential /api/aigateway/v1/endpoints 192.0.2.7",
+		"r-403": "denied not_permitted /api/aigateway/v1/endpoints/a 192.0.2.7",
+		"r-404": "denied endpoint_not_found /api/2.0/endpoints/a 192.0.2.7",
+	}, found)
+}
+
+func TestUnknownPathsAndMethods(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []struct {
+		method, path string
+		status       int
+		allow, body  string
+	}{
+		{"GET", "/nothing", 404, "", `"error"`},
+		{"GET", "/api/aigateway/v1/nothing", 404, "", `"error"`},
+		{"PUT", "/api/aigateway/v1/endpoints", 405, "GET, HEAD, POST", `"error"`},
+		{"DELETE", "/api/2.0/endpoints/", 405, "GET, HEAD", `{"detail":"Method Not Allowed"`},
+		{"GET", "/api/2.0/nothing/at/all", 404, "", `{"detail":"Not Found"`},
+		{"GET", "/endpoints/x/invocations", 405, "POST", `{"detail":"Method Not Allowed"`},
+		{"GET", "/mlflow-deployments/nothing", 404, "", `{"detail":"Not Found"`},
+		{"GET", "/v1/nothing", 404, "", `{"error":{"message"`},
+		{"GET", "/v1/chat/completions", 405, "POST", `{"error":{"message"`},
+	} {
+		t.Run(c.method+" "+c.path, func(t *testing.T) {
+			r := w.as("root", c.method, c.path, "").must(c.status)
+			assert.Contains(t, r.body, c.body)
+			assert.Equal(t, c.allow, r.header.Get("Allow"))
+			assert.Equal(t, "application/json", r.header.Get("Content-Type"))
+		})
+	}
+}
