@@ -199,7 +199,7 @@ func appendOthers(b []byte, object gjson.Result, known ...string) []byte {
 			}
 		}
 		b = append(append(append(b, ','), key.Raw...), ':')
-		b = append(b, value.Raw...)
+		b = jsontext.AppendCompact(b, []byte(value.Raw)) // a line end would end the event
 		return true
 	})
 	return b

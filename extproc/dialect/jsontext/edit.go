@@ -44,3 +44,23 @@ func (m Members) With(key, value string) Edit {
 	last := m[len(m)-1].End
 	return Edit{Start: last, End: last, Text: "," + string(AppendString(nil, key)) + ":" + value}
 }
+
+// AppendCompact adds the valid JSON text raw to b without the white space
+// around its tokens.
+func AppendCompact(b, raw []byte) []byte {
+	for i := 0; i < len(raw); {
+		switch c := raw[i]; {
+		case isSpace(c):
+			i++
+		case c == '"':
+			p := parser{b: raw, i: i}
+			p.str()
+			b = append(b, raw[i:p.i]...)
+			i = p.i
+		default:
+			b = append(b, c)
+			i++
+		}
+	}
+	return b
+}
