@@ -31,7 +31,7 @@ const (
 
 // upstreamCluster is how an upstream is connected to. Its addresses come by
 // EDS, except for a local one, which is a unix socket that never moves.
-func upstreamCluster(u Upstream, local map[string]string, t transport) *clusterv3.Cluster {
+func upstreamCluster(u Upstream, local map[string]string, proxied bool) *clusterv3.Cluster {
 	if u.Local != "" {
 		return withLimits(localCluster(u.Key(), local[u.Local], http1Only()))
 	}
@@ -42,7 +42,7 @@ func upstreamCluster(u Upstream, local map[string]string, t transport) *clusterv
 		ConnectTimeout:       duration(connectTimeout),
 		// Connections of before an address went stay for what runs on them.
 		LbPolicy:        clusterv3.Cluster_ROUND_ROBIN,
-		TransportSocket: t.socket(u),
+		TransportSocket: transportSocket(u, proxied),
 		UpstreamConnectionOptions: &clusterv3.UpstreamConnectionOptions{
 			TcpKeepalive: &corev3.TcpKeepalive{
 				KeepaliveProbes: u32(3), KeepaliveTime: u32(30), KeepaliveInterval: u32(10),

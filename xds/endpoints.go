@@ -5,6 +5,9 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"sluice/internal/egress"
 )
 
 // loadAssignment is where an upstream is now. Without addresses it is a
@@ -13,8 +16,11 @@ import (
 // Each IPv4 address is an endpoint. IPv6 addresses stand behind them as second
 // choices (Envoy tries both, RFC 8305), so that a machine without IPv6 never
 // waits for one; where there is no IPv4 address they are the endpoints.
-func loadAssignment(u Upstream, addresses []netip.AddrPort) *endpointv3.ClusterLoadAssignment {
-	first, second := byFamily(addresses)
+func loadAssignment(u Upstream, at egress.Place) *endpointv3.ClusterLoadAssignment {
+	if at.Proxy.IsValid() {
+		return assignment(u, []*endpointv3.LbEndpoint{proxiedEndpoint(u, at)})
+	}
+	first, second := byFamily(at.Addresses)
 	endpoints := make([]*endpointv3.LbEndpoint, len(first))
 	for i, a := range first {
 		endpoints[i] = lbEndpoint(socketAddress(a.Addr().String(), a.Port()))
@@ -25,10 +31,34 @@ func loadAssignment(u Upstream, addresses []netip.AddrPort) *endpointv3.ClusterL
 			Address: socketAddress(a.Addr().String(), a.Port()),
 		})
 	}
+	return assignment(u, endpoints)
+}
+
+func assignment(u Upstream, endpoints []*endpointv3.LbEndpoint) *endpointv3.ClusterLoadAssignment {
 	return &endpointv3.ClusterLoadAssignment{
 		ClusterName: u.Key(),
 		Endpoints:   []*endpointv3.LocalityLbEndpoints{{LbEndpoints: endpoints}},
 	}
+}
+
+// nowhere stands for the address of a host that only the proxy resolves; it is
+// never connected to (RFC 5737).
+var nowhere = netip.MustParseAddr("192.0.2.1")
+
+// proxiedEndpoint is reached through the proxy, which is asked for the host's
+// name, or for its address where that is known.
+func proxiedEndpoint(u Upstream, at egress.Place) *endpointv3.LbEndpoint {
+	to := netip.AddrPortFrom(nowhere, u.Port)
+	name := u.Host
+	if len(at.Addresses) > 0 {
+		to, name = at.Addresses[0], ""
+	}
+	e := lbEndpoint(socketAddress(to.Addr().String(), to.Port()))
+	e.GetEndpoint().Hostname = name
+	e.Metadata = &corev3.Metadata{TypedFilterMetadata: map[string]*anypb.Any{
+		"envoy.http11_proxy_transport_socket.proxy_address": pack(socketAddress(at.Proxy.Addr().String(), at.Proxy.Port())),
+	}}
+	return e
 }
 
 // byFamily returns the IPv4 addresses and then the others; with no IPv4

@@ -2,22 +2,22 @@ package xds
 
 import (
 	"context"
-	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"go.uber.org/zap"
+
+	"sluice/internal/egress"
 )
 
 // place is where an upstream is.
 type place struct {
-	addresses []netip.AddrPort // the last good ones
-	err       error            // of the last resolution; nil when it went well
-	due       time.Time        // when to resolve again
-	failures  int              // in a row
+	at       egress.Place // the last good one; zero when there was none
+	err      error        // of the last resolution; nil when it went well
+	due      time.Time    // when to resolve again
+	failures int          // in a row
 }
 
 const (
@@ -44,8 +44,8 @@ func (c *ControlPlane) locate(ups []Upstream) {
 
 // found is the outcome of one resolution.
 type found struct {
-	addresses []netip.AddrPort
-	err       error
+	at  egress.Place
+	err error
 }
 
 // resolveAll resolves upstreams, a bounded number at one time.
@@ -62,7 +62,7 @@ func (c *ControlPlane) resolveAll(ctx context.Context, ups []Upstream) []found {
 			defer func() { <-limit }()
 			ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 			defer cancel()
-			out[i].addresses, out[i].err = c.rules.Resolve(ctx, u.Host, u.Port)
+			out[i].at, out[i].err = c.rules.Resolve(ctx, u.Host, u.Port)
 		})
 	}
 	all.Wait()
@@ -76,7 +76,7 @@ func (c *ControlPlane) note(u Upstream, p *place, f found) (changed bool) {
 	if f.err != nil {
 		if p.err == nil {
 			c.o.Log.Warn("an upstream has no address; its last good ones stay",
-				zap.String("upstream", u.Key()), zap.Int("addresses", len(p.addresses)), zap.Error(f.err))
+				zap.String("upstream", u.Key()), zap.Int("addresses", len(p.at.Addresses)), zap.Error(f.err))
 		}
 		p.err = f.err
 		p.due = now.Add(min(time.Second<<min(p.failures, 5), refreshEvery))
@@ -84,10 +84,10 @@ func (c *ControlPlane) note(u Upstream, p *place, f found) (changed bool) {
 		return false
 	}
 	p.err, p.failures, p.due = nil, 0, now.Add(refreshEvery)
-	if slices.Equal(p.addresses, f.addresses) {
+	if p.at.Equal(f.at) {
 		return false
 	}
-	p.addresses = f.addresses
+	p.at = f.at
 	return true
 }
 
@@ -99,7 +99,7 @@ func (c *ControlPlane) putPlaces(ups []Upstream) (versions, error) {
 	set := map[string]types.Resource{}
 	for _, u := range ups {
 		if p := c.places[u]; p != nil && u.Local == "" {
-			set[u.Key()] = loadAssignment(u, p.addresses)
+			set[u.Key()] = loadAssignment(u, p.at)
 		}
 	}
 	return c.put(resource.EndpointType, set)

@@ -114,7 +114,7 @@ func (c *ControlPlane) addClusters(added []Upstream) error {
 	clusters := make(map[string]types.Resource, len(added))
 	secrets := map[string]types.Resource{}
 	for _, u := range added {
-		clusters[u.Key()] = upstreamCluster(u, c.o.LocalSockets, c.transport)
+		clusters[u.Key()] = upstreamCluster(u, c.o.LocalSockets, c.rules.Proxy() != "")
 		if u.TLS {
 			secrets[secretRoots] = rootsSecret(c.rules.Roots())
 		}

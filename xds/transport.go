@@ -10,13 +10,10 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 )
 
-// transport is how bytes get to upstreams.
-type transport struct {
-	proxy netip.AddrPort // of an HTTP CONNECT proxy; zero: none
-}
-
-// socket is the transport socket of the upstream's cluster; nil is plain TCP.
-func (t transport) socket(u Upstream) *corev3.TransportSocket {
+// transportSocket is how the bytes of an upstream's cluster travel; nil is
+// plain TCP. With proxied, connections go through the CONNECT proxy that the
+// cluster's endpoints name.
+func transportSocket(u Upstream, proxied bool) *corev3.TransportSocket {
 	var s *corev3.TransportSocket
 	if u.TLS {
 		s = &corev3.TransportSocket{
@@ -24,7 +21,7 @@ func (t transport) socket(u Upstream) *corev3.TransportSocket {
 			ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: pack(clientTLS(u))},
 		}
 	}
-	if !t.proxy.IsValid() {
+	if !proxied {
 		return s
 	}
 	if s == nil {
@@ -36,8 +33,7 @@ func (t transport) socket(u Upstream) *corev3.TransportSocket {
 	return &corev3.TransportSocket{
 		Name: "connect-proxy",
 		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: pack(&proxyv3.Http11ProxyUpstreamTransport{
-			TransportSocket:     s,
-			DefaultProxyAddress: socketAddress(t.proxy.Addr().String(), t.proxy.Port()),
+			TransportSocket: s,
 		})},
 	}
 }

@@ -49,12 +49,11 @@ type Options struct {
 // ControlPlane serves the configuration of one Envoy. It is safe for use by
 // several goroutines.
 type ControlPlane struct {
-	o         Options
-	rules     *egress.Rules
-	transport transport
-	stores    map[string]*store // by type URL
-	acks      *tracker
-	metrics   *metrics
+	o       Options
+	rules   *egress.Rules
+	stores  map[string]*store // by type URL
+	acks    *tracker
+	metrics *metrics
 
 	// turn is held by the one push that is under way.
 	turn   chan struct{}

@@ -54,14 +54,17 @@ func (r *Rules) DialContext(ctx context.Context, network, address string) (net.C
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	if r.proxy != "" {
-		return r.dialProxy(ctx, host, uint16(port))
-	}
-	addrs, err := r.Resolve(ctx, host, uint16(port))
+	place, err := r.Resolve(ctx, host, uint16(port))
 	if err != nil {
 		return nil, err
 	}
-	return dialFirst(ctx, network, addrs)
+	if !place.Proxy.IsValid() {
+		return dialFirst(ctx, network, place.Addresses)
+	}
+	if len(place.Addresses) > 0 {
+		address = place.Addresses[0].String()
+	}
+	return dialProxy(ctx, place.Proxy, address)
 }
 
 // dialFirst tries the addresses in turn, IPv4 first.
@@ -78,17 +81,10 @@ func dialFirst(ctx context.Context, network string, addrs []netip.AddrPort) (net
 	return nil, last
 }
 
-// dialProxy asks the proxy for a connection. The proxy resolves the name,
-// except where an override says the address.
-func (r *Rules) dialProxy(ctx context.Context, host string, port uint16) (net.Conn, error) {
-	target := net.JoinHostPort(host, strconv.Itoa(int(port)))
-	if a, ok := r.override(host, port); ok {
-		target = a.String()
-	} else if err := r.CheckHost(ctx, host); err != nil {
-		return nil, err
-	}
+// dialProxy asks the proxy for a connection to target.
+func dialProxy(ctx context.Context, proxy netip.AddrPort, target string) (net.Conn, error) {
 	var d net.Dialer
-	c, err := d.DialContext(ctx, "tcp", r.proxy)
+	c, err := d.DialContext(ctx, "tcp", proxy.String())
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the proxy: %w", err)
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -13,23 +15,74 @@ import (
 // nothing, and the answer comes from outside.
 const maxAddresses = 16
 
-// Resolve returns where connections for host and port go: the override, the
-// address itself, or what the DNS says now; sorted, without doubles, at most
-// 16. Addresses that must not be reached are left out; when no other is left,
-// the error wraps ErrBlocked.
-func (r *Rules) Resolve(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error) {
+// Place is where connections for a host and port go.
+type Place struct {
+	// Addresses are where the host is: sorted, without doubles, at most 16.
+	// Behind a proxy there is one at most, and none when the proxy is asked by
+	// the host's name.
+	Addresses []netip.AddrPort
+	// Proxy is where the CONNECT proxy is; zero when there is none.
+	Proxy netip.AddrPort
+}
+
+// Equal reports whether both are the same.
+func (p Place) Equal(q Place) bool {
+	return p.Proxy == q.Proxy && slices.Equal(p.Addresses, q.Addresses)
+}
+
+// Resolve returns where connections for host and port go: to the override, to
+// the address that host is, or to what the DNS says now; behind a proxy, a
+// name is left to the proxy. Addresses that must not be reached are left out;
+// when no other is left, the error wraps ErrBlocked.
+func (r *Rules) Resolve(ctx context.Context, host string, port uint16) (Place, error) {
+	var p Place
+	if r.proxy != "" {
+		addr, err := r.resolveProxy(ctx)
+		if err != nil {
+			return Place{}, err
+		}
+		p.Proxy = addr
+	}
 	if a, ok := r.override(host, port); ok {
-		return []netip.AddrPort{a}, nil
+		p.Addresses = []netip.AddrPort{a}
+		return p, nil
+	}
+	if r.proxy != "" && !isAddress(host) {
+		return p, r.CheckHost(ctx, host)
 	}
 	addrs, err := r.addresses(ctx, host)
 	if err != nil {
-		return nil, err
+		return Place{}, err
 	}
-	out := make([]netip.AddrPort, len(addrs))
-	for i, a := range addrs {
-		out[i] = netip.AddrPortFrom(a, port)
+	for _, a := range addrs {
+		p.Addresses = append(p.Addresses, netip.AddrPortFrom(a, port))
 	}
-	return out, nil
+	return p, nil
+}
+
+// resolveProxy returns where the proxy is. It may be on a private address: it
+// is the operator's own.
+func (r *Rules) resolveProxy(ctx context.Context) (netip.AddrPort, error) {
+	host, service, err := net.SplitHostPort(r.proxy)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("resolving the proxy: %w", err)
+	}
+	port, err := strconv.ParseUint(service, 10, 16)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("resolving the proxy: port %q is not a number", service)
+	}
+	own := *r
+	own.allowPrivate = true
+	addrs, err := own.addresses(ctx, host)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("resolving the proxy: %w", err)
+	}
+	return netip.AddrPortFrom(addrs[0], uint16(port)), nil
+}
+
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil
 }
 
 // CheckHost returns an error when the host must not be reached, or when that
