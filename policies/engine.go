@@ -12,13 +12,16 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/topdown/print"
 
 	"sluice/internal/decision"
 )
 
-const defaultTimeout = 100 * time.Millisecond
+// defaultTimeout is for policies that run away. It is far above what a decision
+// takes (some 30 µs), so that a machine that is short of CPU does not deny.
+const defaultTimeout = time.Second
 
 // ErrNoAnswer is an evaluation that gave no usable decision. What it wraps is
 // for administrators, not for callers.
@@ -103,6 +106,7 @@ func (e *Engine) evaluate(ctx context.Context, p *program, in *Input) (d decisio
 		WithInput(document(in, now)).
 		WithTime(now).
 		WithCancel(cancel).
+		WithMetrics(metrics.NoOp()).
 		WithStrictBuiltinErrors(true). // a failed function must not let a deny rule pass by
 		WithPrintHook(e.print).
 		Iter(ctx, func(found topdown.QueryResult) error {

@@ -58,6 +58,13 @@ var (
 		string(catalog.TypeChat), string(catalog.TypeCompletions), string(catalog.TypeEmbeddings))
 )
 
+// typeFor is the type of endpoint that answers an operation.
+var typeFor = map[string]*ast.Term{
+	"chat":        words[string(catalog.TypeChat)],
+	"completions": words[string(catalog.TypeCompletions)],
+	"embeddings":  words[string(catalog.TypeEmbeddings)],
+}
+
 // document builds the input document of a question, as the parsed value that
 // evaluation works on. The parts that stay the same, the caller and the
 // endpoint of a snapshot, are built once and shared.
@@ -141,6 +148,9 @@ func requestTerm(r *RequestFacts) *ast.Term {
 		[2]*ast.Term{keyTools, tools},
 		[2]*ast.Term{keyBodyBytes, ast.IntNumberTerm(r.BodyBytes)},
 	)
+	if fits, known := typeFor[r.Operation]; known {
+		doc.Insert(keyType, fits)
+	}
 	if r.MaxTokens != 0 {
 		doc.Insert(keyMaxTokens, ast.IntNumberTerm(int(r.MaxTokens)))
 	}

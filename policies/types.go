@@ -83,7 +83,7 @@ type Options struct {
 	// AllowNetwork lets bundles use the functions that reach out of the
 	// process: http.send, net.lookup_ip_addr, opa.runtime.
 	AllowNetwork bool
-	// Timeout bounds one decision; 0: 100 ms.
+	// Timeout bounds one decision; 0: 1 s.
 	Timeout time.Duration
 }
 

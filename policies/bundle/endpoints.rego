@@ -12,25 +12,16 @@ package sluice.endpoints
 
 import data.sluice.custom
 
-# The reasons to let the caller in; none: not permitted.
-grants := [{"code": "allowed_everyone", "message": "Everyone may use this endpoint."}] if {
-	input.endpoint.permissions.everyone == true
-} else := [{"code": "allowed_user", "message": "The user may use this endpoint."}] if {
-	input.caller.id in input.endpoint.permissions.users
-} else := [{"code": "allowed_organization", "message": "An organization of the user may use this endpoint."}] if {
-	some organization in input.caller.organizations
-	organization in input.endpoint.permissions.organizations
-} else := [{"code": "allowed_role", "message": "A role of the user may use this endpoint."}] if {
-	some role in input.caller.roles
-	role in input.endpoint.permissions.roles
-} else := [{"code": "allowed_project", "message": "The project of the token may use this endpoint."}] if {
-	input.caller.project in input.endpoint.permissions.projects
-} else := reasons if {
-	reasons := [reason | some reason in custom.allow]
-	count(reasons) > 0
-}
-
-decision := {
+# The usual case comes first and costs the least: no other bundle adds anything.
+decision := {"allow": true, "reasons": grants} if {
+	input.caller.id
+	not mismatch
+	not custom
+} else := {"allow": true, "reasons": grants, "obligations": obligations} if {
+	input.caller.id
+	not mismatch
+	not denied
+} else := {
 	"allow": false,
 	"reasons": [{
 		"code": "not_authenticated",
@@ -53,18 +44,28 @@ decision := {
 		"message": "This endpoint does not answer calls of this kind. Use an endpoint of the matching type.",
 	}],
 } if {
-	types[input.request.operation] != input.endpoint.type
-} else := {"allow": false, "reasons": reasons} if {
-	reasons := [reason | some reason in custom.deny]
-	count(reasons) > 0
-} else := {"allow": true, "reasons": grants, "obligations": obligations}
+	mismatch
+} else := {"allow": false, "reasons": [reason | some reason in custom.deny]}
 
-# The type of endpoint that answers an operation.
-types := {
-	"chat": "llm/v1/chat",
-	"completions": "llm/v1/completions",
-	"embeddings": "llm/v1/embeddings",
+# The reason to let the caller in; undefined: not permitted.
+grants := [{"code": "allowed_everyone", "message": "Everyone may use this endpoint."}] if {
+	input.endpoint.permissions.everyone == true
+} else := [{"code": "allowed_user", "message": "The user may use this endpoint."}] if {
+	input.endpoint.permissions.users[input.caller.id]
+} else := [{"code": "allowed_organization", "message": "An organization of the user may use this endpoint."}] if {
+	input.endpoint.permissions.organizations[input.caller.organizations[_]]
+} else := [{"code": "allowed_role", "message": "A role of the user may use this endpoint."}] if {
+	input.endpoint.permissions.roles[input.caller.roles[_]]
+} else := [{"code": "allowed_project", "message": "The project of the token may use this endpoint."}] if {
+	input.endpoint.permissions.projects[input.caller.project]
+} else := [reason | some reason in custom.allow] if {
+	some _ in custom.allow
 }
+
+# The call is of another kind than the endpoint answers.
+mismatch if input.request.type != input.endpoint.type
+
+denied if some _ in custom.deny
 
 default obligations := {}
 

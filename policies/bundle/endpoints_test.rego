@@ -62,16 +62,16 @@ test_cases[name] if {
 	answer.reasons[0].message != ""
 }
 
-test_operation_must_fit_the_type[operation] if {
-	some operation in ["chat", "completions", "embeddings"]
-	asked := {"caller": stranger, "endpoint": open_to_everyone, "request": {"operation": operation}}
+test_call_must_fit_the_type[type] if {
+	some type in ["llm/v1/chat", "llm/v1/completions", "llm/v1/embeddings"]
+	asked := {"caller": stranger, "endpoint": open_to_everyone, "request": {"type": type}}
 	answer := endpoints.decision with input as asked
-	answer.allow == object.get({"chat": true}, operation, false)
-	answer.reasons[0].code == object.get({"chat": "allowed_everyone"}, operation, "endpoint_type")
+	answer.reasons[0].code == object.get({"llm/v1/chat": "allowed_everyone"}, type, "endpoint_type")
+	answer.allow == object.get({"llm/v1/chat": true}, type, false)
 }
 
 test_what_may_not_be_called_does_not_tell_its_type if {
-	asked := object.union(question(stranger), {"request": {"operation": "embeddings"}})
+	asked := object.union(question(stranger), {"request": {"type": "llm/v1/embeddings"}})
 	answer := endpoints.decision with input as asked
 	answer.reasons[0].code == "not_permitted"
 }
