@@ -55,14 +55,16 @@ var brokenReplies = []struct {
 // replyPaths say which paths are answered in which dialect: the first that
 // matches counts, the last matches all. It is dialect.Of as regular
 // expressions over path and query; a test holds the two together.
-var replyPaths = []struct {
-	dialect dialect.Dialect
-	path    string
-}{
+var replyPaths = []replyPath{
 	{dialect.Anthropic, `^(/mlflow-deployments)?(/v1/messages|/anthropic)([/?].*)?$`},
 	{dialect.OpenAI, `^(/mlflow-deployments)?/v1([/?].*)?$`},
 	{dialect.MLflow, `^(/mlflow-deployments|/endpoints|/gateway|/api/2[.]0|/api/3[.]0|/health)([/?].*)?$`},
 	{dialect.REST, `.*`},
+}
+
+type replyPath struct {
+	dialect dialect.Dialect
+	path    string
 }
 
 // localReplyConfig words Envoy's own replies and marks them, so that the

@@ -1,0 +1,26 @@
+package xds
+
+import "sluice/extproc/dialect"
+
+// What the tests of this package look at from outside.
+var (
+	HTTPFilters        = httpFilters
+	HTTPManager        = httpManager
+	ExtProc            = extProc
+	TLSListener        = tlsListener
+	PlainListener      = plainListener
+	LocalReplyConfig   = localReplyConfig
+	RouteConfiguration = routeConfiguration
+	UpstreamCluster    = upstreamCluster
+	ExtProcCluster     = extProcCluster
+	ControlCluster     = controlCluster
+	LoadAssignment     = loadAssignment
+	ServerSecret       = serverSecret
+	RootsSecret        = rootsSecret
+	ReplyPaths         = replyPaths
+	InvocationPath     = invocationPath
+	OpenAIPaths        = openAIPaths
+)
+
+func (p replyPath) Path() string             { return p.path }
+func (p replyPath) Dialect() dialect.Dialect { return p.dialect }
