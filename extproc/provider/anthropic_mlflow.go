@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -23,14 +22,15 @@ const mlflowModelField = "The parameter 'model' is not permitted to be passed. T
 // crashes on (500) is refused here: arguments that are no JSON, a tool result
 // without its call; a tool without description or parameters goes through.
 func mlflowToMessages(model string, req *dialect.Request) ([]byte, *dialect.Error) {
-	p := view(req.Payload)
+	p := payloadMembers(req.Payload)
 	if e := checkMLflowChat(p); e != nil {
 		return nil, e
 	}
 	r := mlflowRequest{out: make([]byte, 0, len(req.Payload)+256)}
 	r.out = append(r.out, '{')
-	p.ForEach(func(k, v gjson.Result) bool {
-		switch k.Str {
+	for _, m := range p {
+		v := m.value
+		switch m.name {
 		case "model", "n", "max_tokens", "max_completion_tokens", "messages", "tools", "tool_choice", "response_format":
 		case "system": // MLflow's extra; system messages replace it
 			switch {
@@ -45,13 +45,12 @@ func mlflowToMessages(model string, req *dialect.Request) ([]byte, *dialect.Erro
 		case "temperature":
 			r.raw("temperature", half(v))
 		default:
-			r.out = append(append(append(comma(r.out), k.Raw...), ':'), v.Raw...)
+			r.raw(m.name, v.Raw)
 		}
-		return true
-	})
+	}
 	r.raw("model", string(dialect.AppendString(nil, model)))
 	r.raw("max_tokens", mlflowMaxTokens(p))
-	for _, step := range []func(gjson.Result) *dialect.Error{r.messages, r.tools, r.toolChoice, r.responseFormat} {
+	for _, step := range []func(members) *dialect.Error{r.messages, r.tools, r.toolChoice, r.responseFormat} {
 		if e := step(p); e != nil {
 			return nil, e
 		}
@@ -62,19 +61,19 @@ func mlflowToMessages(model string, req *dialect.Request) ([]byte, *dialect.Erro
 	return append(r.out, '}'), nil
 }
 
-func checkMLflowChat(p gjson.Result) *dialect.Error {
+func checkMLflowChat(p members) *dialect.Error {
 	switch {
-	case p.Get("model").Exists():
+	case p.get("model").Exists():
 		e := mlflowRefusal(mlflowModelField)
 		e.Code = dialect.CodeModelNotPermitted
 		return e
-	case p.Get("top_p").Exists() && p.Get("temperature").Exists():
+	case p.get("top_p").Exists() && p.get("temperature").Exists():
 		return mlflowRefusal("Cannot set both 'temperature' and 'top_p' parameters.")
 	}
 	if n, err := strconv.ParseFloat(mlflowMaxTokens(p), 64); err == nil && n > mlflowTokenCap {
 		return mlflowRefusal("Invalid value for max_tokens: cannot exceed 1000000.")
 	}
-	if n := p.Get("n"); n.Exists() && n.Num != 1 {
+	if n := p.get("n"); n.Exists() && n.Num != 1 {
 		// MLflow forgot to fill the braces; clients see them.
 		return mlflowRefusal("'n' must be '1' for the Anthropic provider. Received value: '{n}'.")
 	}
@@ -85,26 +84,27 @@ func checkMLflowChat(p gjson.Result) *dialect.Error {
 // request to Anthropic's text completions API, as
 // AnthropicAdapter.completions_to_model does.
 func mlflowToComplete(model string, req *dialect.Request) ([]byte, *dialect.Error) {
-	p := view(req.Payload)
-	limit := p.Get("max_tokens")
+	p := payloadMembers(req.Payload)
+	limit := p.get("max_tokens")
 	switch {
-	case p.Get("model").Exists():
+	case p.get("model").Exists():
 		e := mlflowRefusal(mlflowModelField)
 		e.Code = dialect.CodeModelNotPermitted
 		return nil, e
-	case p.Get("top_p").Exists():
+	case p.get("top_p").Exists():
 		return nil, mlflowRefusal("Cannot set both 'temperature' and 'top_p' parameters. " +
 			"Please use only the temperature parameter for your query.")
 	case limit.Num > mlflowTokenCap:
 		return nil, mlflowRefusal("Invalid value for max_tokens: cannot exceed 1000000.")
 	}
-	if n := p.Get("n"); n.Exists() && n.Num != 1 {
+	if n := p.get("n"); n.Exists() && n.Num != 1 {
 		return nil, mlflowRefusal("'n' must be '1' for the Anthropic provider. Received value: '" + n.Raw + "'.")
 	}
 	r := mlflowRequest{out: make([]byte, 0, len(req.Payload)+128)}
 	r.out = append(r.out, '{')
-	p.ForEach(func(k, v gjson.Result) bool {
-		switch k.Str {
+	for _, m := range p {
+		v := m.value
+		switch m.name {
 		case "model", "n":
 		case "max_tokens":
 			r.raw("max_tokens_to_sample", v.Raw)
@@ -115,10 +115,9 @@ func mlflowToComplete(model string, req *dialect.Request) ([]byte, *dialect.Erro
 		case "prompt":
 			r.raw("prompt", string(dialect.AppendString(nil, humanPrompt(v.Str))))
 		default:
-			r.out = append(append(append(comma(r.out), k.Raw...), ':'), v.Raw...)
+			r.raw(m.name, v.Raw)
 		}
-		return true
-	})
+	}
 	r.raw("model", string(dialect.AppendString(nil, model)))
 	if !limit.Exists() {
 		r.raw("max_tokens_to_sample", strconv.Itoa(anthropicMaxTokens))
@@ -147,14 +146,14 @@ type mlflowRequest struct {
 }
 
 func (r *mlflowRequest) raw(name, raw string) {
-	r.out = append(append(append(comma(r.out), '"'), name...), `":`...)
+	r.out = append(dialect.AppendString(comma(r.out), name), ':')
 	r.out = append(r.out, raw...)
 }
 
 // mlflowMaxTokens is max_tokens, else max_completion_tokens, else the default.
-func mlflowMaxTokens(p gjson.Result) string {
+func mlflowMaxTokens(p members) string {
 	for _, name := range []string{"max_tokens", "max_completion_tokens"} {
-		if v := p.Get(name); v.Type == gjson.Number && v.Num != 0 {
+		if v := p.get(name); v.Type == gjson.Number && v.Num != 0 {
 			return v.Raw
 		}
 	}
@@ -164,20 +163,20 @@ func mlflowMaxTokens(p gjson.Result) string {
 // half is a temperature on Anthropic's scale: MLflow's goes to 2.
 func half(v gjson.Result) string { return strconv.FormatFloat(0.5*v.Num, 'g', -1, 64) }
 
-func hasSystem(p gjson.Result) bool {
+func hasSystem(p members) bool {
 	found := false
-	p.Get("messages").ForEach(func(_, m gjson.Result) bool {
+	p.get("messages").ForEach(func(_, m gjson.Result) bool {
 		found = m.Get("role").Str == "system"
 		return !found
 	})
 	return found
 }
 
-func (r *mlflowRequest) messages(p gjson.Result) (e *dialect.Error) {
+func (r *mlflowRequest) messages(p members) (e *dialect.Error) {
 	r.out = append(comma(r.out), `"messages":[`...)
 	i := 0
-	p.Get("messages").ForEach(func(_, m gjson.Result) bool {
-		e = r.message(m, fmt.Sprintf("messages[%d]", i))
+	p.get("messages").ForEach(func(_, m gjson.Result) bool {
+		e = within(r.message(m), "messages", i)
 		i++
 		return e == nil
 	})
@@ -187,11 +186,11 @@ func (r *mlflowRequest) messages(p gjson.Result) (e *dialect.Error) {
 
 // message adds one message. Roles that MLflow does not know are left out, as
 // it does.
-func (r *mlflowRequest) message(m gjson.Result, at string) *dialect.Error {
+func (r *mlflowRequest) message(m gjson.Result) *dialect.Error {
 	content := m.Get("content")
 	switch m.Get("role").Str {
 	case "system":
-		return r.addSystem(content, at)
+		return r.addSystem(content)
 	case "user":
 		r.out = comma(r.out)
 		if content.IsArray() {
@@ -207,12 +206,12 @@ func (r *mlflowRequest) message(m gjson.Result, at string) *dialect.Error {
 			return nil
 		}
 		var e *dialect.Error
-		r.object(m, "tool_calls", func() { e = r.toolUses(calls, at+".tool_calls") })
+		r.object(m, "tool_calls", func() { e = r.toolUses(calls) })
 		return e
 	case "tool":
 		id := m.Get("tool_call_id")
 		if id.Type != gjson.String {
-			return mlflowRefusal("'" + at + ".tool_call_id' must name the tool call that the message answers.")
+			return mlflowField("tool_call_id", "must name the tool call that the message answers.")
 		}
 		r.out = append(comma(r.out), `{"role":"user","content":[{"type":"tool_result","tool_use_id":`...)
 		r.out = append(r.out, id.Raw...)
@@ -239,14 +238,14 @@ func (r *mlflowRequest) object(m gjson.Result, without string, content func()) {
 	r.out = append(r.out, "]}"...)
 }
 
-func (r *mlflowRequest) addSystem(content gjson.Result, at string) (e *dialect.Error) {
+func (r *mlflowRequest) addSystem(content gjson.Result) (e *dialect.Error) {
 	if content.Type == gjson.String {
 		r.addSystemText(content)
 		return nil
 	}
 	content.ForEach(func(_, part gjson.Result) bool {
 		if part.Get("type").Str != "text" {
-			e = mlflowRefusal("'" + at + ".content' must be text in system messages for the Anthropic provider.")
+			e = mlflowField("content", "must be text in system messages for the Anthropic provider.")
 			return false
 		}
 		r.addSystemText(part.Get("text"))
@@ -300,12 +299,12 @@ func mlflowDataURL(url string) (media, data string, ok bool) {
 }
 
 // toolUses writes an assistant's tool calls. MLflow drops the text beside them.
-func (r *mlflowRequest) toolUses(calls gjson.Result, at string) (e *dialect.Error) {
+func (r *mlflowRequest) toolUses(calls gjson.Result) (e *dialect.Error) {
 	i := 0
 	calls.ForEach(func(_, c gjson.Result) bool {
 		args := c.Get("function.arguments").Str
 		if !validJSON([]byte(args)) {
-			e = mlflowRefusal(fmt.Sprintf("'%s[%d].function.arguments' must be JSON in a string.", at, i))
+			e = within(mlflowField("function.arguments", "must be JSON in a string."), "tool_calls", i)
 			return false
 		}
 		i++
@@ -314,6 +313,13 @@ func (r *mlflowRequest) toolUses(calls gjson.Result, at string) (e *dialect.Erro
 		r.out = append(append(append(r.out, `,"input":`...), args...), '}')
 		return true
 	})
+	return e
+}
+
+// mlflowField refuses a field that MLflow's server would crash on.
+func mlflowField(param, reason string) *dialect.Error {
+	e := invalid(param, reason)
+	e.Status = http.StatusUnprocessableEntity
 	return e
 }
 

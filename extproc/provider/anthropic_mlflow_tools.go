@@ -6,8 +6,8 @@ import (
 	"sluice/extproc/dialect"
 )
 
-func (r *mlflowRequest) tools(p gjson.Result) (e *dialect.Error) {
-	list := p.Get("tools")
+func (r *mlflowRequest) tools(p members) (e *dialect.Error) {
+	list := p.get("tools")
 	if !list.IsArray() || len(list.Array()) == 0 {
 		return nil
 	}
@@ -39,8 +39,8 @@ func (r *mlflowRequest) tools(p gjson.Result) (e *dialect.Error) {
 	return e
 }
 
-func (r *mlflowRequest) toolChoice(p gjson.Result) *dialect.Error {
-	switch c := p.Get("tool_choice"); {
+func (r *mlflowRequest) toolChoice(p members) *dialect.Error {
+	switch c := p.get("tool_choice"); {
 	case c.Str == "none" || c.Str == "auto":
 		r.raw("tool_choice", `{"type":"`+c.Str+`"}`)
 	case c.Str == "required":
@@ -53,8 +53,8 @@ func (r *mlflowRequest) toolChoice(p gjson.Result) *dialect.Error {
 
 // responseFormat asks for structured output, where Anthropic can express the
 // schema; MLflow lets the model answer freely where it can't.
-func (r *mlflowRequest) responseFormat(p gjson.Result) *dialect.Error {
-	f := p.Get("response_format")
+func (r *mlflowRequest) responseFormat(p members) *dialect.Error {
+	f := p.get("response_format")
 	switch f.Get("type").Str {
 	case "json_schema":
 		spec := f.Get("json_schema")

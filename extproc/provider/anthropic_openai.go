@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 
@@ -27,7 +26,7 @@ func openAIToMessages(model string, req *dialect.Request) ([]byte, *dialect.Erro
 	if e != nil {
 		return nil, e
 	}
-	r := openAIRequest{members: f, out: make([]byte, 0, len(req.Payload)+256)}
+	r := openAIRequest{members: f, out: make([]byte, 0, len(req.Payload)+len(req.Payload)/8+256)}
 	r.out = append(r.out, `{"model":`...)
 	r.out = dialect.AppendString(r.out, model)
 	for _, step := range []func() *dialect.Error{
@@ -111,11 +110,11 @@ func (r *openAIRequest) messages() *dialect.Error {
 	if !list.IsArray() {
 		return invalid("messages", "must be a list of messages.")
 	}
-	t := openAITurns{out: make([]byte, 0, len(list.Raw)+len(list.Raw)/8)}
+	t := openAITurns{out: append(r.out, `,"messages":[`...)}
 	i := 0
 	var e *dialect.Error
 	list.ForEach(func(_, m gjson.Result) bool {
-		e = t.add(m, fmt.Sprintf("messages[%d]", i))
+		e = within(t.add(m), "messages", i)
 		i++
 		return e == nil
 	})
@@ -126,13 +125,13 @@ func (r *openAIRequest) messages() *dialect.Error {
 		t.instruct(jsonInstruction)
 	}
 	t.closeResults()
-	if len(t.out) == 0 {
+	if !t.any {
 		return invalid("messages", "must hold a message besides system and developer messages.")
 	}
-	if s := t.systemPrompt(); s != nil {
-		r.raw("system", string(s))
+	r.out = append(t.out, ']')
+	if s := t.systemPrompt(); s != "" {
+		r.raw("system", s)
 	}
-	r.out = append(append(append(r.out, `,"messages":[`...), t.out...), ']')
 	return nil
 }
 
@@ -255,6 +254,21 @@ func withMember(object, name, raw string) string {
 // present reports whether a member is there and not null, which means absent
 // in OpenAI's API.
 func present(v gjson.Result) bool { return v.Exists() && v.Type != gjson.Null }
+
+// within tells that a refusal is about something in a list: its field is read
+// from there. So places are put together only where something is wrong.
+func within(e *dialect.Error, list string, i int) *dialect.Error {
+	if e == nil {
+		return nil
+	}
+	inner := e.Param
+	e.Param = list + "[" + strconv.Itoa(i) + "]"
+	if inner != "" {
+		e.Param += "." + inner
+	}
+	e.Message = "'" + e.Param + e.Message[1+len(inner):]
+	return e
+}
 
 // unsupported refuses a field that the provider can't express.
 func unsupported(param, reason string) *dialect.Error {

@@ -122,6 +122,16 @@ func readMembers(req *dialect.Request, fields map[string]accepts) (members, *dia
 	return m, nil
 }
 
+// payloadMembers reads the top-level members of a checked payload.
+func payloadMembers(payload []byte) members {
+	m := make(members, 0, 12)
+	view(payload).ForEach(func(k, v gjson.Result) bool {
+		m = append(m, member{k.Str, v})
+		return true
+	})
+	return m
+}
+
 // view parses JSON without copying it. b must not change as long as the
 // result, or anything read from it, is used.
 func view(b []byte) gjson.Result {

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -12,7 +11,8 @@ import (
 // openAITurns collects the messages of an OpenAI chat call as Anthropic's
 // turns and system prompt.
 type openAITurns struct {
-	out     []byte // turns, with commas between
+	out     []byte // the request so far, in its list of turns
+	any     bool   // there is a turn
 	results bool   // the last turn holds tool results and is still open
 	system  []byte // text blocks, with commas between
 	prompt  string // the only system text, as JSON; "" if there are none, several, or marked ones
@@ -24,35 +24,35 @@ type openAIMessage struct {
 	role, content, name, toolCalls, toolCallID, refusal, thinking gjson.Result
 }
 
-// add appends a message; at is its place, for errors.
-func (t *openAITurns) add(m gjson.Result, at string) *dialect.Error {
-	msg, e := readOpenAIMessage(m, at)
+// add appends a message.
+func (t *openAITurns) add(m gjson.Result) *dialect.Error {
+	msg, e := readOpenAIMessage(m)
 	if e != nil {
 		return e
 	}
 	if msg.role.Str != "tool" {
 		t.closeResults()
 		if present(msg.name) {
-			return unsupported(at+".name", "can't be told to Anthropic models. Put the name into the content.")
+			return unsupported("name", "can't be told to Anthropic models. Put the name into the content.")
 		}
 	}
 	switch msg.role.Str {
 	case "system", "developer":
-		return t.addSystem(msg, at)
+		return t.addSystem(msg)
 	case "user":
-		return t.addUser(msg, at)
+		return t.addUser(msg)
 	case "assistant":
-		return t.addAssistant(msg, at)
+		return t.addAssistant(msg)
 	case "tool":
-		return t.addResult(msg, at)
+		return t.addResult(msg)
 	}
-	return unsupported(at+".role", "must be system, developer, user, assistant or tool for Anthropic models.")
+	return unsupported("role", "must be system, developer, user, assistant or tool for Anthropic models.")
 }
 
 // readOpenAIMessage reads a message's members and refuses unknown ones.
-func readOpenAIMessage(m gjson.Result, at string) (msg openAIMessage, e *dialect.Error) {
+func readOpenAIMessage(m gjson.Result) (msg openAIMessage, e *dialect.Error) {
 	if !m.IsObject() {
-		return msg, invalid(at, "must be an object.")
+		return msg, invalid("", "must be an object.")
 	}
 	m.ForEach(func(k, v gjson.Result) bool {
 		if v.Type == gjson.Null {
@@ -77,7 +77,7 @@ func readOpenAIMessage(m gjson.Result, at string) (msg openAIMessage, e *dialect
 			// Parts of an earlier reply that say nothing new to the model:
 			// the reasoning is in thinking_blocks, which it can verify.
 		default:
-			e = unsupported(at+"."+k.Str, "can't be told to Anthropic models.")
+			e = unsupported(k.Str, "can't be told to Anthropic models.")
 		}
 		return e == nil
 	})
@@ -86,10 +86,8 @@ func readOpenAIMessage(m gjson.Result, at string) (msg openAIMessage, e *dialect
 
 // next begins a turn.
 func (t *openAITurns) next(role string) {
-	if len(t.out) > 0 {
-		t.out = append(t.out, ',')
-	}
-	t.out = append(append(append(t.out, `{"role":"`...), role...), `","content":`...)
+	t.any = true
+	t.out = append(append(append(comma(t.out), `{"role":"`...), role...), `","content":`...)
 }
 
 // closeResults ends the turn that tool results are collected in.
@@ -102,17 +100,17 @@ func (t *openAITurns) closeResults() {
 
 // addSystem hoists a system or developer message: Anthropic takes one prompt,
 // before all turns. Each text stays a block of its own.
-func (t *openAITurns) addSystem(msg openAIMessage, at string) *dialect.Error {
+func (t *openAITurns) addSystem(msg openAIMessage) *dialect.Error {
 	if msg.content.Type == gjson.String {
 		t.addSystemText(msg.content.Raw, "")
 		return nil
 	}
 	if !msg.content.IsArray() {
-		return invalid(at+".content", "must be a string or a list of text parts.")
+		return invalid("content", "must be a string or a list of text parts.")
 	}
-	return eachPart(msg.content, at+".content", func(p openAIPart) *dialect.Error {
+	return eachPart(msg.content, func(p openAIPart) *dialect.Error {
 		if p.kind != "text" {
-			return unsupported(p.at+".type", "must be text in system messages for Anthropic models.")
+			return unsupported("type", "must be text in system messages for Anthropic models.")
 		}
 		t.addSystemText(p.text.Raw, p.cache.Raw)
 		return nil
@@ -136,28 +134,25 @@ func (t *openAITurns) instruct(text string) {
 	t.addSystemText(string(dialect.AppendString(nil, text)), "")
 }
 
-// systemPrompt is the value of "system", nil if there is none.
-func (t *openAITurns) systemPrompt() []byte {
-	switch {
-	case t.systems == 0:
-		return nil
-	case t.prompt != "":
-		return []byte(t.prompt)
+// systemPrompt is the value of "system", "" if there is none.
+func (t *openAITurns) systemPrompt() string {
+	if t.prompt != "" || t.systems == 0 {
+		return t.prompt
 	}
-	return append(append([]byte{'['}, t.system...), ']')
+	return "[" + string(t.system) + "]"
 }
 
-func (t *openAITurns) addUser(msg openAIMessage, at string) *dialect.Error {
+func (t *openAITurns) addUser(msg openAIMessage) *dialect.Error {
 	t.next("user")
 	if msg.content.Type == gjson.String {
 		t.out = append(append(t.out, msg.content.Raw...), '}')
 		return nil
 	}
 	if !msg.content.IsArray() {
-		return invalid(at+".content", "must be a string or a list of parts.")
+		return invalid("content", "must be a string or a list of parts.")
 	}
 	t.out = append(t.out, '[')
-	e := eachPart(msg.content, at+".content", func(p openAIPart) (e *dialect.Error) {
+	e := eachPart(msg.content, func(p openAIPart) (e *dialect.Error) {
 		t.out, e = p.appendBlock(t.out)
 		return e
 	})
@@ -167,7 +162,7 @@ func (t *openAITurns) addUser(msg openAIMessage, at string) *dialect.Error {
 
 // addAssistant keeps text and refusal beside the tool calls. thinking_blocks
 // come first: Anthropic wants them back, unchanged, before its tool calls.
-func (t *openAITurns) addAssistant(msg openAIMessage, at string) *dialect.Error {
+func (t *openAITurns) addAssistant(msg openAIMessage) *dialect.Error {
 	t.next("assistant")
 	plain := !present(msg.toolCalls) && !present(msg.refusal) && !present(msg.thinking)
 	if plain && msg.content.Type == gjson.String {
@@ -175,16 +170,16 @@ func (t *openAITurns) addAssistant(msg openAIMessage, at string) *dialect.Error 
 		return nil
 	}
 	t.out = append(t.out, '[')
-	if e := t.addThinking(msg.thinking, at); e != nil {
+	if e := t.addThinking(msg.thinking); e != nil {
 		return e
 	}
 	switch {
 	case msg.content.Type == gjson.String:
 		t.out = appendTextBlock(t.out, msg.content.Raw, "")
 	case msg.content.IsArray():
-		e := eachPart(msg.content, at+".content", func(p openAIPart) (e *dialect.Error) {
+		e := eachPart(msg.content, func(p openAIPart) (e *dialect.Error) {
 			if p.kind != "text" && p.kind != "refusal" {
-				return unsupported(p.at+".type", "must be text or refusal in assistant messages for Anthropic models.")
+				return unsupported("type", "must be text or refusal in assistant messages for Anthropic models.")
 			}
 			t.out, e = p.appendBlock(t.out)
 			return e
@@ -193,22 +188,22 @@ func (t *openAITurns) addAssistant(msg openAIMessage, at string) *dialect.Error 
 			return e
 		}
 	case present(msg.content):
-		return invalid(at+".content", "must be a string or a list of parts.")
+		return invalid("content", "must be a string or a list of parts.")
 	}
 	if present(msg.refusal) {
 		t.out = appendTextBlock(t.out, msg.refusal.Raw, "")
 	}
-	if e := t.addToolCalls(msg.toolCalls, at+".tool_calls"); e != nil {
+	if e := t.addToolCalls(msg.toolCalls); e != nil {
 		return e
 	}
 	t.out = append(t.out, "]}"...)
 	return nil
 }
 
-func (t *openAITurns) addThinking(blocks gjson.Result, at string) (e *dialect.Error) {
+func (t *openAITurns) addThinking(blocks gjson.Result) (e *dialect.Error) {
 	blocks.ForEach(func(_, b gjson.Result) bool {
 		if kind := b.Get("type").Str; kind != "thinking" && kind != "redacted_thinking" {
-			e = invalid(at+".thinking_blocks", "must be thinking blocks as a reply gave them.")
+			e = invalid("thinking_blocks", "must be thinking blocks as a reply gave them.")
 			return false
 		}
 		t.out = append(comma(t.out), b.Raw...)
@@ -217,33 +212,33 @@ func (t *openAITurns) addThinking(blocks gjson.Result, at string) (e *dialect.Er
 	return e
 }
 
-func (t *openAITurns) addToolCalls(calls gjson.Result, at string) (e *dialect.Error) {
+func (t *openAITurns) addToolCalls(calls gjson.Result) (e *dialect.Error) {
 	if present(calls) && !calls.IsArray() {
-		return invalid(at, "must be a list.")
+		return invalid("tool_calls", "must be a list.")
 	}
 	i := 0
 	calls.ForEach(func(_, c gjson.Result) bool {
-		e = t.addToolCall(c, fmt.Sprintf("%s[%d]", at, i))
+		e = within(t.addToolCall(c), "tool_calls", i)
 		i++
 		return e == nil
 	})
 	return e
 }
 
-func (t *openAITurns) addToolCall(c gjson.Result, at string) *dialect.Error {
+func (t *openAITurns) addToolCall(c gjson.Result) *dialect.Error {
 	if kind := c.Get("type"); present(kind) && kind.Str != "function" {
-		return unsupported(at+".type", "must be function for Anthropic models.")
+		return unsupported("type", "must be function for Anthropic models.")
 	}
 	id, name, args := c.Get("id"), c.Get("function.name"), c.Get("function.arguments")
 	if id.Type != gjson.String || name.Type != gjson.String {
-		return invalid(at, "must have an id and a function.name.")
+		return invalid("", "must have an id and a function.name.")
 	}
 	input := strings.TrimSpace(args.Str)
 	if input == "" {
 		input = "{}" // what models write for a function without parameters
 	}
 	if !validJSON([]byte(input)) || !gjson.Parse(input).IsObject() {
-		return unsupported(at+".function.arguments", "must be a JSON object in a string for Anthropic models.")
+		return unsupported("function.arguments", "must be a JSON object in a string for Anthropic models.")
 	}
 	t.out = append(append(comma(t.out), `{"type":"tool_use","id":`...), id.Raw...)
 	t.out = append(append(t.out, `,"name":`...), name.Raw...)
@@ -253,9 +248,9 @@ func (t *openAITurns) addToolCall(c gjson.Result, at string) *dialect.Error {
 
 // addResult puts a tool's result into a user turn; all results that follow
 // each other share one, as Anthropic wants for parallel calls.
-func (t *openAITurns) addResult(msg openAIMessage, at string) *dialect.Error {
+func (t *openAITurns) addResult(msg openAIMessage) *dialect.Error {
 	if msg.toolCallID.Type != gjson.String {
-		return invalid(at+".tool_call_id", "must name the tool call that this answers.")
+		return invalid("tool_call_id", "must name the tool call that this answers.")
 	}
 	if !t.results {
 		t.next("user")
@@ -269,10 +264,10 @@ func (t *openAITurns) addResult(msg openAIMessage, at string) *dialect.Error {
 		return nil
 	}
 	if !msg.content.IsArray() {
-		return invalid(at+".content", "must be a string or a list of parts.")
+		return invalid("content", "must be a string or a list of parts.")
 	}
 	t.out = append(t.out, '[')
-	e := eachPart(msg.content, at+".content", func(p openAIPart) (e *dialect.Error) {
+	e := eachPart(msg.content, func(p openAIPart) (e *dialect.Error) {
 		t.out, e = p.appendBlock(t.out)
 		return e
 	})

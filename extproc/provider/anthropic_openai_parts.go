@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -12,29 +11,28 @@ import (
 // openAIPart is one part of a message's content. cache is Anthropic's
 // cache_control, an extension that clients set on parts and tools.
 type openAIPart struct {
-	at                                string // its place, for errors
 	kind                              string
 	text, refusal, image, file, cache gjson.Result
 }
 
-// eachPart calls fn for the parts of a content list.
-func eachPart(list gjson.Result, at string, fn func(openAIPart) *dialect.Error) (e *dialect.Error) {
+// eachPart calls fn for the parts of a message's content.
+func eachPart(list gjson.Result, fn func(openAIPart) *dialect.Error) (e *dialect.Error) {
 	i := 0
 	list.ForEach(func(_, v gjson.Result) bool {
 		var p openAIPart
-		if p, e = readOpenAIPart(v, fmt.Sprintf("%s[%d]", at, i)); e == nil {
+		if p, e = readOpenAIPart(v); e == nil {
 			e = fn(p)
 		}
+		e = within(e, "content", i)
 		i++
 		return e == nil
 	})
 	return e
 }
 
-func readOpenAIPart(v gjson.Result, at string) (p openAIPart, e *dialect.Error) {
-	p.at = at
+func readOpenAIPart(v gjson.Result) (p openAIPart, e *dialect.Error) {
 	if !v.IsObject() {
-		return p, invalid(at, "must be an object.")
+		return p, invalid("", "must be an object.")
 	}
 	v.ForEach(func(k, v gjson.Result) bool {
 		if v.Type == gjson.Null {
@@ -54,12 +52,12 @@ func readOpenAIPart(v gjson.Result, at string) (p openAIPart, e *dialect.Error) 
 		case "cache_control":
 			p.cache = v
 		default:
-			e = unsupported(at+"."+k.Str, "can't be told to Anthropic models.")
+			e = unsupported(k.Str, "can't be told to Anthropic models.")
 		}
 		return e == nil
 	})
 	if e == nil && p.kind == "text" && p.text.Type != gjson.String {
-		e = invalid(at+".text", "must be a string.")
+		e = invalid("text", "must be a string.")
 	}
 	return p, e
 }
@@ -71,7 +69,7 @@ func (p openAIPart) appendBlock(b []byte) ([]byte, *dialect.Error) {
 		return appendTextBlock(b, p.text.Raw, p.cache.Raw), nil
 	case "refusal":
 		if p.refusal.Type != gjson.String {
-			return b, invalid(p.at+".refusal", "must be a string.")
+			return b, invalid("refusal", "must be a string.")
 		}
 		return appendTextBlock(b, p.refusal.Raw, p.cache.Raw), nil
 	case "image_url":
@@ -79,15 +77,14 @@ func (p openAIPart) appendBlock(b []byte) ([]byte, *dialect.Error) {
 	case "file":
 		return p.appendFile(b)
 	}
-	return b, unsupported(p.at+".type", "must be text, image_url or file for Anthropic models.")
+	return b, unsupported("type", "must be text, image_url or file for Anthropic models.")
 }
 
 // appendImage takes base64 data URLs and https URLs. Anthropic always looks
 // at the whole image, which is what detail "high" asks for.
 func (p openAIPart) appendImage(b []byte) ([]byte, *dialect.Error) {
-	at := p.at + ".image_url"
 	if p.image.Get("detail").Str == "low" {
-		return b, unsupported(at+".detail", "must be auto or high for Anthropic models.")
+		return b, unsupported("image_url.detail", "must be auto or high for Anthropic models.")
 	}
 	url := p.image.Get("url").Str
 	if strings.HasPrefix(url, "https://") {
@@ -97,7 +94,7 @@ func (p openAIPart) appendImage(b []byte) ([]byte, *dialect.Error) {
 	}
 	media, data, ok := dataURL(url)
 	if !ok {
-		return b, unsupported(at+".url", "must be an https URL or a base64 data URL for Anthropic models.")
+		return b, unsupported("image_url.url", "must be an https URL or a base64 data URL for Anthropic models.")
 	}
 	if media == "image/jpg" {
 		media = "image/jpeg"
@@ -105,7 +102,7 @@ func (p openAIPart) appendImage(b []byte) ([]byte, *dialect.Error) {
 	switch media {
 	case "image/jpeg", "image/png", "image/gif", "image/webp":
 	default:
-		return b, unsupported(at+".url", "must be a JPEG, PNG, GIF or WebP image for Anthropic models.")
+		return b, unsupported("image_url.url", "must be a JPEG, PNG, GIF or WebP image for Anthropic models.")
 	}
 	b = append(comma(b), `{"type":"image","source":{"type":"base64","media_type":"`...)
 	b = append(append(b, media...), `","data":`...)
@@ -115,13 +112,12 @@ func (p openAIPart) appendImage(b []byte) ([]byte, *dialect.Error) {
 
 // appendFile takes PDF documents given in the call itself.
 func (p openAIPart) appendFile(b []byte) ([]byte, *dialect.Error) {
-	at := p.at + ".file"
 	if present(p.file.Get("file_id")) {
-		return b, unsupported(at+".file_id", "names a file at OpenAI. Send its content as file_data.")
+		return b, unsupported("file.file_id", "names a file at OpenAI. Send its content as file_data.")
 	}
 	media, data, ok := dataURL(p.file.Get("file_data").Str)
 	if !ok || media != "application/pdf" {
-		return b, unsupported(at+".file_data", "must be a PDF in a base64 data URL for Anthropic models.")
+		return b, unsupported("file.file_data", "must be a PDF in a base64 data URL for Anthropic models.")
 	}
 	b = append(comma(b), `{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":`...)
 	b = append(appendData(b, data, p.file.Get("file_data")), '}')

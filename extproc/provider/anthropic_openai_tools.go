@@ -1,8 +1,8 @@
 package provider
 
 import (
-	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tidwall/gjson"
 
@@ -19,7 +19,8 @@ func (r *openAIRequest) tools() *dialect.Error {
 	i := 0
 	var e *dialect.Error
 	list.ForEach(func(_, t gjson.Result) bool {
-		tools, e = appendOpenAITool(tools, t, fmt.Sprintf("tools[%d]", i))
+		tools, e = appendOpenAITool(tools, t)
+		e = within(e, "tools", i)
 		i++
 		return e == nil
 	})
@@ -51,9 +52,9 @@ func (r *openAIRequest) tools() *dialect.Error {
 }
 
 // appendOpenAITool adds a function's definition. Its schema goes as it is.
-func appendOpenAITool(b []byte, t gjson.Result, at string) ([]byte, *dialect.Error) {
+func appendOpenAITool(b []byte, t gjson.Result) ([]byte, *dialect.Error) {
 	var f, cache gjson.Result
-	e := eachOnce(t, at, func(name string, v gjson.Result) bool {
+	e := eachOnce(t, "", func(name string, v gjson.Result) bool {
 		switch name {
 		case "type":
 			return v.Str == "function"
@@ -71,7 +72,7 @@ func appendOpenAITool(b []byte, t gjson.Result, at string) ([]byte, *dialect.Err
 	}
 	var schema gjson.Result
 	b = append(comma(b), '{')
-	e = eachOnce(f, at+".function", func(name string, v gjson.Result) bool {
+	e = eachOnce(f, "function", func(name string, v gjson.Result) bool {
 		switch name {
 		case "name", "description", "strict":
 			b = append(append(append(comma(b), '"'), name...), `":`...)
@@ -87,7 +88,7 @@ func appendOpenAITool(b []byte, t gjson.Result, at string) ([]byte, *dialect.Err
 	case e != nil:
 		return b, e
 	case f.Get("name").Type != gjson.String:
-		return b, invalid(at+".function.name", "must be a string.")
+		return b, invalid("function.name", "must be a string.")
 	}
 	b = append(b, `,"input_schema":`...)
 	if present(schema) {
@@ -109,9 +110,9 @@ func eachOnce(object gjson.Result, at string, fn func(name string, v gjson.Resul
 	object.ForEach(func(k, v gjson.Result) bool {
 		switch {
 		case slices.Contains(seen, k.Str):
-			e = invalid(at+"."+k.Str, "is given twice.")
+			e = invalid(strings.TrimPrefix(at+"."+k.Str, "."), "is given twice.")
 		case v.Type != gjson.Null && !fn(k.Str, v):
-			e = unsupported(at+"."+k.Str, "can't be passed to Anthropic models with this value.")
+			e = unsupported(strings.TrimPrefix(at+"."+k.Str, "."), "can't be passed to Anthropic models with this value.")
 		}
 		seen = append(seen, k.Str)
 		return e == nil
