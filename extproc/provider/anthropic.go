@@ -26,11 +26,8 @@ var anthropic = &Provider{
 		{Name: "anthropic_api_base", Title: "API base URL", Default: anthropicBase, URL: true,
 			Description: "Where the API is reached, without the operation's own path."},
 	},
-	Types: []string{TypeChat, TypeCompletions},
-	Models: map[string][]string{
-		TypeChat:        {"claude-opus-4-6", "claude-sonnet-4-6", "claude-haiku-4-5"},
-		TypeCompletions: {"claude-sonnet-4-6", "claude-haiku-4-5"},
-	},
+	Types:   []string{TypeChat, TypeCompletions},
+	Models:  knownModels["anthropic"],
 	address: anthropicAddress,
 	open:    openAnthropic,
 }

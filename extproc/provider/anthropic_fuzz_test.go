@@ -83,9 +83,8 @@ func FuzzAnthropicReply(f *testing.F) {
 // FuzzAnthropicStream: a stream cut anywhere gives the same bytes as whole,
 // and they are events of JSON.
 func FuzzAnthropicStream(f *testing.F) {
-	t := &testing.T{}
 	for _, in := range seeds(f, "openai_streams.json") {
-		f.Add(anthropicSSE(t, in), uint16(100), uint16(1000))
+		f.Add(anthropicSSE(f, in), uint16(100), uint16(1000))
 	}
 	f.Add([]byte(startEvent+"event: error\ndata: "+errorBody("overloaded_error", canary)+"\n\n"), uint16(7), uint16(200))
 	f.Fuzz(func(t *testing.T, stream []byte, a, b uint16) {

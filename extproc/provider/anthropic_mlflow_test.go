@@ -82,7 +82,7 @@ func events(t *testing.T, stream []byte) (data []string) {
 }
 
 // anthropicSSE writes events as Anthropic does.
-func anthropicSSE(t *testing.T, list json.RawMessage) []byte {
+func anthropicSSE(t testing.TB, list json.RawMessage) []byte {
 	t.Helper()
 	var raw []json.RawMessage
 	require.NoError(t, json.Unmarshal(list, &raw))
