@@ -127,9 +127,9 @@ func (s *server) apply(c *call) error {
 		return err
 	}
 	out := api.ApplyResult{Results: []api.Applied{}, Warnings: append([]string{}, file.Warnings...)}
-	for range maxAttempts {
-		out.Results, err = s.applyOnce(c, file.Endpoints, wanted, everyone)
-		if !errors.Is(err, errMoved) {
+	for attempt := 1; ; attempt++ {
+		out.Results, err = s.tryApply(c, file.Endpoints, wanted, everyone, attempt == maxAttempts)
+		if attempt == maxAttempts || !errors.Is(err, errMoved) {
 			break
 		}
 	}
@@ -148,9 +148,13 @@ func fileError(err error) error {
 	return badRequest("invalid_file", key, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 }
 
-func (s *server) applyOnce(
-	c *call, file []mlflowconfig.Endpoint, wanted []catalog.Endpoint, everyone bool,
+func (s *server) tryApply(
+	c *call, file []mlflowconfig.Endpoint, wanted []catalog.Endpoint, everyone, locked bool,
 ) ([]api.Applied, error) {
+	if locked {
+		s.endpoints.Lock()
+		defer s.endpoints.Unlock()
+	}
 	steps := s.plan(file, wanted, everyone)
 	for _, st := range steps {
 		if st.before == nil || targetChanged(st.changes) {
@@ -159,8 +163,10 @@ func (s *server) applyOnce(
 			}
 		}
 	}
-	s.endpoints.Lock()
-	defer s.endpoints.Unlock()
+	if !locked {
+		s.endpoints.Lock()
+		defer s.endpoints.Unlock()
+	}
 	var events []*audit.Event
 	var list []catalog.Endpoint
 	for _, st := range steps {

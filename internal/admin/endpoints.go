@@ -9,13 +9,10 @@ import (
 	"strconv"
 	"time"
 
-	"go.uber.org/zap"
-
 	"sluice/extproc/dialect"
 	"sluice/internal/admin/api"
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
-	"sluice/policies"
 )
 
 // listEndpoints is GET /api/aigateway/v1/endpoints: what the caller may use,
@@ -55,48 +52,7 @@ func endpointSortKey(field string) func(*catalog.Endpoint) string {
 	}
 }
 
-// visible lists endpoints by name: those that match and that the policy lets
-// the caller see, or all that match.
-func (s *server) visible(c *call, match func(*catalog.Endpoint) bool, all bool) ([]*catalog.Endpoint, error) {
-	var out []*catalog.Endpoint
-	for _, e := range s.Catalog.Snapshot().All() {
-		if !match(e) {
-			continue
-		}
-		if !all {
-			ok, err := s.mayView(c, e)
-			if err != nil {
-				return nil, err
-			}
-			if !ok {
-				continue
-			}
-		}
-		out = append(out, e)
-	}
-	return out, nil
-}
-
 func everything(*catalog.Endpoint) bool { return true }
-
-// mayView asks the policy about one endpoint and keeps a denial as the call's
-// decision.
-func (s *server) mayView(c *call, e *catalog.Endpoint) (bool, error) {
-	d, err := s.Policy.Decide(c.ctx(), &policies.Input{
-		Action: policies.ActionView, Caller: c.caller, Endpoint: e, SourceAddress: c.client, Time: c.start,
-	})
-	if err != nil {
-		s.Log.Error("policy did not decide", zap.String("exchange", c.id), zap.Error(err))
-		return false, &dialect.Error{
-			Status: http.StatusServiceUnavailable, Code: dialect.CodePolicyUnavailable,
-			Message: "The policy could not decide what you may see. Try again, or tell an administrator.",
-		}
-	}
-	if !d.Allow {
-		c.decision = d
-	}
-	return d.Allow, nil
-}
 
 // readEndpoint is GET /api/aigateway/v1/endpoints/{name}.
 func (s *server) readEndpoint(c *call) error {

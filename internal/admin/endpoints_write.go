@@ -14,9 +14,9 @@ import (
 // errMoved says that an endpoint changed between check and commit.
 var errMoved = errors.New("the endpoint changed meanwhile")
 
-// maxAttempts bounds how often a change is worked out again because another
-// one came between.
-const maxAttempts = 10
+// maxAttempts bounds how often a change is worked out because others came
+// between.
+const maxAttempts = 3
 
 // createEndpoint is POST /api/aigateway/v1/endpoints.
 func (s *server) createEndpoint(c *call) error {
@@ -136,46 +136,55 @@ func patched(e *catalog.Endpoint, patch api.EndpointPatch) definition {
 // updateEndpoint works out a change of the endpoint that the path names and
 // makes it. Waiting for Envoy happens outside the lock, so that one slow
 // provider does not hold up a revocation; a change that came between makes it
-// start again.
+// start again, and the last attempt holds the lock throughout.
 func (s *server) updateEndpoint(
 	c *call, kind string, work func(before *catalog.Endpoint) (*catalog.Endpoint, error),
 ) (*catalog.Endpoint, error) {
-	name := c.r.PathValue("name")
-	for range maxAttempts {
-		before, ok := s.Catalog.Snapshot().Get(name)
-		if !ok {
-			return nil, dialect.EndpointNotFound(name)
+	for attempt := 1; ; attempt++ {
+		e, err := s.tryUpdate(c, kind, work, attempt == maxAttempts)
+		if attempt == maxAttempts || !errors.Is(err, errMoved) {
+			return e, err
 		}
-		if err := ifMatch(c.r, before); err != nil {
-			return nil, err
-		}
-		after, err := work(before)
-		if err != nil {
-			return nil, err
-		}
-		changes := endpointChanges(before, after)
-		if len(changes) == 0 {
-			return before, nil
-		}
-		if targetChanged(changes) {
-			if err := s.reach(c.ctx(), after); err != nil {
-				return nil, err
-			}
-		}
-		done, err := s.commitUpdate(c, before, after, c.endpointEvent(kind, after, changes))
-		if !errors.Is(err, errMoved) {
-			return done, err
-		}
-	}
-	return nil, &dialect.Error{
-		Status: http.StatusServiceUnavailable, Code: "busy",
-		Message: "The endpoint is being changed by others at the same time. Try again.",
 	}
 }
 
+func (s *server) tryUpdate(
+	c *call, kind string, work func(before *catalog.Endpoint) (*catalog.Endpoint, error), locked bool,
+) (*catalog.Endpoint, error) {
+	if locked {
+		s.endpoints.Lock()
+		defer s.endpoints.Unlock()
+	}
+	name := c.r.PathValue("name")
+	before, ok := s.Catalog.Snapshot().Get(name)
+	if !ok {
+		return nil, dialect.EndpointNotFound(name)
+	}
+	if err := ifMatch(c.r, before); err != nil {
+		return nil, err
+	}
+	after, err := work(before)
+	if err != nil {
+		return nil, err
+	}
+	changes := endpointChanges(before, after)
+	if len(changes) == 0 {
+		return before, nil
+	}
+	if targetChanged(changes) {
+		if err := s.reach(c.ctx(), after); err != nil {
+			return nil, err
+		}
+	}
+	if !locked {
+		s.endpoints.Lock()
+		defer s.endpoints.Unlock()
+	}
+	return s.commitUpdate(c, before, after, c.endpointEvent(kind, after, changes))
+}
+
+// commitUpdate is called with the lock held.
 func (s *server) commitUpdate(c *call, before, after *catalog.Endpoint, ev *audit.Event) (*catalog.Endpoint, error) {
-	s.endpoints.Lock()
-	defer s.endpoints.Unlock()
 	if now, _ := s.Catalog.Snapshot().Get(before.Name); now != before {
 		return nil, errMoved
 	}

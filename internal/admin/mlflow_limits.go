@@ -3,6 +3,7 @@ package admin
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"mime"
 	"net/http"
 	"strings"
@@ -68,9 +69,10 @@ func (c *call) limitsProblems() ([]problem, error) {
 		return []problem{notAnObject(string(body))}, nil
 	}
 	var input any
-	if err := json.Unmarshal(body, &input); err != nil {
-		at := len(body) - len(bytes.TrimLeft(body, " \t\r\n"))
-		if syntax, ok := err.(*json.SyntaxError); ok && syntax.Offset > 0 {
+	if err := json.NewDecoder(bytes.NewReader(body)).Decode(&input); err != nil {
+		at := len(body)
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
 			at = int(syntax.Offset) - 1
 		}
 		return []problem{{

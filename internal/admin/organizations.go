@@ -167,6 +167,8 @@ func (s *server) deleteOrganization(c *call) error {
 	if err != nil {
 		return err
 	}
+	s.endpoints.Lock() // permissions change too
+	defer s.endpoints.Unlock()
 	events := append([]*audit.Event{
 		c.event(kindDeleteOrganization, "organization", o.ID, o.Name, diff(organizationFields(o), nil)),
 	}, s.forgotten(c, o.ID)...)

@@ -213,6 +213,9 @@ func (s *server) refuse(c *call, result string, e *dialect.Error) error {
 // told renders an error, unless the reply has begun: then the connection is
 // broken off, so that the client can't take a part for the whole.
 func (s *server) told(c *call, err error) {
+	if c.ctx().Err() != nil {
+		panic(http.ErrAbortHandler) // the client has left
+	}
 	e := asError(err)
 	if e.Status >= http.StatusInternalServerError && !errors.Is(err, errUnrecorded) {
 		s.Log.Error("request not answered", zap.String("exchange", c.id),

@@ -188,6 +188,8 @@ func (s *server) deleteUser(c *call) error {
 	if s.lastAdministrator(c, u) {
 		return errLastAdministrator
 	}
+	s.endpoints.Lock() // permissions change too
+	defer s.endpoints.Unlock()
 	events := append(
 		[]*audit.Event{c.event(kindDeleteUser, "user", u.ID, u.Name, diff(userFields(u), nil))}, s.forgotten(c, u.ID)...)
 	err = s.change(c, func() error {

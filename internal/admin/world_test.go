@@ -22,6 +22,7 @@ import (
 	"sluice/internal/admin"
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
+	"sluice/internal/decision"
 	"sluice/internal/identity"
 	"sluice/internal/state"
 	"sluice/internal/vault"
@@ -35,13 +36,14 @@ const canary = "sk-canary-3f9a1c77d2"
 // root (administrator), eve (auditor), alice and bob (neither; bob is in the
 // organization science).
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	dir      string
 	handler  http.Handler
 	identity *identity.Store
 	catalog  *catalog.Store
 	trail    *brittleTrail
-	policy   *policies.Engine
+	policy   countingPolicy
+	asked    atomic.Int64      // questions to the policy about single endpoints
 	tokens   map[string]string // by user name
 	users    map[string]string // user name → id
 	science  string            // id of the organization
@@ -108,7 +110,7 @@ func newLog(to zapcore.WriteSyncer) *zap.Logger {
 	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), to, zap.DebugLevel))
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), tokens: map[string]string{}, users: map[string]string{}, logs: &lockedBuffer{}}
 	log := newLog(w.logs)
@@ -137,8 +139,22 @@ func (w *world) openStores(log *zap.Logger) {
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { _ = trail.Close() })
 	w.trail = &brittleTrail{Trail: trail}
-	w.policy, err = policies.New(policies.Options{Sources: []policies.Source{{Name: "default"}}, Log: log, Now: time.Now})
+	w.policy.Engine, err = policies.New(policies.Options{Sources: []policies.Source{{Name: "default"}}, Log: log, Now: time.Now, Timeout: time.Minute})
 	require.NoError(w.t, err)
+	w.policy.asked = &w.asked
+}
+
+// countingPolicy counts the questions about single endpoints.
+type countingPolicy struct {
+	*policies.Engine
+	asked *atomic.Int64
+}
+
+func (p countingPolicy) Decide(ctx context.Context, in *policies.Input) (decision.Decision, error) {
+	if in.Action == policies.ActionView {
+		p.asked.Add(1)
+	}
+	return p.Engine.Decide(ctx, in)
 }
 
 func (w *world) people() {
@@ -193,7 +209,7 @@ func (w *world) exchangeID() string {
 
 // reply is what a request got.
 type reply struct {
-	t      *testing.T
+	t      testing.TB
 	status int
 	header http.Header
 	body   string
