@@ -3,6 +3,7 @@ package provider
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/tidwall/gjson"
 
@@ -144,11 +145,19 @@ func (r *openAIRequest) sampling() *dialect.Error {
 		r.raw("temperature", t.Raw)
 	}
 	r.carry("top_p", "top_p")
-	switch stop := r.members.get("stop"); {
-	case stop.Type == gjson.String:
-		r.raw("stop_sequences", "["+stop.Raw+"]")
-	case stop.IsArray() && len(stop.Array()) > 0:
+	stop := r.members.get("stop")
+	list := stop.Array() // of a string: itself
+	for _, s := range list {
+		if strings.TrimSpace(s.Str) == "" {
+			return unsupported("stop", "must hold more than white space for Anthropic models.")
+		}
+	}
+	switch {
+	case len(list) == 0:
+	case stop.IsArray():
 		r.raw("stop_sequences", stop.Raw)
+	default:
+		r.raw("stop_sequences", "["+stop.Raw+"]")
 	}
 	if s := r.members.get("stream"); s.Type == gjson.True {
 		r.raw("stream", "true")
