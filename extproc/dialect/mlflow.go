@@ -59,6 +59,9 @@ func mlflowBody(contentType string, body []byte) (*jsontext.Value, *Error) {
 	if err := ambiguous(members); err != nil {
 		return nil, err
 	}
+	if jsontext.TooMany(text) {
+		return nil, tooMany("body")
+	}
 	root := jsontext.Parse(text)
 	return &root, nil
 }

@@ -122,7 +122,7 @@ func toolModel() *p.Model {
 
 // propertyModel is recursive: an array's items are properties.
 func propertyModel() *p.Model {
-	kind := literal("array", "boolean", "integer", "null", "number", "object", "string")
+	kind := literal("string", "number", "integer", "object", "array", "boolean", "null")
 	m := &p.Model{Extra: p.KeepRaw, Fields: []p.Field{
 		{Name: "type", Schema: p.Union{kind, p.List{Item: kind}}, Nullable: true},
 		{Name: "description", Schema: p.String{}, Nullable: true},

@@ -97,26 +97,27 @@ type rule struct {
 	must    string
 	ok      func(text []byte) bool
 	missing bool // may be missing or null
+	looked  bool // is looked into, value by value
 }
 
 var openAIRules = map[Operation][]rule{
 	Chat: {
-		{"messages", "a list with at least one message", isFullList, false},
-		{"stream", "true or false", isBool, true},
-		{"stream_options", "an object", isObject, true},
-		{"max_tokens", "a whole number that is not negative", isCount, true},
-		{"max_completion_tokens", "a whole number that is not negative", isCount, true},
-		{"tools", "a list of objects", isObjects, true},
-		{"functions", "a list of objects", isObjects, true},
+		{"messages", "a list with at least one message", isFullList, false, false},
+		{"stream", "true or false", isBool, true, false},
+		{"stream_options", "an object", isObject, true, false},
+		{"max_tokens", "a whole number that is not negative", isCount, true, false},
+		{"max_completion_tokens", "a whole number that is not negative", isCount, true, false},
+		{"tools", "a list of objects", isObjects, true, true},
+		{"functions", "a list of objects", isObjects, true, true},
 	},
 	Completions: {
-		{"prompt", "a string or a list", isPrompt, false},
-		{"stream", "true or false", isBool, true},
-		{"stream_options", "an object", isObject, true},
-		{"max_tokens", "a whole number that is not negative", isCount, true},
+		{"prompt", "a string or a list", isPrompt, false, false},
+		{"stream", "true or false", isBool, true, false},
+		{"stream_options", "an object", isObject, true, false},
+		{"max_tokens", "a whole number that is not negative", isCount, true, false},
 	},
 	Embeddings: {
-		{"input", "a string or a list", isPrompt, false},
+		{"input", "a string or a list", isPrompt, false, false},
 	},
 }
 
@@ -128,6 +129,9 @@ func checkOpenAI(op Operation, body []byte, members Members) *Error {
 		}
 		if text == nil {
 			return wrong(r.key, "The field '"+r.key+"' is missing: it must be "+r.must+".")
+		}
+		if jsontext.TooMany(text) && r.looked {
+			return tooMany(r.key)
 		}
 		if !r.ok(text) {
 			return wrong(r.key, "The field '"+r.key+"' must be "+r.must+".")
@@ -151,8 +155,8 @@ func isObjects(t []byte) bool {
 		return false
 	}
 	list := jsontext.Parse(t)
-	for i := range list.Items {
-		if list.Items[i].Kind != jsontext.Object {
+	for i := range list.Items() {
+		if list.Items()[i].Kind != jsontext.Object {
 			return false
 		}
 	}
@@ -165,7 +169,6 @@ func includeUsage(body []byte, members Members) bool {
 	if len(text) == 0 || text[0] != '{' {
 		return false
 	}
-	options := jsontext.Parse(text)
-	v, ok := options.Get("include_usage")
-	return ok && v.Kind == jsontext.True
+	options, _ := jsontext.Scan(text)
+	return string(options.Value(text, "include_usage")) == "true"
 }

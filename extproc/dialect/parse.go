@@ -80,6 +80,14 @@ func clip(s string) string {
 	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
+// tooMany refuses a text that would take much memory to look into.
+func tooMany(what string) *Error {
+	return &Error{
+		Status: http.StatusRequestEntityTooLarge, Code: CodeBodyTooLarge, Param: what,
+		Message: "The field '" + what + "' holds more than a million values. Send fewer.",
+	}
+}
+
 // maxTokens is the limit on output tokens that a request sets, 0 if none. Both
 // spellings may be there: the larger counts.
 func maxTokens(body []byte, members Members) int64 {
@@ -107,8 +115,8 @@ func toolNames(body []byte, members Members) []string {
 			continue
 		}
 		list := jsontext.Parse(text)
-		for i := range list.Items {
-			names = append(names, toolName(&list.Items[i]))
+		for i := range list.Items() {
+			names = append(names, toolName(&list.Items()[i]))
 		}
 	}
 	return names

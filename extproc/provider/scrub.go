@@ -125,21 +125,21 @@ func (s scrubber) value(b []byte, v *jsontext.Value) []byte {
 		return dialect.AppendString(b, s.text(v.Text()))
 	case jsontext.Array:
 		b = append(b, '[')
-		for i := range v.Items {
+		for i := range v.Items() {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = s.value(b, &v.Items[i])
+			b = s.value(b, &v.Items()[i])
 		}
 		return append(b, ']')
 	case jsontext.Object:
 		b = append(b, '{')
-		for i := range v.Items {
+		for i := range v.Items() {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = append(dialect.AppendString(b, s.text(v.Keys[i])), ':')
-			b = s.value(b, &v.Items[i])
+			b = append(dialect.AppendString(b, s.text(v.Keys()[i])), ':')
+			b = s.value(b, &v.Items()[i])
 		}
 		return append(b, '}')
 	}

@@ -14,6 +14,8 @@ import (
 const (
 	MaxDepth  = 128  // levels of nesting
 	MaxNumber = 4300 // characters of a number; Python's own limit for integers
+
+	MaxMembers = 10_000 // top-level members of an object
 )
 
 // Fault says what is wrong with a text.
@@ -25,6 +27,7 @@ const (
 	FaultEncoding                  // not UTF-8
 	FaultDepth                     // nested deeper than MaxDepth
 	FaultNumber                    // a number longer than MaxNumber
+	FaultMembers                   // more than MaxMembers
 )
 
 // Error is a fault and where it is.
@@ -41,6 +44,8 @@ func (e *Error) Error() string {
 		return "the text is nested too deeply"
 	case FaultNumber:
 		return "a number is too long"
+	case FaultMembers:
+		return "the object has too many members"
 	}
 	return "the text is not JSON"
 }
@@ -217,6 +222,9 @@ func (s *scanner) key() Fault {
 		return f
 	}
 	if s.depth == 1 {
+		if len(s.members) == MaxMembers {
+			return FaultMembers
+		}
 		s.members = append(s.members, Member{Key: keyOf(s.b[start:s.i]), KeyStart: start})
 	}
 	s.space()

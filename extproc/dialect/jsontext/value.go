@@ -15,19 +15,62 @@ const (
 	Object
 )
 
+// MaxValues is how many values a text may have that is cut into a tree. A tree
+// takes some 40 bytes for each, so a small text could ask for much memory.
+const MaxValues = 1 << 20
+
+// TooMany reports whether a valid text has more than MaxValues values.
+func TooMany(b []byte) bool {
+	if len(b) <= 2*MaxValues { // each takes two bytes at least
+		return false
+	}
+	n := 1
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case ',', '[', '{':
+			n++
+		case '"':
+			p := parser{b: b, i: i}
+			p.str()
+			i = p.i - 1
+		}
+	}
+	return n > MaxValues
+}
+
 // Value is a JSON value as a tree over its text.
 type Value struct {
-	Kind  Kind
-	Raw   []byte   // its whole text
-	Items []Value  // of an Array; the values of an Object
-	Keys  []string // of an Object, unescaped, beside Items, each once
+	Kind Kind
+	Raw  []byte // its whole text
+	kids *kids  // of an Array or Object that is not empty
+}
+
+type kids struct {
+	items []Value
+	keys  []string
+}
+
+// Items are an Array's items, or the values of an Object.
+func (v *Value) Items() []Value {
+	if v.kids == nil {
+		return nil
+	}
+	return v.kids.items
+}
+
+// Keys are an Object's keys, unescaped, beside Items. Each is there once.
+func (v *Value) Keys() []string {
+	if v.kids == nil {
+		return nil
+	}
+	return v.kids.keys
 }
 
 // Get returns the value of an object's key.
 func (v *Value) Get(key string) (*Value, bool) {
-	for i := range v.Keys {
-		if v.Keys[i] == key {
-			return &v.Items[i], true
+	for i, k := range v.Keys() {
+		if k == key {
+			return &v.kids.items[i], true
 		}
 	}
 	return nil, false
@@ -87,47 +130,52 @@ func (p *parser) object(v *Value) {
 		}
 		start := p.i
 		p.str()
-		v.Keys = append(v.Keys, Unquote(p.b[start:p.i]))
+		if v.kids == nil {
+			v.kids = &kids{}
+		}
+		v.kids.keys = append(v.kids.keys, Unquote(p.b[start:p.i]))
 		p.space()
 		p.i++ // the colon
-		v.Items = append(v.Items, p.value())
+		v.kids.items = append(v.kids.items, p.value())
 	}
 	p.i++
-	v.dedupe()
+	if v.kids != nil {
+		v.kids.dedupe()
+	}
 }
 
 // dedupe removes the earlier ones of equal keys; the value takes the place of
 // the first.
-func (v *Value) dedupe() {
+func (k *kids) dedupe() {
 	const few = 12 // up to here, comparing each with each is faster than a map
-	if len(v.Keys) <= few {
-		for i := 1; i < len(v.Keys); i++ {
+	if len(k.keys) <= few {
+		for i := 1; i < len(k.keys); i++ {
 			for j := range i {
-				if v.Keys[i] == v.Keys[j] {
-					v.dedupeMany()
+				if k.keys[i] == k.keys[j] {
+					k.dedupeMany()
 					return
 				}
 			}
 		}
 		return
 	}
-	v.dedupeMany()
+	k.dedupeMany()
 }
 
-func (v *Value) dedupeMany() {
-	at := make(map[string]int, len(v.Keys))
+func (k *kids) dedupeMany() {
+	at := make(map[string]int, len(k.keys))
 	n := 0
-	for i, key := range v.Keys {
+	for i, key := range k.keys {
 		j, twice := at[key]
 		if !twice {
 			j = n
 			n++
 			at[key] = j
-			v.Keys[j] = key
+			k.keys[j] = key
 		}
-		v.Items[j] = v.Items[i]
+		k.items[j] = k.items[i]
 	}
-	v.Keys, v.Items = v.Keys[:n], v.Items[:n]
+	k.keys, k.items = k.keys[:n], k.items[:n]
 }
 
 func (p *parser) array(v *Value) {
@@ -136,7 +184,10 @@ func (p *parser) array(v *Value) {
 		if p.b[p.i] == ',' {
 			p.i++
 		}
-		v.Items = append(v.Items, p.value())
+		if v.kids == nil {
+			v.kids = &kids{}
+		}
+		v.kids.items = append(v.kids.items, p.value())
 	}
 	p.i++
 }

@@ -24,17 +24,17 @@ func (l List) run(c *check, v *jsontext.Value) bool {
 	if v.Kind != jsontext.Array {
 		return c.fail("list_type", "Input should be a valid list", v, "")
 	}
-	if l.NonEmpty && len(v.Items) == 0 {
+	if l.NonEmpty && len(v.Items()) == 0 {
 		return c.fail("too_short", "List should have at least 1 item after validation, not 0", v,
 			`{"field_type":"List","min_length":1,"actual_length":0}`)
 	}
 	ok := true
 	c.out = append(c.out, '[')
-	for i := range v.Items {
+	for i := range v.Items() {
 		if i > 0 {
 			c.out = append(c.out, ',')
 		}
-		ok = c.inside(place{index: i}, l.Item, &v.Items[i]) && ok
+		ok = c.inside(place{index: i}, l.Item, &v.Items()[i]) && ok
 	}
 	c.out = append(c.out, ']')
 	return ok
@@ -51,14 +51,14 @@ func (d Dict) run(c *check, v *jsontext.Value) bool {
 	}
 	ok, first := true, true
 	c.out = append(c.out, '{')
-	for i := range v.Items {
+	for i := range v.Items() {
 		_, anything := d.Value.(Any)
-		if anything && v.Items[i].Kind == jsontext.Null {
+		if anything && v.Items()[i].Kind == jsontext.Null {
 			continue
 		}
-		c.key(v.Keys[i], first)
+		c.key(v.Keys()[i], first)
 		first = false
-		ok = c.inside(member(v.Keys[i]), d.Value, &v.Items[i]) && ok
+		ok = c.inside(member(v.Keys()[i]), d.Value, &v.Items()[i]) && ok
 	}
 	c.out = append(c.out, '}')
 	return ok

@@ -61,16 +61,16 @@ func (m *Model) run(c *check, v *jsontext.Value) bool {
 }
 
 func (m *Model) extras(c *check, v *jsontext.Value, first bool) {
-	for i := range v.Items {
-		value := &v.Items[i]
-		if m.knows(v.Keys[i]) {
+	for i := range v.Items() {
+		value := &v.Items()[i]
+		if m.knows(v.Keys()[i]) {
 			continue
 		}
 		switch {
 		case m.Extra == KeepRaw:
-			first = m.member(c, v.Keys[i], first, func() { c.out = append(c.out, value.Raw...) })
+			first = m.member(c, v.Keys()[i], first, func() { c.out = append(c.out, value.Raw...) })
 		case value.Kind != jsontext.Null:
-			first = m.member(c, v.Keys[i], first, func() { c.any(value) })
+			first = m.member(c, v.Keys()[i], first, func() { c.any(value) })
 		}
 	}
 }

@@ -189,19 +189,14 @@ func floatFromText(s string) (f float64, kind string) {
 	if strings.ContainsAny(s, "xXpP") { // Go's hexadecimal floats
 		return 0, "float_parsing"
 	}
-	f, err := strconv.ParseFloat(strings.TrimPrefix(strings.TrimPrefix(s, "+"), signless(s)), 64)
+	if strings.EqualFold(s, "+nan") || strings.EqualFold(s, "-nan") {
+		return math.NaN(), "" // Rust takes a sign here, Go does not
+	}
+	f, err := strconv.ParseFloat(s, 64)
 	if err != nil && !math.IsInf(f, 0) {
 		return 0, "float_parsing"
 	}
 	return f, ""
-}
-
-// signless is the sign before a "nan", which Rust takes and Go does not.
-func signless(s string) string {
-	if len(s) == 4 && strings.EqualFold(s[1:], "nan") && s[0] == '-' {
-		return "-"
-	}
-	return ""
 }
 
 // short writes a bound as pydantic's messages do, long as JSON from Python does.

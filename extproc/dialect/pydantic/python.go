@@ -34,21 +34,21 @@ func pythonRepr(b *strings.Builder, v *jsontext.Value) {
 		b.WriteString(pythonQuote(v.Text()))
 	case jsontext.Array:
 		b.WriteByte('[')
-		for i := range v.Items {
+		for i := range v.Items() {
 			if i > 0 {
 				b.WriteString(", ")
 			}
-			pythonRepr(b, &v.Items[i])
+			pythonRepr(b, &v.Items()[i])
 		}
 		b.WriteByte(']')
 	case jsontext.Object:
 		b.WriteByte('{')
-		for i := range v.Items {
+		for i := range v.Items() {
 			if i > 0 {
 				b.WriteString(", ")
 			}
-			b.WriteString(pythonQuote(v.Keys[i]) + ": ")
-			pythonRepr(b, &v.Items[i])
+			b.WriteString(pythonQuote(v.Keys()[i]) + ": ")
+			pythonRepr(b, &v.Items()[i])
 		}
 		b.WriteByte('}')
 	}

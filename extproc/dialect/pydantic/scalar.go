@@ -136,21 +136,21 @@ func (c *check) any(v *jsontext.Value) {
 	case jsontext.Object:
 		c.out = append(c.out, '{')
 		first := true
-		for i := range v.Items {
-			if v.Items[i].Kind != jsontext.Null {
-				c.key(v.Keys[i], first)
-				c.any(&v.Items[i])
+		for i := range v.Items() {
+			if v.Items()[i].Kind != jsontext.Null {
+				c.key(v.Keys()[i], first)
+				c.any(&v.Items()[i])
 				first = false
 			}
 		}
 		c.out = append(c.out, '}')
 	case jsontext.Array:
 		c.out = append(c.out, '[')
-		for i := range v.Items {
+		for i := range v.Items() {
 			if i > 0 {
 				c.out = append(c.out, ',')
 			}
-			c.any(&v.Items[i])
+			c.any(&v.Items()[i])
 		}
 		c.out = append(c.out, ']')
 	default:

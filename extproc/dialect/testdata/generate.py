@@ -90,6 +90,18 @@ for name in SAMPLING:
     for v in FEW:
         if not differs(name, v):
             add("completions", '{"prompt":"p",%s:%s}' % (json.dumps(name), v))
+# Corners of pydantic's reading of numbers in strings.
+TEXTS = [
+    "001", "00", "+-1", "-+1", "--1", "- 1", "\t1\n", "1_", "-1_0", "-_1", "+_1", "0_1", "00_1", "1.0_0", "1_0.0", "1.01", ".0", "-.0", "0.0",
+    "\u00a01\u00a0", "1\u2003", "\u200b1", "0" * 30 + "1", "-01", "+01", "-0_1", "1.0 ", "1 .0", "-00", "+0", "1.0.0", "1_000_000.000", "1._0",
+    "1.0_", "_", "0_", "0__1", "-000", "1\u0000", "\u000b1\u000c", "\u00851", "\u16801", "\u30001", "\ufeff1", "0_0", "+0_1", "-0.0", "00.0",
+    "1E-1", "1e+0", "1e", "e5", "+inf", "infinity", "INF", "NaN", "+nan", "-nan", "nAn", "infinit", "1d", "1.e0", ".e1", "01.5", "1e_0", "1e0_", "in_f",
+    "1,5", "+1.5", "+.5", "-.5", "0x1p1", "1 5", ".",
+]
+for text in TEXTS:
+    for name in ["n", "temperature"]:
+        add("chat", "{%s,%s:%s}" % (MSG, json.dumps(name), json.dumps(text)))
+
 for v in ZOO:
     add("embeddings", '{"input":%s}' % v)
     add("embeddings", '{"input":[%s]}' % v)
