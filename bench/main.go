@@ -125,6 +125,7 @@ func run(ctx context.Context, o *options) error {
 func (b *bench) compare(ctx context.Context) error {
 	var results report
 	var failures []error
+	before := loadAverage()
 	for round := range b.o.rounds {
 		for _, c := range contenders {
 			if c.key != "" && !slices.Contains(strings.Split(b.o.only, ","), c.key) {
@@ -139,13 +140,24 @@ func (b *bench) compare(ctx context.Context) error {
 			}
 		}
 	}
-	fmt.Printf("%d CPUs shared by load generator, gateway and provider; %s; %d connections at full load (requests/s, p50, p99, "+
+	fmt.Printf("%d CPUs (load average %s before) shared by load generator, gateway and provider; %s; %d connections at full load (requests/s, p50, p99, "+
 		"CPU, RSS), %.0f requests/s for added latency; median of %d round(s) of %s.\n\n",
-		runtime.NumCPU(), runtime.Version(), b.o.connections, b.o.rate, b.o.rounds, b.o.duration)
+		runtime.NumCPU(), before, runtime.Version(), b.o.connections, b.o.rate, b.o.rounds, b.o.duration)
 	if err := results.write(os.Stdout, workloads); err != nil {
 		return err
 	}
 	return errors.Join(failures...)
+}
+
+// loadAverage is that of the last minute: other work on the machine makes every
+// figure worse, not all of them equally.
+func loadAverage() string {
+	raw, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	minute, _, _ := strings.Cut(string(raw), " ")
+	return minute
 }
 
 func (b *bench) contend(ctx context.Context, c contender, results *report) error {
