@@ -2,12 +2,16 @@ package xds_test
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	datav3 "github.com/envoyproxy/go-control-plane/envoy/data/accesslog/v3"
 	modev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/service/accesslog/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 )
@@ -22,14 +26,29 @@ import (
 //	x-test-strip     remove all other request headers
 type fakeProc struct {
 	extprocv3.UnimplementedExternalProcessorServer
+	accesslogv3.UnimplementedAccessLogServiceServer
 
 	// rewrite changes the request body; nil keeps it.
 	rewrite func([]byte) []byte
 	// answer changes the response body; nil keeps it.
 	answer func([]byte) []byte
 
-	mu   sync.Mutex // guards the following field
-	seen []*seen
+	mu      sync.Mutex // guards the following fields
+	seen    []*seen
+	entries []*datav3.HTTPAccessLogEntry
+}
+
+// StreamAccessLogs notes the entries of exchanges that broke off.
+func (p *fakeProc) StreamAccessLogs(stream accesslogv3.AccessLogService_StreamAccessLogsServer) error {
+	for {
+		m, err := stream.Recv()
+		if err != nil {
+			return err
+		}
+		p.mu.Lock()
+		p.entries = append(p.entries, m.GetHttpLogs().GetLogEntry()...)
+		p.mu.Unlock()
+	}
 }
 
 // seen is what the server saw of one stream.
@@ -153,7 +172,8 @@ func (p *fakeProc) route(s *seen, body []byte) *extprocv3.BodyResponse {
 	mutation := &extprocv3.HeaderMutation{}
 	if in["x-test-strip"] != "" {
 		for name := range in {
-			if !strings.HasPrefix(name, ":") && name != "host" && name != "content-length" && !strings.HasPrefix(name, "x-envoy-") {
+			if !strings.HasPrefix(name, ":") && name != "host" && name != "content-length" &&
+				!strings.HasPrefix(name, "x-envoy-") && !strings.HasPrefix(name, "x-forwarded-") {
 				mutation.RemoveHeaders = append(mutation.RemoveHeaders, name)
 			}
 		}
@@ -172,7 +192,10 @@ func (p *fakeProc) route(s *seen, body []byte) *extprocv3.BodyResponse {
 	}
 	common := &extprocv3.CommonResponse{HeaderMutation: mutation, ClearRouteCache: true}
 	if p.rewrite != nil {
-		common.BodyMutation = &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: p.rewrite(body)}}
+		body = p.rewrite(body)
+		common.BodyMutation = &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: body}}
+		// Envoy refuses a body that differs from the length in the headers.
+		mutation.SetHeaders = append(mutation.SetHeaders, set("content-length", strconv.Itoa(len(body))).SetHeaders...)
 	}
 	return &extprocv3.BodyResponse{Response: common}
 }
@@ -203,7 +226,9 @@ func (p *fakeProc) responseBody(s *seen, b *extprocv3.HttpBody) *extprocv3.Proce
 	})
 	common := &extprocv3.CommonResponse{}
 	if p.answer != nil {
-		common.BodyMutation = &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: p.answer(b.GetBody())}}
+		body := p.answer(b.GetBody())
+		common.BodyMutation = &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: body}}
+		common.HeaderMutation = set("content-length", strconv.Itoa(len(body)))
 	}
 	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseBody{
 		ResponseBody: &extprocv3.BodyResponse{Response: common},
@@ -236,4 +261,11 @@ func (p *fakeProc) story() *seen {
 		time.Sleep(10 * time.Millisecond)
 	}
 	return p.last()
+}
+
+// broken returns the entries of exchanges that broke off.
+func (p *fakeProc) broken() []*datav3.HTTPAccessLogEntry {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.entries)
 }

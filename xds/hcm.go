@@ -3,6 +3,7 @@ package xds
 import (
 	"time"
 
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
@@ -31,6 +32,7 @@ func httpManager(idle time.Duration) *hcmv3.HttpConnectionManager {
 		CodecType:      hcmv3.HttpConnectionManager_AUTO,
 		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{ConfigSource: fromADS(), RouteConfigName: routesName}},
 		HttpFilters:    httpFilters(),
+		AccessLog:      []*accesslogv3.AccessLog{abortLog()},
 
 		// Headers that a client may not choose go before anything reads them.
 		EarlyHeaderMutationExtensions: []*corev3.TypedExtensionConfig{{

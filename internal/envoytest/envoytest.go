@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/service/accesslog/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
@@ -137,13 +138,17 @@ func (g *Gateway) sockets(t testing.TB, o Options) {
 	}
 }
 
-// ServeExtProc serves ext_proc on the socket with windows like Envoy's.
+// ServeExtProc serves ext_proc on the socket with windows like Envoy's, and
+// Envoy's access log where h takes it.
 func ServeExtProc(t testing.TB, socket string, h extprocv3.ExternalProcessorServer) *grpc.Server {
 	t.Helper()
 	const largest = 128 << 20
 	s := grpc.NewServer(grpc.MaxRecvMsgSize(largest), grpc.MaxSendMsgSize(largest),
 		grpc.InitialWindowSize(1<<20), grpc.InitialConnWindowSize(16<<20))
 	extprocv3.RegisterExternalProcessorServer(s, h)
+	if logs, ok := h.(accesslogv3.AccessLogServiceServer); ok {
+		accesslogv3.RegisterAccessLogServiceServer(s, logs)
+	}
 	l, err := net.Listen("unix", socket)
 	must(t, err)
 	Go(t, "ext_proc", func(ctx context.Context) error {
