@@ -46,7 +46,8 @@ func TestABundleIsReplacedWhileServing(t *testing.T) {
 	}
 	eventually(t, "the new bundle decides", func() bool {
 		r := call()
-		d, _ := record(t, g, r.Header.Get("X-Request-Id"))["decision"].(map[string]any)
+		x, _ := record(t, g, r.Header.Get("X-Request-Id"))["exchange"].(map[string]any)
+		d, _ := x["decision"].(map[string]any)
 		return d != nil && strings.Contains(toJSON(d["reasons"]), "allowed_by_nobody_knows")
 	})
 	s := g.Admin("GET", "/api/sluice/v1/policies", "").JSON(t)

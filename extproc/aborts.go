@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"sluice/extproc/dialect"
 	"sluice/internal/audit"
@@ -38,10 +39,10 @@ const heardMost = 1024
 // verdict is how the record says it.
 func (a abort) verdict() (string, *dialect.Error) {
 	switch {
-	case a.clientGone:
-		return audit.ResultClientGone, nil
 	case a.timedOut:
 		return audit.ResultProviderError, dialect.Timeout()
+	case a.clientGone:
+		return audit.ResultClientGone, nil
 	}
 	return audit.ResultProviderError, dialect.Reset()
 }
@@ -117,9 +118,22 @@ func (l *abortLog) StreamAccessLogs(stream accesslogv3.AccessLogService_StreamAc
 			return err
 		}
 		for _, e := range m.GetHttpLogs().GetLogEntry() {
-			l.a.tell(e.GetRequest().GetRequestId(), abortOf(e.GetCommonProperties().GetResponseFlags()))
+			p := e.GetCommonProperties()
+			l.a.tell(exchangeOf(p), abortOf(p.GetResponseFlags()))
 		}
 	}
+}
+
+// exchangeOf is the exchange id, which Envoy kept aside: its header is gone by
+// now, since a provider is not to see it.
+func exchangeOf(p *accesslogdatav3.AccessLogCommon) string {
+	for _, state := range p.GetFilterStateObjects() {
+		var id wrapperspb.StringValue
+		if state.UnmarshalTo(&id) == nil {
+			return id.Value
+		}
+	}
+	return ""
 }
 
 func abortOf(f *accesslogdatav3.ResponseFlags) abort {

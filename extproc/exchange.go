@@ -45,6 +45,7 @@ type exchange struct {
 
 	status    int // the provider's
 	replyHead func(string) string
+	zipped    bool // the reply is gzip and taken whole
 	firstByte time.Duration
 	sent      []byte // what a streamed client has been given
 	sentTotal int64

@@ -10,6 +10,7 @@ import (
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 
 	"sluice/extproc/dialect"
+	"sluice/extproc/provider"
 	"sluice/internal/audit"
 	"sluice/xds"
 )
@@ -23,16 +24,21 @@ var errStreamUnrecorded = errors.New("the trail took no response half")
 func (x *exchange) responseHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingResponse {
 	m := h.Headers
 	if x.phase == phaseDone || x.phase == phaseNew {
-		// A reply of our own on its way out; it is recorded and rendered.
-		return responseHeadersResponse(nil, nil)
+		// A reply of our own on its way out, recorded and rendered; or one that
+		// Envoy gave to what is not even a request, so that there is no one and
+		// nothing to record.
+		x.phase = phaseDone
+		return responseHeadersResponse(&extprocv3.CommonResponse{
+			HeaderMutation: &extprocv3.HeaderMutation{RemoveHeaders: []string{xds.LocalReplyHeader}},
+		}, nil)
 	}
 	x.status = statusOf(m)
 	if details := header(m, xds.LocalReplyHeader); details != "" {
 		return x.localReply(details, h.EndOfStream)
 	}
 	x.replyHead = lookup(m)
-	ctype := x.replyHead("content-type")
-	if x.req.Stream && x.status/100 == 2 && isEventStream(ctype) {
+	x.zipped = isGzip(x.replyHead("content-encoding"))
+	if x.eventStream() && !x.zipped {
 		x.phase = phaseStream
 		return responseHeadersResponse(&extprocv3.CommonResponse{
 			HeaderMutation: x.replyHeaders(m, x.call.StreamContentType(), nil, "content-length"),
@@ -113,10 +119,40 @@ var clearBody = &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_ClearB
 
 func (x *exchange) streaming() bool { return x.req != nil && x.sentTotal > 0 && x.sent != nil }
 
+// eventStream reports whether the provider answers with a stream that was
+// asked for.
+func (x *exchange) eventStream() bool {
+	return x.req.Stream && x.status/100 == 2 && isEventStream(x.replyHead("content-type"))
+}
+
+// complete translates a whole reply.
+func (x *exchange) complete(body []byte) provider.Reply {
+	if !x.zipped {
+		return x.call.Complete(x.status, x.replyHead, body)
+	}
+	plain, err := gunzip(body, x.s.BodyBytes)
+	if err != nil {
+		// The translator sees the encoding and says that it can't be read.
+		return x.call.Complete(x.status, x.replyHead, body)
+	}
+	if x.eventStream() {
+		out, _ := x.call.Chunk(plain, true)
+		return provider.Reply{Status: x.status, ContentType: x.call.StreamContentType(), Body: out, Error: x.call.Err()}
+	}
+	r := x.call.Complete(x.status, func(name string) string {
+		if name == "content-encoding" {
+			return ""
+		}
+		return x.replyHead(name)
+	}, plain)
+	r.Unchanged = false
+	return r
+}
+
 // reply translates a whole reply and finishes the record before the client
 // gets a byte of it.
 func (x *exchange) reply(body []byte) *extprocv3.ProcessingResponse {
-	r := x.call.Complete(x.status, x.replyHead, body)
+	r := x.complete(body)
 	result := audit.ResultAnswered
 	if r.Error != nil {
 		result = audit.ResultProviderError

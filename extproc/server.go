@@ -51,9 +51,11 @@ type Options struct {
 	// ServeUnrecorded answers also when the trail can't be written
 	// (audit.on_failure: serve). The default refuses with 503.
 	ServeUnrecorded bool
-	Metrics         *Metrics
-	Log             *zap.Logger
-	Now             func() time.Time
+	// BodyBytes bounds what a compressed reply may unpack to. 0: 32 MiB.
+	BodyBytes int64
+	Metrics   *Metrics
+	Log       *zap.Logger
+	Now       func() time.Time
 	// AbortWait is how long the end of an exchange that broke off waits for
 	// Envoy's word on who broke it (see Aborts). 0: one second.
 	AbortWait time.Duration
@@ -71,6 +73,9 @@ type Server struct {
 
 // New makes a server with an empty table.
 func New(o Options) *Server {
+	if o.BodyBytes == 0 {
+		o.BodyBytes = 32 << 20
+	}
 	if o.AbortWait == 0 {
 		o.AbortWait = time.Second
 	}

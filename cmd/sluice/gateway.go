@@ -179,7 +179,7 @@ func (g *gateway) openEnvoySide() (err error) {
 	}
 	g.extproc = extproc.New(extproc.Options{
 		Identity: g.identity, Policy: g.policy, Trail: g.trail, ServeUnrecorded: g.serveUnrecorded(),
-		Metrics: extproc.NewMetrics(g.registry), Log: g.log.Named("extproc"), Now: time.Now,
+		BodyBytes: c.Limits.BodyBytes, Metrics: extproc.NewMetrics(g.registry), Log: g.log.Named("extproc"), Now: time.Now,
 	})
 	g.ups = &upstreams{plane: g.plane, now: time.Now, log: g.log, unneeded: map[xds.Upstream]time.Time{}}
 	g.catalog.OnChange(g.changed)

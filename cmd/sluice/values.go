@@ -31,16 +31,21 @@ func parameters(flag string, pairs []string) (map[string]string, error) {
 // read the arguments of a process. No error repeats what was given.
 func secrets(cmd *cobra.Command, pairs []string) (map[string]string, error) {
 	out := map[string]string{}
-	stdin := false
+	stdin := 0
 	for _, pair := range pairs {
 		key, source, ok := strings.Cut(pair, "=")
 		if !ok || key == "" {
 			return nil, usagef("--secret takes key=file:PATH, key=env:NAME or key=-")
 		}
-		if source == "-" && stdin {
-			return nil, usagef("--secret can read one key only from the standard input")
+		if source == "-" {
+			stdin++
 		}
-		stdin = stdin || source == "-"
+	}
+	if stdin > 1 {
+		return nil, usagef("--secret can read one key only from the standard input")
+	}
+	for _, pair := range pairs {
+		key, source, _ := strings.Cut(pair, "=")
 		value, err := secret(cmd.InOrStdin(), key, source)
 		if err != nil {
 			return nil, err

@@ -1,0 +1,392 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"sluice/internal/admin"
+	"sluice/internal/audit"
+	"sluice/internal/catalog"
+	"sluice/internal/identity"
+	"sluice/internal/state"
+	"sluice/internal/vault"
+	"sluice/policies"
+)
+
+const canary = "sk-canary-77e1"
+
+// binary builds the command once.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "sluice-cli-")
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, "sluice")
+	out, err := exec.Command("go", "build", "-o", file, ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("building: %w: %s", err, out)
+	}
+	return file, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if file, err := binary(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(file))
+	}
+	os.Exit(code)
+}
+
+// gateway is the control server over TLS, with the data folder that a command
+// on the same machine would find.
+type gateway struct {
+	t     *testing.T
+	bin   string
+	data  string
+	url   string
+	trail *audit.Trail
+	env   []string
+}
+
+func newGateway(t *testing.T) *gateway {
+	t.Helper()
+	bin, err := binary()
+	require.NoError(t, err)
+	g := &gateway{t: t, bin: bin, data: t.TempDir()}
+	server := httptest.NewTLSServer(g.handler())
+	t.Cleanup(server.Close)
+	g.url = server.URL
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	require.NoError(t, os.WriteFile(filepath.Join(g.data, "ca.pem"), ca, 0o600))
+	return g
+}
+
+func (g *gateway) handler() http.Handler {
+	db, err := state.Open(filepath.Join(g.data, "sluice.db"))
+	require.NoError(g.t, err)
+	g.t.Cleanup(func() { _ = db.Close() })
+	keys, err := vault.OpenLocal(filepath.Join(g.data, "vault.keyset"))
+	require.NoError(g.t, err)
+	people, err := identity.NewStore(db, time.Now, catalog.NewID)
+	require.NoError(g.t, err)
+	endpoints, err := catalog.NewStore(db, keys, time.Now, catalog.NewID)
+	require.NoError(g.t, err)
+	people.OnRemove(endpoints.Forget)
+	g.trail, err = audit.Open(audit.Options{Dir: filepath.Join(g.data, "audit"), Now: time.Now})
+	require.NoError(g.t, err)
+	g.t.Cleanup(func() { _ = g.trail.Close() })
+	policy, err := policies.New(policies.Options{Timeout: time.Minute})
+	require.NoError(g.t, err)
+
+	ctx := context.Background()
+	admins, err := people.CreateUser(ctx, identity.User{Name: "admin", Roles: []string{identity.RoleAdministrator}})
+	require.NoError(g.t, err)
+	token, _, err := people.IssueToken(ctx, identity.Token{Name: "test", UserID: admins.ID})
+	require.NoError(g.t, err)
+	require.NoError(g.t, os.WriteFile(filepath.Join(g.data, "admin-token"), []byte(token+"\n"), 0o600))
+	return admin.New(admin.Deps{
+		Identity: people, Catalog: endpoints, Policy: policy, Trail: g.trail,
+		Activate:   func(context.Context, *catalog.Endpoint) error { return nil },
+		CheckHost:  func(context.Context, string) error { return nil },
+		Components: func() []admin.Component { return nil },
+		Version:    "1.2.3", Now: time.Now, NewID: catalog.NewID, Log: zap.NewNop(),
+	})
+}
+
+// result is what one command did.
+type result struct {
+	code     int
+	out, err string
+}
+
+// run runs a command that speaks to the gateway; stdin is what it reads.
+func (g *gateway) run(stdin string, args ...string) result {
+	return g.bare(stdin, append(args, "--server", g.url, "--data", g.data)...)
+}
+
+// bare runs a command as it is given.
+func (g *gateway) bare(stdin string, args ...string) result {
+	g.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, g.bin, args...)
+	var out, errOut bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errOut
+	cmd.Env = append(os.Environ(), g.env...)
+	cmd.Dir = g.data
+	_ = cmd.Run()
+	r := result{code: cmd.ProcessState.ExitCode(), out: out.String(), err: errOut.String()}
+	assert.NotContains(g.t, r.out+r.err, canary, args)
+	return r
+}
+
+// ok wants success and returns the output.
+func (g *gateway) ok(stdin string, args ...string) string {
+	g.t.Helper()
+	r := g.run(stdin, args...)
+	require.Equal(g.t, 0, r.code, "%v: %s%s", args, r.out, r.err)
+	return r.out
+}
+
+// json wants success and reads the output as JSON.
+func (g *gateway) json(into any, args ...string) {
+	g.t.Helper()
+	out := g.ok("", append(args, "-o", "json")...)
+	require.NoError(g.t, json.Unmarshal([]byte(out), into), out)
+}
+
+func TestEndpointsCommands(t *testing.T) {
+	g := newGateway(t)
+	key := filepath.Join(g.data, "key")
+	require.NoError(t, os.WriteFile(key, []byte(canary+"\n"), 0o600))
+	create := []string{"endpoints", "create", "chat", "--type", "llm/v1/chat", "--provider", "openai", "--model", "gpt-4"}
+	shown := g.ok("", append(create, "--secret", "openai_api_key=file:"+key, "--set", "openai_organization=acme",
+		"--limit-calls", "5", "--limit-period", "2 minutes")...)
+	assert.Contains(t, shown, "openai_api_key       (set, not shown)")
+	assert.Contains(t, shown, "acme")
+	assert.Equal(t, 1, g.run("", create...).code, "it exists, and the key is missing")
+
+	g.ok("", "users", "create", "alice")
+	g.ok("", "orgs", "create", "science", "--member", "alice")
+	permissions := g.ok("", "endpoints", "permissions", "chat", "--user", "Alice", "--org", "science")
+	assert.Contains(t, permissions, "everyone       false")
+	var p struct{ UserIDs, OrganizationIDs []string }
+	g.json(&p, "endpoints", "permissions", "chat", "--user=")
+	assert.Empty(t, p.UserIDs)
+	assert.Len(t, p.OrganizationIDs, 1)
+	assert.Contains(t, g.run("", "endpoints", "permissions", "chat", "--user", "nobody").err, `no user named "nobody"`)
+
+	g.ok(canary+"-2\n", "endpoints", "update", "chat", "--model", "gpt-5", "--secret", "openai_api_key=-")
+	var e struct {
+		ModelName   string
+		ModelConfig map[string]string
+		Limit       *struct{ Calls int }
+	}
+	g.json(&e, "endpoints", "get", "chat")
+	assert.Equal(t, "gpt-5", e.ModelName)
+	assert.Equal(t, map[string]string{"openai_organization": "acme"}, e.ModelConfig, "what is not named stays")
+	assert.Equal(t, 5, e.Limit.Calls)
+	g.ok("", "endpoints", "update", "chat", "--limit-calls", "0", "--set", "openai_organization=")
+	g.json(&e, "endpoints", "get", "chat", "--output", "json")
+
+	list := g.ok("", "endpoints", "list")
+	assert.Regexp(t, `(?m)^NAME +TYPE +PROVIDER +MODEL +CREATED\nchat +llm/v1/chat +openai +gpt-5 `, list)
+	var all []map[string]any
+	g.json(&all, "endpoints", "list", "--search", "nothing")
+	assert.Equal(t, []map[string]any{}, all)
+	g.ok("", "endpoints", "delete", "chat")
+	missing := g.run("", "endpoints", "get", "chat")
+	assert.Equal(t, 1, missing.code)
+	assert.Contains(t, missing.err, "sluice: The endpoint 'chat' is not present")
+}
+
+func TestSecretsAreNotArguments(t *testing.T) {
+	g := newGateway(t)
+	g.env = []string{"MY_KEY=" + canary, "EMPTY="}
+	create := func(secret ...string) result {
+		args := []string{"endpoints", "create", "x", "--type", "llm/v1/chat", "--provider", "openai", "--model", "m"}
+		for _, s := range secret {
+			args = append(args, "--secret", s)
+		}
+		return g.run("", args...)
+	}
+	for name, c := range map[string]struct {
+		secrets []string
+		code    int
+		says    string
+	}{
+		"a value":           {[]string{"openai_api_key=" + canary}, 2, "list of processes"},
+		"no key":            {[]string{canary}, 2, "--secret takes"},
+		"not set":           {[]string{"openai_api_key=env:NOT_SET"}, 1, "NOT_SET is not set"},
+		"empty":             {[]string{"openai_api_key=env:EMPTY"}, 1, "is empty"},
+		"no file":           {[]string{"openai_api_key=file:/does/not/exist"}, 1, "reading the secret openai_api_key"},
+		"standard in twice": {[]string{"openai_api_key=-", "b=-"}, 2, "one key only"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := create(c.secrets...)
+			assert.Equal(t, c.code, r.code)
+			assert.Contains(t, r.err, c.says)
+		})
+	}
+	assert.Equal(t, 0, create("openai_api_key=$MY_KEY").code)
+}
+
+func TestApplyCommand(t *testing.T) {
+	g := newGateway(t)
+	g.env = []string{"OPENAI_API_KEY=" + canary}
+	key := filepath.Join(g.data, "anthropic.key")
+	require.NoError(t, os.WriteFile(key, []byte(canary+"\n"), 0o600))
+	file := `
+endpoints:
+  - name: chat
+    endpoint_type: llm/v1/chat
+    model: {provider: openai, name: gpt-4, config: {openai_api_key: $OPENAI_API_KEY}}
+  - name: claude
+    endpoint_type: llm/v1/chat
+    model: {provider: anthropic, name: claude-3, config: {anthropic_api_key: ` + key + `}}
+    colour: red
+`
+	path := filepath.Join(g.data, "mlflow.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(file), 0o600))
+	r := g.run("", "apply", "-f", path)
+	require.Equal(t, 0, r.code, r.err)
+	assert.Regexp(t, `chat +created\nclaude +created\n`, r.out)
+	assert.Contains(t, r.err, "mlflow.yaml:9:5: endpoints[1].colour")
+	var p struct{ IsEveryoneAllowed bool }
+	g.json(&p, "endpoints", "permissions", "chat")
+	assert.True(t, p.IsEveryoneAllowed)
+
+	assert.Regexp(t, `chat +unchanged\nclaude +updated`, g.ok(strings.Replace(file, "claude-3", "claude-4", 1), "apply", "-f", "-"))
+	g.ok(strings.ReplaceAll(file, "name: chat", "name: shy"), "apply", "--private", "-f", "-")
+	g.json(&p, "endpoints", "permissions", "shy")
+	assert.False(t, p.IsEveryoneAllowed)
+
+	bad := g.run(file+"routes: [{name: r}]\n", "apply", "-f", "-")
+	assert.Equal(t, 1, bad.code)
+	assert.Contains(t, bad.err, "routes: traffic routes are not supported yet")
+	assert.Equal(t, 1, g.run("", "apply", "-f", "/does/not/exist").code)
+	assert.Equal(t, 2, g.run("", "apply").code)
+}
+
+func TestTokensCommands(t *testing.T) {
+	g := newGateway(t)
+	g.ok("", "users", "create", "alice", "--role", "auditor")
+	r := g.run("", "tokens", "create", "batch", "--user", "alice", "--expires", "24h", "--project", "climate")
+	require.Equal(t, 0, r.code, r.err)
+	token := strings.TrimSpace(r.out)
+	assert.Regexp(t, `^slu_[0-9A-Za-z]+$`, token, "alone on the standard output")
+	assert.NotContains(t, r.err, token)
+
+	g.env = []string{"SLUICE_TOKEN=" + token}
+	var tokens []struct{ ID, Name, UserName string }
+	g.json(&tokens, "tokens", "list")
+	require.Len(t, tokens, 1)
+	assert.Equal(t, "alice", tokens[0].UserName)
+	denied := g.run("", "endpoints", "delete", "x")
+	assert.Equal(t, 1, denied.code)
+	assert.Contains(t, denied.err, "Your roles do not let you do this")
+	g.env = nil
+
+	file := filepath.Join(g.data, "bob-token")
+	assert.NotContains(t, g.ok("", "tokens", "create", "kept", "--to", file), "slu_")
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	g.ok("", "tokens", "revoke", tokens[0].ID)
+	assert.Regexp(t, `batch +alice +climate .* revoked`, g.ok("", "tokens", "list", "--user", "alice"))
+	g.env = []string{"SLUICE_TOKEN=" + token}
+	assert.Contains(t, g.run("", "tokens", "list").err, "revoked")
+}
+
+func TestPeopleCommands(t *testing.T) {
+	g := newGateway(t)
+	g.ok("", "users", "create", "alice", "--full-name", "Alice Doe", "--email", "alice@example.com")
+	g.ok("", "users", "update", "alice", "--role", "auditor")
+	assert.Regexp(t, `alice +auditor +active +alice@example.com`, g.ok("", "users", "list", "--search", "doe"))
+	g.ok("", "orgs", "create", "science")
+	assert.Regexp(t, `science +1`, g.ok("", "orgs", "add", "science", "alice"))
+	assert.Regexp(t, `science +0`, g.ok("", "orgs", "remove", "science", "alice"))
+	g.ok("", "orgs", "delete", "science")
+	assert.NotContains(t, g.ok("", "orgs", "list"), "science")
+	g.ok("", "users", "delete", "alice")
+	assert.Contains(t, g.run("", "users", "delete", "admin").err, "last user with the role administrator")
+}
+
+func TestAuditCommands(t *testing.T) {
+	g := newGateway(t)
+	g.ok("", "users", "create", "alice")
+	g.ok("", "users", "delete", "alice")
+	list := g.ok("", "audit", "list")
+	assert.Regexp(t, `(?s)DeleteUser +admin +alice.*CreateUser +admin +alice`, list)
+	var records []map[string]any
+	g.json(&records, "audit", "list", "--limit", "1")
+	assert.Len(t, records, 1)
+	assert.Contains(t, g.run("", "audit", "show", "none").err, "There is no record")
+
+	var report struct{ Events int }
+	g.json(&report, "audit", "verify")
+	assert.Equal(t, 2, report.Events)
+	require.NoError(t, g.trail.Close())
+	logs, err := filepath.Glob(filepath.Join(g.data, "audit", "*.log"))
+	require.NoError(t, err)
+	require.NotEmpty(t, logs)
+	content, err := os.ReadFile(logs[0])
+	require.NoError(t, err)
+	changed := bytes.Replace(content, []byte("alice"), []byte("mallo"), 1)
+	if bytes.Equal(content, changed) { // compressed: change a byte inside
+		changed[len(changed)/2] ^= 0xff
+	}
+	require.NoError(t, os.WriteFile(logs[0], changed, 0o600))
+	r := g.run("", "audit", "verify")
+	assert.Equal(t, 1, r.code)
+	assert.Contains(t, r.out, "first bad")
+	assert.Contains(t, r.err, "the trail is not whole")
+}
+
+func TestPolicyAndStatusCommands(t *testing.T) {
+	g := newGateway(t)
+	assert.Contains(t, g.ok("", "policy", "status"), "revision")
+	assert.Contains(t, g.ok("", "policy", "reload"), "revision")
+	assert.Contains(t, g.ok("", "status"), "1.2.3")
+	built := g.bare("", "policy", "check")
+	assert.Equal(t, 0, built.code, built.err)
+	assert.Contains(t, built.out, "coverage")
+
+	dir := filepath.Join(g.data, "bundle")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "bad.rego"), []byte("package sluice.custom\n\nallow if {\n  nothing(\n}\n"), 0o600))
+	bad := g.bare("", "policy", "check", dir)
+	assert.Equal(t, 1, bad.code)
+	assert.Contains(t, bad.err, "bad.rego")
+}
+
+func TestUsage(t *testing.T) {
+	g := newGateway(t)
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"--help"}, 0, ""},
+		{[]string{"endpoints"}, 0, ""},
+		{[]string{"version"}, 0, ""},
+		{[]string{"nonsense"}, 2, `"nonsense" is not a command of sluice`},
+		{[]string{"endpoints", "nonsense"}, 2, `"nonsense" is not a command of sluice endpoints`},
+		{[]string{"endpoints", "get"}, 2, "takes NAME"},
+		{[]string{"endpoints", "list", "extra"}, 2, "takes no arguments"},
+		{[]string{"endpoints", "list", "--colour"}, 2, "unknown flag"},
+		{[]string{"endpoints", "list", "-o", "xml", "--data", g.data}, 2, "table or json"},
+		{[]string{"endpoints", "list", "--server", "nowhere", "--data", g.data}, 2, "is not a URL"},
+		{[]string{"endpoints", "create", "x", "--data", g.data}, 2, "is required"},
+		{[]string{"tokens", "list", "--token-file", "/does/not/exist"}, 1, "--token-file"},
+		{[]string{"tokens", "list", "--server", "https://127.0.0.1:1", "--data", g.data}, 1, "calling https://127.0.0.1:1"},
+		{[]string{"audit", "list", "--limit", "0", "--data", g.data}, 2, "at least 1"},
+		{[]string{"audit", "verify", "--data", "/does/not/exist"}, 1, ""},
+		{[]string{"simulate", "--provider", "acme"}, 2, "acme"},
+	} {
+		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+			r := g.bare("", c.args...)
+			assert.Equal(t, c.code, r.code, r.err)
+			assert.Contains(t, r.err, c.says)
+		})
+	}
+	untrusted := g.bare("", "endpoints", "list", "--server", g.url, "--token-file", filepath.Join(g.data, "admin-token"))
+	assert.Equal(t, 1, untrusted.code)
+	assert.Contains(t, untrusted.err, "not from a trusted CA")
+}
