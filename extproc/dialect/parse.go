@@ -51,13 +51,11 @@ var guarded = []string{"model", "stream", "stream_options", "max_tokens", "max_c
 // ambiguous refuses an object in which two readers could see different
 // things: equal keys, and case variants of guarded ones.
 func ambiguous(members Members) *Error {
-	seen := make(map[string]struct{}, len(members))
+	if key, twice := repeated(members); twice {
+		return refuseKey(key, "The body has the key '"+clip(key)+"' twice. Send it once.")
+	}
 	for i := range members {
 		key := members[i].Key
-		if _, twice := seen[key]; twice {
-			return refuseKey(key, "The body has the key '"+clip(key)+"' twice. Send it once.")
-		}
-		seen[key] = struct{}{}
 		for _, g := range guarded {
 			if key != g && len(key) < 2*len(g) && strings.EqualFold(key, g) {
 				return refuseKey(key, "The body has the key '"+clip(key)+"', which could be mistaken for '"+g+"'.")
@@ -65,6 +63,29 @@ func ambiguous(members Members) *Error {
 		}
 	}
 	return nil
+}
+
+// repeated finds a key that is there twice.
+func repeated(members Members) (key string, twice bool) {
+	const few = 24 // up to here, comparing each with each is faster than a map
+	if len(members) <= few {
+		for i := range members {
+			for j := range i {
+				if members[i].Key == members[j].Key {
+					return members[i].Key, true
+				}
+			}
+		}
+		return "", false
+	}
+	seen := make(map[string]struct{}, len(members))
+	for i := range members {
+		if _, twice := seen[members[i].Key]; twice {
+			return members[i].Key, true
+		}
+		seen[members[i].Key] = struct{}{}
+	}
+	return "", false
 }
 
 func refuseKey(key, message string) *Error {

@@ -22,12 +22,16 @@ const maxFaultText = 4 << 10
 type faults struct {
 	dialect  dialect.Dialect
 	exchange string
-	scrub    scrubber
+	provider *Provider
+	target   Target
 }
 
 func newFaults(p *Provider, t Target, d dialect.Dialect, exchange string) faults {
-	return faults{dialect: d, exchange: exchange, scrub: newScrubber(p, t)}
+	return faults{dialect: d, exchange: exchange, provider: p, target: t}
 }
+
+// scrub is made when it is needed: most exchanges have no fault.
+func (f faults) scrub() scrubber { return newScrubber(f.provider, f.target) }
 
 // reply renders a failure.
 func (f faults) reply(e *dialect.Error) Reply {
@@ -138,7 +142,7 @@ func (f faults) describe(e *dialect.Error, status int, body []byte) {
 		return
 	}
 	if f.dialect == dialect.MLflow && len(body) <= maxFaultText {
-		e.Detail = f.scrub.json(body)
+		e.Detail = f.scrub().json(body)
 	}
 	for _, name := range []string{"message", "detail"} {
 		if text := root.Get(name); text.Type == gjson.String {
@@ -154,7 +158,7 @@ func (f faults) detail(e *dialect.Error, failed gjson.Result) {
 	case message.Type == gjson.String:
 		f.say(e, message.Str)
 	case message.Exists() && len(message.Raw) <= maxFaultText && message.Type != gjson.Null && f.dialect == dialect.MLflow:
-		e.Detail = f.scrub.json([]byte(message.Raw))
+		e.Detail = f.scrub().json([]byte(message.Raw))
 	}
 	if e.Code == dialect.CodeProviderCredentialRejected {
 		return
@@ -186,7 +190,7 @@ func (f faults) say(e *dialect.Error, words string) {
 // clip makes a provider's text fit to be passed on. A secret that the first
 // cut halves is behind the second.
 func (f faults) clip(s string) string {
-	s = f.scrub.text(s[:min(len(s), 2*maxFaultText)])
+	s = f.scrub().text(s[:min(len(s), 2*maxFaultText)])
 	if len(s) > maxFaultText {
 		s = strings.ToValidUTF8(s[:maxFaultText], "") + " …"
 	}
