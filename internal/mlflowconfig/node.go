@@ -174,7 +174,10 @@ func (c *converter) sequence(out *node, n *ast.SequenceNode, depth int) (*node, 
 func (c *converter) mapping(out *node, values []*ast.MappingValueNode, depth int) (*node, error) {
 	out.kind = mapping
 	var merged []*node
-	for _, v := range values {
+	for i, v := range values {
+		if key := v.Key.GetToken(); i == 0 && (out.line == key.Position.Line && out.column > key.Position.Column) {
+			out.column = key.Position.Column // goccy's place of a block mapping is its first colon
+		}
 		value, err := c.node(v.Value, depth+1)
 		if err != nil {
 			return nil, err
