@@ -3,6 +3,7 @@ package audit_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -120,3 +121,10 @@ func verifiedDir(t testing.TB, dir string) audit.Report {
 }
 
 func name(prefix string, n int) string { return fmt.Sprintf("%s-%04d", prefix, n) }
+
+// randomBody returns bytes that can't be compressed.
+func randomBody(n int) []byte {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte{byte(n)}).Read(b)
+	return b
+}

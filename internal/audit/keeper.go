@@ -153,6 +153,8 @@ func (t *Trail) dropPartition(p part, next day) error {
 	t.walking.Lock()
 	defer t.walking.Unlock()
 	t.readers.drop(p.partition)
+	p.building.Lock() // nobody may be making the index while it is removed
+	defer p.building.Unlock()
 	if err := removeIndex(filepath.Join(t.dir, p.span.day.dbName())); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ type indexSource struct {
 	home    day
 	db      *sql.DB
 	give    func()
+	gone    func() bool // retention has dropped the partition
 	where   string
 	args    []any
 	none    bool // a name of the filter is not in the partition
@@ -27,9 +28,12 @@ func openIndex(ctx context.Context, r *readers, p part, live bool, f *Filter) (s
 	if err != nil {
 		return nil, err
 	}
-	s := &indexSource{f: f, home: p.span.day, db: db, give: func() { r.release(p.partition) }}
+	s := &indexSource{f: f, home: p.span.day, db: db, give: func() { r.release(p.partition) }, gone: func() bool { return r.gone(p) }}
 	if err := s.compile(ctx); err != nil {
-		s.close()
+		defer s.close()
+		if s.gone() {
+			return nil, errDropped
+		}
 		return nil, fmt.Errorf("querying %s: %w", s.home.dbName(), err)
 	}
 	return s, nil
@@ -115,6 +119,9 @@ func (s *indexSource) names(ctx context.Context, a, b []string) ([]any, error) {
 func (s *indexSource) next(ctx context.Context) (hit, bool, error) {
 	if len(s.page) == 0 && !s.over && !s.none {
 		if err := s.load(ctx); err != nil {
+			if s.gone() {
+				return hit{}, false, nil
+			}
 			return hit{}, false, fmt.Errorf("querying %s: %w", s.home.dbName(), err)
 		}
 	}

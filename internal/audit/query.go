@@ -36,6 +36,9 @@ func (t *Trail) Query(ctx context.Context, f Filter, fn func(*Record) error) err
 	left := cmp.Or(f.Limit, math.MaxInt)
 	err := t.merge(ctx, &f, func(h hit) error {
 		r, err := frames.record(h, f.Bodies)
+		if errors.Is(err, os.ErrNotExist) && !t.readers.has(h.first.day) {
+			return nil // retention dropped it
+		}
 		if err != nil {
 			return fmt.Errorf("querying the trail: %w", err)
 		}
@@ -116,8 +119,12 @@ func (t *Trail) merge(ctx context.Context, f *Filter, fn func(hit) error) error 
 	if f.Descending {
 		m.sign = -1
 	}
+	// A partition that the indexer has not come to yet holds nothing that was
+	// written before the query.
+	reached := t.indexer.position()
 	for _, p := range t.readers.list() {
-		if f.overlaps(p.span.times) {
+		begun := p.span.day < reached.day || p.span.day == reached.day && reached.off > 0
+		if begun && f.overlaps(p.span.times) {
 			m.pending = append(m.pending, p)
 		}
 	}
@@ -125,8 +132,7 @@ func (t *Trail) merge(ctx context.Context, f *Filter, fn func(hit) error) error 
 	// What is under way is listed before the indexes are read: what ends in
 	// between is then seen twice and not never.
 	underWay := &rowsSource{f: f, sign: m.sign, rows: t.indexer.underWay()}
-	live := t.indexer.position().day
-	m.open = func(p part) (source, error) { return openIndex(ctx, t.readers, p, p.span.day >= live, f) }
+	m.open = func(p part) (source, error) { return openIndex(ctx, t.readers, p, p.span.day >= reached.day, f) }
 	defer func() {
 		for _, s := range m.active {
 			s.close()

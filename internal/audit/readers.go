@@ -135,6 +135,9 @@ func (r *readers) acquire(ctx context.Context, p part, live bool) (*sql.DB, erro
 func (r *readers) check(ctx context.Context, p part) error {
 	p.building.Lock()
 	defer p.building.Unlock()
+	if r.gone(p) {
+		return errDropped
+	}
 	if p.checked || p.span.last == 0 {
 		return nil
 	}
@@ -150,6 +153,20 @@ func (r *readers) check(ctx context.Context, p part) error {
 	}
 	p.checked = true
 	return nil
+}
+
+// gone reports whether retention has dropped p.
+func (r *readers) gone(p part) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return p.dropped
+}
+
+// has reports whether the partition of d is in the trail.
+func (r *readers) has(d day) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.parts, func(p *partition) bool { return p.day == d })
 }
 
 func (r *readers) release(p *partition) {

@@ -19,7 +19,8 @@ import (
 type partitionInfo struct {
 	day      day
 	first    uint64 // sequence of its first frame
-	readable bool   // its first frame could be read
+	prev     chainHash
+	readable bool // its first frame could be read
 	previous *previousMeta
 }
 
@@ -61,10 +62,10 @@ func recoverTrail(dir, boot string, now time.Time, log *zap.Logger) (*found, err
 		if err != nil {
 			log.Error("a segment of the trail is damaged; see sluice audit verify", zap.String("file", d.logName()), zap.Error(err))
 		}
-		r.partitions = append(r.partitions, partitionInfo{d, h.seq, err == nil, meta.Previous})
+		r.partitions = append(r.partitions, partitionInfo{d, h.seq, h.prev, err == nil, meta.Previous})
 	}
 	if len(days) > 0 {
-		if err := r.readTail(days[len(days)-1]); err != nil {
+		if err := r.readTail(r.partitions[len(days)-1]); err != nil {
 			return nil, err
 		}
 	}
@@ -100,7 +101,9 @@ func isTorn(err error) bool {
 
 // readTail goes from where the index of the last partition ends to the end of
 // its segment, and cuts off what is not whole there.
-func (r *recovery) readTail(d day) error {
+func (r *recovery) readTail(last partitionInfo) error {
+	d := last.day
+	r.pos = position{day: d, seq: last.first - 1, hash: last.prev}
 	r.fromIndex(d)
 	off := r.pos.off
 	s, err := scanSegment(r.dir, d, off, true)
@@ -131,7 +134,7 @@ func (r *recovery) readTail(d day) error {
 // follow adds one frame to the end of the log.
 func (r *recovery) follow(s *scanner, h *header, content []byte) error {
 	at := s.at(h)
-	if r.pos.seq > 0 && (h.seq != r.pos.seq+1 || h.prev != r.pos.hash) {
+	if h.seq != r.pos.seq+1 || h.prev != r.pos.hash {
 		return badRecord("the record does not follow the one before")
 	}
 	it, err := decodeItem(h, content[:h.meta], at, func(id string) *row { return r.open[id] })
@@ -160,10 +163,9 @@ func (r *recovery) follow(s *scanner, h *header, content []byte) error {
 	return nil
 }
 
-// fromIndex starts at the end of the index of d if that agrees with the
-// segment, at the start of the segment otherwise.
+// fromIndex goes to the end of the index of d if that agrees with the
+// segment.
 func (r *recovery) fromIndex(d day) {
-	r.pos = position{day: d}
 	path := filepath.Join(r.dir, d.dbName())
 	if _, err := os.Stat(path); err != nil {
 		return

@@ -3,6 +3,7 @@ package audit
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -95,33 +96,35 @@ func (w *writer) segmentFrame(today day) ([]byte, error) {
 // create makes the file of a segment with its first frame and room for what is
 // under way. It returns how far that room goes, 0 when the file system can't
 // take any.
-func (w *writer) create(today day, frame []byte) (file segmentFile, alloc int64, err error) {
+func (w *writer) create(today day, frame []byte) (segmentFile, int64, error) {
 	path := filepath.Join(w.dir, today.logName())
-	file, err = w.opener(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	file, err := w.opener(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return nil, 0, err
 	}
-	defer func() {
-		if err != nil {
-			file.Close()
-			os.Remove(path)
-		}
-	}()
-	alloc, err = takeRoom(file, 0, int64(len(frame))+w.reserved+endReserve)
-	if err == errNoPreallocation {
-		alloc, err = 0, nil
-	}
+	alloc, err := w.begin(file, frame)
 	if err != nil {
-		return nil, 0, err
-	}
-	w.counters.writes.Add(1)
-	if _, err = file.WriteAt(frame, 0); err != nil {
-		return nil, 0, err
-	}
-	if err = syncDir(w.dir); err != nil {
+		file.Close()
+		os.Remove(path)
 		return nil, 0, err
 	}
 	return file, alloc, nil
+}
+
+// begin writes the first frame of a new file.
+func (w *writer) begin(file segmentFile, frame []byte) (alloc int64, err error) {
+	alloc, err = takeRoom(file, 0, int64(len(frame))+w.reserved+endReserve)
+	if errors.Is(err, errNoPreallocation) {
+		alloc, err = 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	w.counters.writes.Add(1)
+	if _, err := file.WriteAt(frame, 0); err != nil {
+		return 0, err
+	}
+	return alloc, syncDir(w.dir)
 }
 
 // release gives the room that was taken ahead back and closes the segment. Its

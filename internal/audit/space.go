@@ -115,23 +115,30 @@ func takeRoom(f segmentFile, from, to int64) (int64, error) {
 	return to, f.Preallocate(from, to-from)
 }
 
-// probe tries whether the log can be written again, by writing behind its end
-// and cutting that off.
+// probe tries whether the log can be written again. Where room is taken ahead
+// a lack of it shows there; else something is written behind the end and cut
+// off again, which gives up the room.
 func (w *writer) probe() error {
 	if err := w.usable(); err != nil {
 		return w.failed(err)
 	}
 	off := w.position().off
-	w.dirty = true
-	_, err := w.file.WriteAt(make([]byte, endReserve), off)
-	if cutErr := w.cut(off); err == nil {
-		err = cutErr
-	}
-	if err != nil {
-		return w.failed(refused("probing the trail", err))
-	}
-	if err := w.ensure(off + w.reserved + 2*endReserve); err != nil {
+	need := off + w.reserved + 2*endReserve
+	if err := w.ensure(need); err != nil {
 		return w.failed(err)
+	}
+	if failing := w.failing.Load(); !w.spared || failing != nil && !errors.Is(*failing, ErrNoSpace) {
+		w.dirty = true
+		_, err := w.file.WriteAt(make([]byte, endReserve), off)
+		if cutErr := w.cut(off); err == nil {
+			err = cutErr
+		}
+		if err != nil {
+			return w.failed(refused("probing the trail", err))
+		}
+		if err := w.ensure(need); err != nil {
+			return w.failed(err)
+		}
 	}
 	w.succeeded()
 	return nil

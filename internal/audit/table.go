@@ -180,8 +180,10 @@ func (t *table) prepare(ctx context.Context) (err error) {
 		return stmt
 	}
 	values := "(?" + strings.Repeat(",?", rowColumns-1) + ")"
-	t.one = prepare("INSERT INTO record VALUES " + values)
-	t.many = prepare("INSERT INTO record VALUES " + values + strings.Repeat(","+values, manyRows-1))
+	// OR ROLLBACK: a failure ends the transaction anyway, and SQLite then keeps
+	// no journal for each statement.
+	t.one = prepare("INSERT OR ROLLBACK INTO record VALUES " + values)
+	t.many = prepare("INSERT OR ROLLBACK INTO record VALUES " + values + strings.Repeat(","+values, manyRows-1))
 	t.named = prepare("INSERT INTO name (id, a, b) VALUES (?, ?, ?)")
 	t.saved = prepare("INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
 	return err
