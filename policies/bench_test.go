@@ -39,32 +39,39 @@ func benchInput(tb testing.TB) *policies.Input {
 }
 
 func BenchmarkDecide(b *testing.B) {
-	e := engine(b, policies.Options{Timeout: time.Minute})
 	in := benchInput(b)
 	stranger := *in
 	stranger.Caller = &identity.Caller{UserID: "u", UserName: "n"}
 	copied := *in
 	caller, endpoint := *in.Caller, *in.Endpoint
 	copied.Caller, copied.Endpoint = &caller, &endpoint
-	for name, in := range map[string]*policies.Input{
-		"organization":        in,
-		"denied":              &stranger,
-		"notFromSnapshot":     &copied,
-		"everyone":            everyone(b, in),
-		"api":                 {Action: policies.ActionAPI, Caller: in.Caller, Resource: "endpoints", Verb: "list"},
-		"viewWithoutARequest": {Action: policies.ActionView, Caller: in.Caller, Endpoint: in.Endpoint},
-	} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			before := cpuTime()
-			for b.Loop() {
-				if _, err := e.Decide(b.Context(), in); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(cpuTime()-before)/float64(b.N), "cpu-ns/op")
-		})
+	open := *in
+	open.Endpoint = newWorld(b).endpoint("open", catalog.Permissions{Everyone: true})
+	view := policies.Input{Action: policies.ActionView, Caller: in.Caller, Endpoint: in.Endpoint}
+	api := policies.Input{Action: policies.ActionAPI, Caller: in.Caller, Resource: "endpoints", Verb: "list"}
+
+	pure := engine(b, policies.Options{Timeout: time.Minute})
+	b.Run("remembered", func(b *testing.B) { decide(b, pure, in) })
+	impure := engine(b, policies.Options{Timeout: time.Minute, Sources: []policies.Source{
+		{Name: "default"}, {Name: "impure", Dir: "testdata/impure.good"},
+	}})
+	b.Run("organization", func(b *testing.B) { decide(b, impure, in) })
+	b.Run("everyone", func(b *testing.B) { decide(b, impure, &open) })
+	b.Run("denied", func(b *testing.B) { decide(b, impure, &stranger) })
+	b.Run("view", func(b *testing.B) { decide(b, impure, &view) })
+	b.Run("api", func(b *testing.B) { decide(b, impure, &api) })
+	b.Run("terms built anew", func(b *testing.B) { decide(b, impure, &copied) })
+}
+
+func decide(b *testing.B, e *policies.Engine, in *policies.Input) {
+	b.ReportAllocs()
+	before := cpuTime()
+	for b.Loop() {
+		if _, err := e.Decide(b.Context(), in); err != nil {
+			b.Fatal(err)
+		}
 	}
+	b.ReportMetric(float64(cpuTime()-before)/float64(b.N), "cpu-ns/op")
 }
 
 // cpuTime is the CPU time of this process: on a shared machine it says more
@@ -73,10 +80,4 @@ func cpuTime() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // can't fail with these arguments
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-func everyone(tb testing.TB, in *policies.Input) *policies.Input {
-	open := *in
-	open.Endpoint = newWorld(tb).endpoint("open", catalog.Permissions{Everyone: true})
-	return &open
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -112,29 +113,34 @@ func (r *Report) cover(tracer *cover.Cover, modules map[string]*ast.Module) {
 			policy[file] = module
 		}
 	}
-	covered, missed := 0, 0
+	ran, total := 0, 0
 	r.Uncovered = []string{}
 	for file, report := range tracer.Report(policy).Files {
 		if policy[file] == nil {
 			continue
 		}
-		covered += lines(report.Covered)
-		missed += lines(report.NotCovered)
-		for _, part := range report.NotCovered {
-			r.Uncovered = append(r.Uncovered, fmt.Sprintf("%s:%d", file, part.Start.Row))
+		missed := rows(report.NotCovered)
+		for row := range missed {
+			r.Uncovered = append(r.Uncovered, fmt.Sprintf("%s:%d", file, row))
 		}
+		all := rows(report.Covered)
+		maps.Copy(all, missed)
+		ran, total = ran+len(all)-len(missed), total+len(all)
 	}
 	slices.Sort(r.Uncovered)
 	r.Coverage = 100
-	if covered+missed > 0 {
-		r.Coverage = 100 * float64(covered) / float64(covered+missed)
+	if total > 0 {
+		r.Coverage = 100 * float64(ran) / float64(total)
 	}
 }
 
-func lines(parts []cover.Range) int {
-	n := 0
+// rows are the lines that the parts touch.
+func rows(parts []cover.Range) map[int]bool {
+	rows := map[int]bool{}
 	for _, part := range parts {
-		n += part.End.Row - part.Start.Row + 1
+		for row := part.Start.Row; row <= part.End.Row; row++ {
+			rows[row] = true
+		}
 	}
-	return n
+	return rows
 }

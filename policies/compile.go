@@ -18,8 +18,8 @@ var outward = []string{"http.send", "net.lookup_ip_addr", "opa.runtime"}
 // answerVar is the variable that the query binds.
 const answerVar = ast.Var("answer")
 
-// program is compiled policy with its data. It is immutable and safe for
-// concurrent use.
+// program is compiled policy with its data. It is immutable, but for what it
+// remembers, and safe for concurrent use.
 type program struct {
 	compiler *ast.Compiler
 	modules  map[string]*ast.Module // as they were parsed
@@ -27,6 +27,7 @@ type program struct {
 	txn      storage.Transaction // reads only; nothing is ever written
 	query    ast.Body
 	queries  ast.QueryCompiler
+	memory   *memory // nil: the program is not pure, every question is asked anew
 }
 
 // compile turns bundles into a program: with their tests, or, without, into one
@@ -102,6 +103,9 @@ func (p *program) prepare() error {
 		return explain(err)
 	}
 	p.query = query
+	if pure(p.compiler.Modules) {
+		p.memory = &memory{}
+	}
 	return nil
 }
 

@@ -73,7 +73,7 @@ func New(opts Options) (*Engine, error) {
 // denies with CodePolicyError and the error, an ErrNoAnswer, says why.
 func (e *Engine) Decide(ctx context.Context, in *Input) (decision.Decision, error) {
 	st := e.state.Load()
-	d, err := e.evaluate(ctx, st.program, in)
+	d, err := e.answer(ctx, st.program, in)
 	d.Revision = st.status.Revision
 	if err != nil {
 		d.Allow, d.Obligations = false, nil
@@ -86,6 +86,23 @@ func (e *Engine) Decide(ctx context.Context, in *Input) (decision.Decision, erro
 	return d, nil
 }
 
+// answer gives a remembered answer where there is one.
+func (e *Engine) answer(ctx context.Context, p *program, in *Input) (decision.Decision, error) {
+	q, repeats := questionOf(in)
+	if p.memory == nil || !repeats {
+		return e.evaluate(ctx, p, in)
+	}
+	if d, found := p.memory.get(q); found {
+		return d, nil
+	}
+	d, err := e.evaluate(ctx, p, in)
+	if err == nil {
+		p.memory.put(q, d)
+	}
+	return d, err
+}
+
+// evaluate asks the program.
 func (e *Engine) evaluate(ctx context.Context, p *program, in *Input) (d decision.Decision, err error) {
 	now := in.Time
 	if now.IsZero() {

@@ -1,6 +1,7 @@
 package policies_test
 
 import (
+	"encoding/json"
 	"path/filepath"
 	"testing"
 	"time"
@@ -73,3 +74,6 @@ func (w *world) endpoint(name string, p catalog.Permissions) *catalog.Endpoint {
 	require.NoError(w.tb, err)
 	return e
 }
+
+// number is how a decision's obligations hold a number.
+func number(s string) json.Number { return json.Number(s) }

@@ -79,5 +79,9 @@ type Endpoint struct {
 // a snapshot (see decision.Memo).
 func (e *Endpoint) Memo(build func(*Endpoint) any) any { return e.memo.For(e, build) }
 
+// Shared reports whether the endpoint belongs to a snapshot, and so never changes:
+// its address stands for its content for as long as it is held.
+func (e *Endpoint) Shared() bool { return e.memo.Of(e) }
+
 // NamePattern is what an endpoint's name must match, MLflow's own rule.
 const NamePattern = `^[a-zA-Z0-9_\-.]+$`

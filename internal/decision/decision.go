@@ -12,7 +12,8 @@ type Reason struct {
 	Message string `json:"message,omitempty"`
 }
 
-// Decision is the answer of the policy. The zero value denies.
+// Decision is the answer of the policy. The zero value denies. Decisions share
+// their reasons and obligations: they must not be changed.
 type Decision struct {
 	Allow   bool     `json:"allow"`
 	Reasons []Reason `json:"reasons,omitempty"`

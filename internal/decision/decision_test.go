@@ -44,5 +44,8 @@ func TestMemo(t *testing.T) {
 
 	require.Equal(t, "own", own.memo.For(own, build), "a copy does not disturb the owner")
 	bare := &thing{name: "bare"}
+	require.True(t, own.memo.Of(own))
+	require.False(t, changed.memo.Of(&changed))
+	require.False(t, bare.memo.Of(bare))
 	require.Equal(t, "bare", bare.memo.For(bare, build))
 }

@@ -15,11 +15,14 @@ type Memo[Owner any] struct {
 // NewMemo returns the memo of owner.
 func NewMemo[Owner any](owner *Owner) *Memo[Owner] { return &Memo[Owner]{owner: owner} }
 
+// Of reports whether the memo is owner's. It is false for a nil Memo.
+func (m *Memo[Owner]) Of(owner *Owner) bool { return m != nil && m.owner == owner }
+
 // For returns what build makes of owner: remembered where the memo is
 // owner's, built anew otherwise. Two that ask first at the same time may both
 // build; build must give both the same.
 func (m *Memo[Owner]) For(owner *Owner, build func(*Owner) any) any {
-	if m == nil || m.owner != owner {
+	if !m.Of(owner) {
 		return build(owner)
 	}
 	if kept := m.kept.Load(); kept != nil {

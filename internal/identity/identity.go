@@ -55,6 +55,10 @@ type Caller struct {
 // snapshot (see decision.Memo).
 func (c *Caller) Memo(build func(*Caller) any) any { return c.memo.For(c, build) }
 
+// Shared reports whether the caller belongs to a snapshot, and so never changes:
+// its address stands for its content for as long as it is held.
+func (c *Caller) Shared() bool { return c.memo.Of(c) }
+
 // HasRole reports whether the caller has the role.
 func (c *Caller) HasRole(role string) bool {
 	for _, r := range c.Roles {

@@ -1,0 +1,19 @@
+# Who is not in the research organization asks for at most 4096 tokens, and says
+# how many. Looking at an endpoint is no call: input.request is missing then.
+package sluice.custom
+
+research := "65f000000000000000000001"
+
+limited if not research in input.caller.organizations
+
+deny contains {"code": "max_tokens", "message": "Ask for at most 4096 tokens (max_tokens)."} if {
+	limited
+	input.request.max_tokens > 4096
+}
+
+deny contains {"code": "max_tokens_missing", "message": "Say how many tokens you want at most (max_tokens)."} if {
+	limited
+	input.request
+	not input.request.max_tokens
+	input.request.type != "llm/v1/embeddings"
+}

@@ -1,0 +1,3 @@
+package slucie
+
+decision := {"allow": true}

@@ -1,0 +1,3 @@
+package sluice
+
+decision := {"allow": data.people.anna}

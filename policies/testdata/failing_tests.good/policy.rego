@@ -1,0 +1,5 @@
+package sluice
+
+decision := {"allow": false}
+
+unused := "no test reads this"

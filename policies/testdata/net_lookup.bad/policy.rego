@@ -1,0 +1,3 @@
+package sluice
+
+decision := {"allow": count(net.lookup_ip_addr("example.com")) > 0}

@@ -1,0 +1,3 @@
+package sluice
+
+allow if input.action == "invoke"

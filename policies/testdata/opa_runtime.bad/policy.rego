@@ -1,0 +1,3 @@
+package sluice
+
+decision := {"allow": opa.runtime().env.HOME == "/root"}

@@ -1,0 +1,7 @@
+package sluice
+
+decision := {"allow": a}
+
+a := b
+
+b := a

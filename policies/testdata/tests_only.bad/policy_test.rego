@@ -1,0 +1,3 @@
+package sluice
+
+test_nothing if true

@@ -1,0 +1,3 @@
+package sluice.b
+
+y := nothing.here(1)

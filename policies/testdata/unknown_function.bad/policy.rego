@@ -1,0 +1,3 @@
+package sluice
+
+decision := {"allow": is_friend(input.caller.id)}

@@ -1,0 +1,5 @@
+package sluice
+
+import data.people
+
+decision := {"allow": true}

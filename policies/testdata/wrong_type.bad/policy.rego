@@ -1,0 +1,3 @@
+package sluice
+
+decision := {"allow": startswith(1, "a")}
