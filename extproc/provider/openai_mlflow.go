@@ -87,86 +87,92 @@ func (c *openAICall) appendHead(b, body []byte, members jsontext.Members, object
 	return append(b, `,"choices":`...)
 }
 
-func (c *openAICall) modelOf(body []byte, members jsontext.Members) string {
+func (c *openAICall) modelOf(body []byte, members jsontext.Members) []byte {
 	if m := members.Value(body, "model"); len(m) > 0 && m[0] == '"' {
-		return string(m)
+		return m
 	}
-	return quoted(c.model)
+	return []byte(quoted(c.model))
 }
 
-func appendMLflowChoice(b []byte, i int, choice gjson.Result) []byte {
-	message := choice.Get("message")
-	b = append(append(b, `{"index":`...), strconv.Itoa(i)...)
-	b = append(append(b, `,"message":{"role":`...), textOr([]byte(message.Get("role").Raw), `"assistant"`)...)
+func appendMLflowChoice(b []byte, i int, raw []byte) []byte {
+	choice := objectOf(raw)
+	message := choice.object("message")
+	b = strconv.AppendInt(append(b, `{"index":`...), int64(i), 10)
+	b = append(append(b, `,"message":{"role":`...), message.text("role", `"assistant"`)...)
 	b = append(append(b, `,"content":`...), contentOf(message)...)
 	b = append(b, `,"tool_calls":`...)
-	b = appendMLflowCalls(b, message.Get("tool_calls"), false)
+	b = appendMLflowCalls(b, message.value("tool_calls"), false)
 	b = append(b, `,"refusal":null},"finish_reason":`...)
-	return append(append(b, textOr([]byte(choice.Get("finish_reason").Raw), "null")...), '}')
+	return append(append(b, choice.text("finish_reason", "null")...), '}')
 }
 
-func appendMLflowDelta(b []byte, i int, choice gjson.Result) []byte {
-	delta := choice.Get("delta")
-	b = append(append(b, `{"index":`...), indexOf(choice, i)...)
-	b = append(append(b, `,"finish_reason":`...), textOr([]byte(choice.Get("finish_reason").Raw), "null")...)
-	b = append(append(b, `,"delta":{"role":`...), textOr([]byte(delta.Get("role").Raw), "null")...)
-	b = append(append(b, `,"content":`...), textOr([]byte(delta.Get("content").Raw), "null")...)
+func appendMLflowDelta(b []byte, i int, raw []byte) []byte {
+	choice := objectOf(raw)
+	delta := choice.object("delta")
+	b = append(append(b, `{"index":`...), choice.index(i)...)
+	b = append(append(b, `,"finish_reason":`...), choice.text("finish_reason", "null")...)
+	b = append(append(b, `,"delta":{"role":`...), delta.text("role", "null")...)
+	b = append(append(b, `,"content":`...), delta.text("content", "null")...)
 	b = append(b, `,"tool_calls":`...)
-	return append(appendMLflowCalls(b, delta.Get("tool_calls"), true), "}}"...)
+	return append(appendMLflowCalls(b, delta.value("tool_calls"), true), "}}"...)
 }
 
-func appendMLflowText(b []byte, i int, choice gjson.Result) []byte {
-	text := choice.Get("message.content").Raw
-	if len(text) <= len(`""`) || text[0] != '"' {
-		text = textOr([]byte(choice.Get("text").Raw), `""`)
+func appendMLflowText(b []byte, i int, raw []byte) []byte {
+	choice := objectOf(raw)
+	text := choice.object("message").text("content", `""`)
+	if len(text) == len(`""`) {
+		text = choice.text("text", `""`)
 	}
-	b = append(append(b, `{"index":`...), strconv.Itoa(i)...)
+	b = strconv.AppendInt(append(b, `{"index":`...), int64(i), 10)
 	b = append(append(b, `,"text":`...), text...)
 	b = append(b, `,"finish_reason":`...)
-	return append(append(b, textOr([]byte(choice.Get("finish_reason").Raw), "null")...), '}')
+	return append(append(b, choice.text("finish_reason", "null")...), '}')
 }
 
 // appendMLflowTextDelta reads both forms of a completion's chunk: the real
 // one, with "text", and the chat form that MLflow's server looks for.
-func appendMLflowTextDelta(b []byte, i int, choice gjson.Result) []byte {
-	text := choice.Get("text").Raw
-	if text == "" {
-		text = choice.Get("delta.content").Raw
+func appendMLflowTextDelta(b []byte, i int, raw []byte) []byte {
+	choice := objectOf(raw)
+	text := choice.text("text", "")
+	if len(text) == 0 {
+		text = choice.object("delta").text("content", "null")
 	}
-	b = append(append(b, `{"index":`...), indexOf(choice, i)...)
-	b = append(append(b, `,"finish_reason":`...), textOr([]byte(choice.Get("finish_reason").Raw), "null")...)
-	return append(append(append(b, `,"text":`...), textOr([]byte(text), "null")...), '}')
+	b = append(append(b, `{"index":`...), choice.index(i)...)
+	b = append(append(b, `,"finish_reason":`...), choice.text("finish_reason", "null")...)
+	return append(append(append(b, `,"text":`...), text...), '}')
 }
 
-func appendMLflowEmbedding(b []byte, i int, item gjson.Result) []byte {
-	embedding := item.Get("embedding").Raw
-	if embedding == "" {
-		embedding = "[]"
+func appendMLflowEmbedding(b []byte, i int, raw []byte) []byte {
+	embedding := objectOf(raw).value("embedding")
+	if len(embedding) == 0 {
+		embedding = []byte("[]")
 	}
 	b = append(append(b, `{"object":"embedding","embedding":`...), embedding...)
-	return append(append(append(b, `,"index":`...), strconv.Itoa(i)...), '}')
+	return append(strconv.AppendInt(append(b, `,"index":`...), int64(i), 10), '}')
 }
 
 // appendMLflowCalls writes tool calls, or the null that stands for none. In a
 // stream each has an index, and its parts may be missing.
-func appendMLflowCalls(b []byte, calls gjson.Result, stream bool) []byte {
-	if !calls.IsArray() {
+func appendMLflowCalls(b, calls []byte, stream bool) []byte {
+	if len(calls) == 0 || calls[0] != '[' {
 		return append(b, "null"...)
 	}
-	return appendList(b, []byte(calls.Raw), func(b []byte, i int, call gjson.Result) []byte {
+	return appendList(b, calls, func(b []byte, i int, raw []byte) []byte {
+		call := objectOf(raw)
+		function := call.object("function")
 		kind := `"function"`
 		b = append(b, '{')
 		if stream {
 			kind = "null"
-			b = append(append(append(b, `"index":`...), indexOf(call, i)...), ',')
+			b = append(append(append(b, `"index":`...), call.index(i)...), ',')
 		}
-		b = append(append(b, `"id":`...), textOr([]byte(call.Get("id").Raw), "null")...)
-		b = append(append(b, `,"type":`...), textOr([]byte(call.Get("type").Raw), kind)...)
-		b = append(append(b, `,"function":{"name":`...), textOr([]byte(call.Get("function.name").Raw), "null")...)
-		b = append(append(b, `,"arguments":`...), textOr([]byte(call.Get("function.arguments").Raw), "null")...)
+		b = append(append(b, `"id":`...), call.text("id", "null")...)
+		b = append(append(b, `,"type":`...), call.text("type", kind)...)
+		b = append(append(b, `,"function":{"name":`...), function.text("name", "null")...)
+		b = append(append(b, `,"arguments":`...), function.text("arguments", "null")...)
 		b = append(b, '}')
-		if signature := call.Get("thought_signature"); signature.Type == gjson.String {
-			b = append(append(b, `,"thought_signature":`...), signature.Raw...)
+		if signature := call.text("thought_signature", ""); len(signature) > 0 {
+			b = append(append(b, `,"thought_signature":`...), signature...)
 		}
 		return append(b, '}')
 	})
@@ -220,38 +226,58 @@ func appendMLflowCounts(b, raw []byte, names ...string) []byte {
 }
 
 // appendList writes a list, each item by a function.
-func appendList(b, raw []byte, item func(b []byte, i int, v gjson.Result) []byte) []byte {
+func appendList(b, raw []byte, item func(b []byte, i int, raw []byte) []byte) []byte {
 	b = append(b, '[')
-	i := 0
-	list := gjson.ParseBytes(raw)
-	if list.IsArray() {
-		list.ForEach(func(_, v gjson.Result) bool {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = item(b, i, v)
-			i++
-			return true
-		})
-	}
+	jsontext.Each(raw, func(i int, v []byte) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = item(b, i, v)
+	})
 	return append(b, ']')
 }
 
-// contentOf is a message's content: text, a list of parts, or null.
-func contentOf(message gjson.Result) string {
-	content := message.Get("content")
-	if content.Type == gjson.String || content.IsArray() {
-		return content.Raw
+// object is a JSON object by the text of its members. One that is not there
+// is empty.
+type object struct {
+	raw     []byte
+	members jsontext.Members
+}
+
+func objectOf(raw []byte) object {
+	members, _ := jsontext.Scan(raw)
+	return object{raw, members}
+}
+
+func (o object) value(key string) []byte { return o.members.Value(o.raw, key) }
+
+func (o object) object(key string) object { return objectOf(o.value(key)) }
+
+// text is the JSON string of a member, or other where it is none.
+func (o object) text(key, other string) []byte { return textOr(o.value(key), other) }
+
+// index is the index that an item tells, or its place.
+func (o object) index(place int) []byte {
+	if v := o.value("index"); len(v) > 0 && isDigit(v[0]) {
+		return v
 	}
-	return "null"
+	return strconv.AppendInt(nil, int64(place), 10)
+}
+
+// contentOf is a message's content: text, a list of parts, or null.
+func contentOf(message object) []byte {
+	if content := message.value("content"); len(content) > 0 && content[0] == '[' {
+		return content
+	}
+	return message.text("content", "null")
 }
 
 // textOr is the JSON string in raw, or other where there is none.
-func textOr(raw []byte, other string) string {
+func textOr(raw []byte, other string) []byte {
 	if len(raw) > 0 && raw[0] == '"' {
-		return string(raw)
+		return raw
 	}
-	return other
+	return []byte(other)
 }
 
 func numberOr(v gjson.Result) string {
@@ -259,14 +285,6 @@ func numberOr(v gjson.Result) string {
 		return v.Raw
 	}
 	return "null"
-}
-
-// indexOf is the index that an item tells, or its place.
-func indexOf(item gjson.Result, place int) string {
-	if v := item.Get("index"); v.Type == gjson.Number {
-		return v.Raw
-	}
-	return strconv.Itoa(place)
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

@@ -1,12 +1,24 @@
 package provider
 
 import (
+	"slices"
+	"strconv"
+	"strings"
+
 	"sluice/extproc/dialect"
 )
 
 // PracticeLocal is the name of the in-process server that answers for the
 // practice provider, as Address.Local.
 const PracticeLocal = "practice"
+
+// maxPractice is the largest number that the simulator takes.
+const maxPractice = 100_000
+
+// practiceFaults are the faults that the simulator can be told to have.
+var practiceFaults = []string{
+	"reset-head", "reset", "truncate", "stall", "stall-head", "html", "garbage", "gzip", "error-event",
+}
 
 // practice is the simulator that runs inside the gateway: OpenAI's API
 // without a model or a key behind it, to try things and to measure. Its
@@ -15,23 +27,33 @@ var practice = &Provider{
 	ID:    "practice",
 	Title: "Practice",
 	Fields: []Field{
-		{Name: "practice_delay_ms", Title: "Delay", Max: 600_000,
+		{Name: "practice_delay_ms", Title: "Delay", Max: maxPractice,
 			Description: "Milliseconds to wait before the reply begins."},
-		{Name: "practice_chunk_delay_ms", Title: "Delay between chunks", Max: 600_000,
+		{Name: "practice_chunk_delay_ms", Title: "Delay between chunks", Max: maxPractice,
 			Description: "Milliseconds to wait before each chunk of a streamed reply."},
-		{Name: "practice_words", Title: "Words", Max: 600_000,
+		{Name: "practice_words", Title: "Words", Max: maxPractice,
 			Description: "How many words to answer with."},
 		{Name: "practice_fail", Title: "Failure",
-			Description: "How to fail: a status from 400 to 599, or the name of a fault, e.g. reset, stall, truncate, html."},
+			Description: "How to fail: a status from 400 to 599, or one of " + strings.Join(practiceFaults, ", ") + "."},
 	},
 	Types: []string{TypeChat, TypeCompletions, TypeEmbeddings},
 	Models: map[string][]string{
 		TypeChat: {"practice"}, TypeCompletions: {"practice"}, TypeEmbeddings: {"practice"},
 	},
+	check: checkPractice,
 	address: func(Target) (Address, error) {
 		return Address{Local: PracticeLocal, BasePath: "/v1"}, nil
 	},
 	open: openPractice,
+}
+
+func checkPractice(t Target) []FieldError {
+	fault := t.Config["practice_fail"]
+	if n, err := strconv.Atoi(fault); fault == "" || err == nil && n >= 400 && n <= 599 || slices.Contains(practiceFaults, fault) {
+		return nil
+	}
+	return []FieldError{{"practice_fail", "The parameter 'practice_fail' must be a status from 400 to 599, or one of " +
+		strings.Join(practiceFaults, ", ") + "."}}
 }
 
 func openPractice(p *Provider, t Target, req *dialect.Request, env Env) (Call, *dialect.Error) {

@@ -102,7 +102,10 @@ func TestCheck(t *testing.T) {
 		{"host", "openai", provider.TypeChat, "m", with(plain, "openai_api_base", "https://a b/"),
 			[]string{"openai_api_base: The parameter 'openai_api_base' must be a URL like https://host/path."}},
 		{"number", "practice", provider.TypeChat, "m", map[string]string{"practice_delay_ms": "soon"},
-			[]string{"practice_delay_ms: The parameter 'practice_delay_ms' must be a whole number from 0 to 600000."}},
+			[]string{"practice_delay_ms: The parameter 'practice_delay_ms' must be a whole number from 0 to 100000."}},
+		{"fault", "practice", provider.TypeChat, "m", map[string]string{"practice_fail": "399"},
+			[]string{"practice_fail: The parameter 'practice_fail' must be a status from 400 to 599, or one of reset-head, reset, " +
+				"truncate, stall, stall-head, html, garbage, gzip, error-event."}},
 		{"deployment without azure", "openai", provider.TypeChat, "m", with(plain, "openai_deployment_name", "d"),
 			[]string{"openai_deployment_name: OpenAI route configuration can only specify a value for 'openai_deployment_name' if " +
 				"'openai_api_type' is 'azure' or 'azuread'. Found type: 'openai'"}},

@@ -138,3 +138,19 @@ func FuzzScan(f *testing.F) {
 		}
 	})
 }
+
+func TestEach(t *testing.T) {
+	for _, text := range []string{`[]`, `[ ]`, `[1]`, `[ 1 , -2.5e3,"a,]\"" , [ 1,[2] ] ,{"a":[1,{"]":2}]}, true,null ,false ]`, `[[],{},""]`, `{}`, `1`, ``} {
+		var got []string
+		jsontext.Each([]byte(text), func(i int, item []byte) {
+			assert.Equal(t, len(got), i)
+			got = append(got, string(item))
+		})
+		var want []json.RawMessage
+		_ = json.Unmarshal([]byte(text), &want)
+		require.Len(t, got, len(want), text)
+		for i := range want {
+			assert.Equal(t, string(want[i]), got[i])
+		}
+	}
+}

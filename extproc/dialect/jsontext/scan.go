@@ -225,6 +225,9 @@ func (s *scanner) key() Fault {
 		if len(s.members) == MaxMembers {
 			return FaultMembers
 		}
+		if s.members == nil {
+			s.members = make(Members, 0, 8)
+		}
 		s.members = append(s.members, Member{Key: keyOf(s.b[start:s.i]), KeyStart: start})
 	}
 	s.space()
@@ -235,8 +238,8 @@ func (s *scanner) key() Fault {
 	return 0
 }
 
-// keyOf is Unquote without an allocation for the keys that every chunk of a
-// stream has.
+// keyOf is Unquote without an allocation for the keys that replies and
+// chunks have.
 func keyOf(lit []byte) string {
 	switch string(lit) {
 	case `"id"`:
@@ -257,6 +260,24 @@ func keyOf(lit []byte) string {
 		return "system_fingerprint"
 	case `"obfuscation"`:
 		return "obfuscation"
+	case `"index"`:
+		return "index"
+	case `"message"`:
+		return "message"
+	case `"delta"`:
+		return "delta"
+	case `"role"`:
+		return "role"
+	case `"content"`:
+		return "content"
+	case `"refusal"`:
+		return "refusal"
+	case `"tool_calls"`:
+		return "tool_calls"
+	case `"logprobs"`:
+		return "logprobs"
+	case `"finish_reason"`:
+		return "finish_reason"
 	}
 	return Unquote(lit)
 }
