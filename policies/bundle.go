@@ -23,6 +23,7 @@ var builtIn embed.FS
 type rawBundle struct {
 	name, source string
 	files        []rawFile
+	tested       bool // its tests are to be run, see Check
 }
 
 // rawFile is one file of a bundle.
@@ -127,14 +128,14 @@ func revision(bundles ...*rawBundle) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// parse parses the Rego files, the tests where they are asked for. All faults
+// parse parses the Rego files, the tests where they are to be run. All faults
 // of all files come back as one error.
-func (b *rawBundle) parse(tests bool) (map[string]*ast.Module, error) {
+func (b *rawBundle) parse() (map[string]*ast.Module, error) {
 	modules := map[string]*ast.Module{}
 	var faults []error
 	for i := range b.files {
 		f := &b.files[i]
-		if !f.isRego() || f.isTest() && !tests {
+		if !f.isRego() || f.isTest() && !b.tested {
 			continue
 		}
 		module, err := ast.ParseModuleWithOpts(f.shown, string(f.content), ast.ParserOptions{

@@ -23,10 +23,10 @@ const testTimeout = 5 * time.Second
 
 // Check compiles the bundles in the folders together, as the gateway would,
 // and runs their tests, rules in files named *_test.rego whose names begin
-// with test_. The folder "" is the bundle that is built in: name it first to
-// check a bundle that adds to it. Faults of the policy come back as an error
-// with file, line and column; failing tests as ErrTestsFailed, with the
-// report.
+// with test_. The folder "" is the bundle that is built in: name it to check a
+// bundle that adds to it. Its own tests are run, and its lines counted, only
+// where it is named alone. Faults of the policy come back as an error with
+// file, line and column; failing tests as ErrTestsFailed, with the report.
 func Check(ctx context.Context, dirs ...string) (Report, error) {
 	sources := make([]Source, len(dirs))
 	for i, dir := range dirs {
@@ -37,12 +37,13 @@ func Check(ctx context.Context, dirs ...string) (Report, error) {
 		return Report{}, fmt.Errorf("checking policies: %w", err)
 	}
 	report := Report{Revision: revision(bundles...)}
-	for _, b := range bundles {
+	for i, b := range bundles {
+		b.tested = dirs[i] != "" || len(dirs) == 1
 		report.Bundles = append(report.Bundles, b.status())
 	}
-	p, err := compile(ctx, bundles, true, false)
+	p, err := assemble(ctx, bundles, false)
 	if err == nil {
-		err = report.run(ctx, p)
+		err = report.run(ctx, p, measured(bundles))
 	}
 	if err != nil {
 		return Report{}, fmt.Errorf("checking policies: %w", err)
@@ -53,8 +54,21 @@ func Check(ctx context.Context, dirs ...string) (Report, error) {
 	return report, nil
 }
 
+// measured are the files whose lines tests are to run.
+func measured(bundles []*rawBundle) map[string]bool {
+	files := map[string]bool{}
+	for _, b := range bundles {
+		for i := range b.files {
+			if f := &b.files[i]; b.tested && f.isRego() && !f.isTest() {
+				files[f.shown] = true
+			}
+		}
+	}
+	return files
+}
+
 // run runs the tests and fills the report.
-func (r *Report) run(ctx context.Context, p *program) error {
+func (r *Report) run(ctx context.Context, p *program, measured map[string]bool) error {
 	tracer := cover.New()
 	results, err := tester.NewRunner().
 		SetCompiler(p.compiler).
@@ -72,7 +86,7 @@ func (r *Report) run(ctx context.Context, p *program) error {
 		r.add(result)
 	}
 	slices.SortFunc(r.Tests, func(a, b TestResult) int { return cmp.Compare(a.Name, b.Name) })
-	r.cover(tracer, p.modules)
+	r.cover(tracer, p.modules, measured)
 	return ctx.Err()
 }
 
@@ -105,11 +119,11 @@ func (r *Report) add(result *tester.Result) {
 	r.Tests = append(r.Tests, t)
 }
 
-// cover sums up which lines of the policy, its tests left out, were run.
-func (r *Report) cover(tracer *cover.Cover, modules map[string]*ast.Module) {
+// cover sums up which lines of the measured files were run.
+func (r *Report) cover(tracer *cover.Cover, modules map[string]*ast.Module, measured map[string]bool) {
 	policy := map[string]*ast.Module{}
 	for file, module := range modules {
-		if !strings.HasSuffix(file, "_test.rego") {
+		if measured[file] {
 			policy[file] = module
 		}
 	}

@@ -30,14 +30,14 @@ type program struct {
 	memory   *memory // nil: the program is not pure, every question is asked anew
 }
 
-// compile turns bundles into a program: with their tests, or, without, into one
-// that must answer data.sluice.decision.
-func compile(ctx context.Context, bundles []*rawBundle, tests, allowNetwork bool) (*program, error) {
+// assemble parses bundles and puts them together; prepare makes a program that
+// answers of the result, the tester one that runs tests.
+func assemble(ctx context.Context, bundles []*rawBundle, allowNetwork bool) (*program, error) {
 	p := &program{modules: map[string]*ast.Module{}}
 	var faults []error
 	owners := map[string]string{}
 	for _, b := range bundles {
-		modules, err := b.parse(tests)
+		modules, err := b.parse()
 		faults = append(faults, err)
 		for shown, module := range modules {
 			p.modules[shown] = module
@@ -53,10 +53,7 @@ func compile(ctx context.Context, bundles []*rawBundle, tests, allowNetwork bool
 		return nil, fmt.Errorf("reading data: %w", err)
 	}
 	p.compiler = newCompiler(allowNetwork).WithPathConflictsCheck(storage.NonEmpty(ctx, p.store, p.txn))
-	if tests {
-		return p, nil // the tester compiles
-	}
-	return p, p.prepare()
+	return p, nil
 }
 
 // own notes that a package belongs to a bundle. Rego would merge the rules of
@@ -88,7 +85,7 @@ func newCompiler(allowNetwork bool) *ast.Compiler {
 		WithDefaultRegoVersion(ast.RegoV1)
 }
 
-// prepare compiles the modules and the query.
+// prepare compiles the modules and the question, data.sluice.decision.
 func (p *program) prepare() error {
 	if p.compiler.Compile(p.modules); p.compiler.Failed() {
 		return explain(p.compiler.Errors)

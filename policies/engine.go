@@ -195,7 +195,10 @@ func (e *Engine) load() (*state, error) {
 	for _, b := range bundles {
 		status.Bundles = append(status.Bundles, b.status())
 	}
-	p, err := compile(context.Background(), bundles, false, e.opts.AllowNetwork)
+	p, err := assemble(context.Background(), bundles, e.opts.AllowNetwork)
+	if err == nil {
+		err = p.prepare()
+	}
 	if err != nil {
 		return nil, err
 	}
