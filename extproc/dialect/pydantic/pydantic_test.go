@@ -24,7 +24,7 @@ func TestDump(t *testing.T) {
 		`{"pet":null,"x":null,"n":"2"}`: `{"n":2}`,
 		`{"pet":{"kind":"cat","y":1}}`:  `{"n":1,"pet":{"kind":"cat"}}`,
 		`{"any":{"a":null}}`:            `{"n":1,"any":{"a":null}}`,
-		`[]`: `[{"type":"model_attributes_type","loc":["body"],"msg":"Input should be a valid dictionary or object to extract fields from","input":[]}]`,
+		`[]`:                            `[{"type":"model_attributes_type","loc":["body"],"msg":"Input should be a valid dictionary or object to extract fields from","input":[]}]`,
 		`{"n":0,"pet":{}}`: `[{"type":"greater_than_equal","loc":["body","n"],"msg":"Input should be greater than or equal to 1","input":0,"ctx":{"ge":1}},` +
 			`{"type":"union_tag_not_found","loc":["body","pet"],"msg":"Unable to extract tag using discriminator 'kind'","input":{},"ctx":{"discriminator":"'kind'"}}]`,
 		`{"pet":{"kind":{"it's":[1e20,0.00001,true,null]}}}`: `[{"type":"union_tag_invalid","loc":["body","pet"],"msg":"Input tag '{\"it's\": [1e+20, 1e-05, True, None]}' ` +
