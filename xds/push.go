@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
@@ -62,10 +64,21 @@ func (c *ControlPlane) valid(u Upstream) error {
 		}
 		return nil
 	}
-	if u.Host == "" || u.Port == 0 {
-		return fmt.Errorf("upstream %s: a host and a port are needed", u.Key())
+	if u.Port == 0 || !validHost(u.Host) {
+		return fmt.Errorf("upstream %q: a host name in lower case, or an address, and a port are needed", u.Key())
 	}
 	return nil
+}
+
+// validHost keeps out what Envoy would refuse, and with it the whole table of
+// routes in which it stands.
+func validHost(host string) bool {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return a.Zone() == ""
+	}
+	return host != "" && len(host) <= 253 && !strings.ContainsFunc(host, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != '_'
+	})
 }
 
 // compare returns what the wanted set has more and less than what is there.
@@ -130,10 +143,14 @@ func (c *ControlPlane) addClusters(added []Upstream) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(
-		c.await(resource.ClusterType, changed, nil),
-		c.await(resource.EndpointType, assigned, nil),
-	)
+	err = c.await(resource.ClusterType, changed, nil)
+	var rejected *RejectedError
+	if errors.As(err, &rejected) {
+		for _, name := range rejected.Names {
+			delete(assigned, name) // Envoy will not ask where they are
+		}
+	}
+	return errors.Join(err, c.await(resource.EndpointType, assigned, nil))
 }
 
 // updateRoutes makes routes for all that is there but what is gone.

@@ -102,18 +102,6 @@ func TestUnderLoad(t *testing.T) {
 	require.Greater(t, calls.Load(), int64(20))
 }
 
-// TestRefusedPush shows a rejection and keeps the rest in force.
-func TestRefusedPush(t *testing.T) {
-	w := newWorld(t)
-	// Envoy takes no cluster without a valid port or path; a host with a NUL
-	// passes our own check and not its.
-	bad := xds.Upstream{TLS: true, Host: "bad\x00host", Port: 443}
-	good := xds.Upstream{Host: "127.0.0.8", Port: 1}
-	err := w.Plane.SetUpstreams(t.Context(), []xds.Upstream{w.provider, bad, good})
-	require.ErrorContains(t, err, "host")
-	require.Equal(t, w.provider.Host, w.do(t, call{route: w.provider.Key(), to: "/echo", body: []byte("x")}).echoed(t).Host)
-}
-
 // TestNoEnvoy stores changes for the Envoy that comes.
 func TestNoEnvoy(t *testing.T) {
 	dir := envoytest.Dir(t)
@@ -132,6 +120,9 @@ func TestNoEnvoy(t *testing.T) {
 
 	require.ErrorContains(t, plane.SetUpstreams(t.Context(), []xds.Upstream{{Local: "other"}}), "no such local server")
 	require.ErrorContains(t, plane.SetUpstreams(t.Context(), []xds.Upstream{{Host: "h"}}), "port")
+	for _, host := range []string{"", "bad\x00host", "UPPER.example.com", "a b", "::1%eth0 "} {
+		require.Error(t, plane.SetUpstreams(t.Context(), []xds.Upstream{{Host: host, Port: 1}}), "%q", host)
+	}
 	require.ErrorContains(t, plane.SetCertificate([]byte("x"), []byte("y")), "checking the server certificate")
 
 	l, err := net.Listen("unix", filepath.Join(dir, "xds.sock"))
