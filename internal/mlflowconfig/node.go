@@ -13,7 +13,7 @@ import (
 
 // Bounds of a document, so that aliases can't make a small file a huge one.
 const (
-	maxNodes = 1_000_000
+	maxNodes = 500_000
 	maxDepth = 32
 )
 
