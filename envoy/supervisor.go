@@ -110,6 +110,11 @@ func arguments(o SupervisorOptions, file string) []string {
 // be called once.
 func (s *Supervisor) Run(ctx context.Context) error {
 	defer s.set(func(st *ProcessStatus) { st.State, st.PID, st.Started = StateStopped, 0, time.Time{} })
+	select {
+	case <-s.stopping:
+		return nil
+	default:
+	}
 	var pause backoff
 	for first := true; ; first = false {
 		started := s.o.Now()
