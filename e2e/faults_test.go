@@ -105,7 +105,7 @@ func lastRecord(t *testing.T, g *rig.Gateway, since string) map[string]any {
 	t.Helper()
 	var found map[string]any
 	eventually(t, "the exchange's record is whole", func() bool {
-		r := g.Admin("GET", "/api/sluice/v1/audit?limit=1&kind=AccessEndpoint&startTime="+since, "").JSON(t)
+		r := g.Admin("GET", "/api/sluice/v1/audit?limit=1&kinds=AccessEndpoint&startTime="+since, "").JSON(t)
 		list, _ := r["records"].([]any)
 		if len(list) != 1 {
 			return false

@@ -32,7 +32,7 @@ func TestKillLosesNoRecordOfAnAnsweredCall(t *testing.T) {
 		for _, id := range answered {
 			require.Equal(t, "answered", outcome(t, record(t, g, id))["result"], "round %d, exchange %s", round, id)
 		}
-		r := g.Admin("GET", "/api/sluice/v1/audit?result=interrupted&limit=1000", "").JSON(t)
+		r := g.Admin("GET", "/api/sluice/v1/audit?results=interrupted&limit=1000", "").JSON(t)
 		interrupted = len(r["records"].([]any))
 		require.Equal(t, 200, g.Call("POST", "/endpoints/chat-openai/invocations", g.UserToken, hello).Status)
 		t.Logf("round %d: %d answered, %d interrupted in all", round, len(answered), interrupted)

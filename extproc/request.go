@@ -111,7 +111,7 @@ func (x *exchange) requestBody(body []byte) *extprocv3.ProcessingResponse {
 	if denied := x.decide(req, len(body)); denied != nil {
 		return x.refuse(audit.ResultDenied, denied, body)
 	}
-	if x.route.Operation != operationOf(x.entry.Endpoint.Type) {
+	if x.route.Operation != operationOf(x.entry.Endpoint.Type) { // a bundle may leave this to us
 		e = errWrongType(x.route)
 	}
 	if e != nil {
@@ -172,6 +172,10 @@ func (x *exchange) resolve(body []byte) *dialect.Error {
 	return nil
 }
 
+// reasonEndpointType is the default bundle's code for a caller who may use the
+// endpoint but asks it for what it does not do: a mistake, told as one.
+const reasonEndpointType = "endpoint_type"
+
 // decide asks the policy. It returns nil for an allow.
 func (x *exchange) decide(req *dialect.Request, size int) *dialect.Error {
 	facts := policies.RequestFacts{
@@ -191,6 +195,9 @@ func (x *exchange) decide(req *dialect.Request, size int) *dialect.Error {
 	}
 	if err != nil || !d.Allow {
 		x.s.Metrics.decisions.WithLabelValues("deny", d.Code()).Inc()
+		if d.Code() == reasonEndpointType {
+			return errWrongType(x.route)
+		}
 		return errDenied(d, x.entry.Endpoint.Name)
 	}
 	x.s.Metrics.decisions.WithLabelValues("allow", d.Code()).Inc()
