@@ -83,7 +83,7 @@ func fillIndex(ctx context.Context, t *table, dir string, state tableState, last
 }
 
 // carriedOver returns the exchanges that were under way when a segment began.
-// Of those whose request half is not there any more it knows the id only.
+// Of those whose request half is not there any more it knows id and day only.
 func carriedOver(dir string, meta segmentMeta) map[string]*row {
 	known := map[string]*row{}
 	for _, o := range meta.Open {
@@ -91,9 +91,11 @@ func carriedOver(dir string, meta segmentMeta) map[string]*row {
 		if err != nil {
 			continue
 		}
-		r, err := readBegun(dir, place{d, o.Offset})
+		at := place{d, o.Offset}
+		r, err := readBegun(dir, at)
 		if err != nil {
-			continue
+			r = exchangeRow(&Exchange{ID: o.ID}, time.Unix(int64(d)*86400, 0))
+			r.seq, r.first = o.Sequence, at
 		}
 		known[o.ID] = r
 	}

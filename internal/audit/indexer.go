@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -158,7 +159,7 @@ func (x *indexer) step() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.spare = batch[:0]
-	if errors.Is(err, errGap) {
+	if errors.Is(err, errGap) || errors.Is(err, errDropped) {
 		x.lost = true
 		defer x.signal()
 		return nil
@@ -230,6 +231,9 @@ func (x *indexer) turn(next position) error {
 func (x *indexer) attach() error {
 	if x.table != nil {
 		return nil
+	}
+	if _, err := os.Stat(filepath.Join(x.dir, x.done.day.logName())); errors.Is(err, os.ErrNotExist) {
+		return errDropped
 	}
 	path := filepath.Join(x.dir, x.done.day.dbName())
 	t, state, err := openTable(path, x.boot, x.done.day)
@@ -323,6 +327,11 @@ func (x *indexer) catchUp() error {
 	if err != nil {
 		return err
 	}
+	if !slices.Contains(days, x.done.day) {
+		if err := x.skip(days); err != nil {
+			return err
+		}
+	}
 	for _, d := range days {
 		if d < x.done.day || x.done.seq >= target {
 			continue
@@ -334,6 +343,29 @@ func (x *indexer) catchUp() error {
 	if x.done.seq < target {
 		return fmt.Errorf("the segments end at record %d of %d", x.done.seq, target)
 	}
+	return nil
+}
+
+// skip goes on at the first segment there is when retention has dropped the
+// one that was being indexed.
+func (x *indexer) skip(days []day) error {
+	i := slices.IndexFunc(days, func(d day) bool { return d > x.done.day })
+	if i < 0 {
+		return errDropped
+	}
+	h, meta, err := readSegmentMeta(x.dir, days[i])
+	if err != nil {
+		return err
+	}
+	if x.table != nil {
+		x.table.close()
+		x.table = nil
+	}
+	x.times = noTimes
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.done = position{day: days[i], seq: h.seq - 1, hash: h.prev}
+	x.open = carriedOver(x.dir, meta)
 	return nil
 }
 
