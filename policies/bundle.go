@@ -19,6 +19,12 @@ import (
 //go:embed bundle
 var builtIn embed.FS
 
+// What the built-in bundle is called where nobody names it, and its source.
+const (
+	builtInName   = "default"
+	builtInSource = "built in"
+)
+
 // rawBundle is a bundle as it was read: nothing of it is compiled yet.
 type rawBundle struct {
 	name, source string
@@ -41,7 +47,7 @@ func (f *rawFile) isTest() bool { return strings.HasSuffix(f.path, "_test.rego")
 // links of a Kubernetes ConfigMap.
 func readBundle(s Source) (*rawBundle, error) {
 	root, err := fs.FS(nil), error(nil)
-	b := &rawBundle{name: s.Name, source: "built in"}
+	b := &rawBundle{name: s.Name, source: builtInSource}
 	shown := func(p string) string { return path.Join(s.Name, p) }
 	if s.Dir == "" {
 		root, err = fs.Sub(builtIn, "bundle")

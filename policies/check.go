@@ -23,22 +23,26 @@ const testTimeout = 5 * time.Second
 
 // Check compiles the bundles in the folders together, as the gateway would,
 // and runs their tests, rules in files named *_test.rego whose names begin
-// with test_. The folder "" is the bundle that is built in: name it to check a
-// bundle that adds to it. Its own tests are run, and its lines counted, only
-// where it is named alone. Faults of the policy come back as an error with
-// file, line and column; failing tests as ErrTestsFailed, with the report.
+// with test_. The folder "" is the bundle that is built in; it is added where
+// no other one has the rule decision in package sluice. Its own tests are run,
+// and its lines counted, only where it is alone. Faults of the policy come
+// back as an error with file, line and column; failing tests as
+// ErrTestsFailed, with the report.
 func Check(ctx context.Context, dirs ...string) (Report, error) {
 	sources := make([]Source, len(dirs))
 	for i, dir := range dirs {
-		sources[i] = Source{Name: cmp.Or(dir, "default"), Dir: dir}
+		sources[i] = Source{Name: cmp.Or(dir, builtInName), Dir: dir}
 	}
 	bundles, err := readAll(sources)
+	if err == nil && !slices.ContainsFunc(bundles, (*rawBundle).answers) {
+		bundles, err = readAll(append([]Source{{Name: builtInName}}, sources...))
+	}
 	if err != nil {
 		return Report{}, fmt.Errorf("checking policies: %w", err)
 	}
 	report := Report{Revision: revision(bundles...)}
-	for i, b := range bundles {
-		b.tested = dirs[i] != "" || len(dirs) == 1
+	for _, b := range bundles {
+		b.tested = b.source != builtInSource || len(bundles) == 1
 		report.Bundles = append(report.Bundles, b.status())
 	}
 	p, err := assemble(ctx, bundles, false)
@@ -52,6 +56,23 @@ func Check(ctx context.Context, dirs ...string) (Report, error) {
 		return report, fmt.Errorf("%w: %d of %d", ErrTestsFailed, report.Failed, len(report.Tests))
 	}
 	return report, nil
+}
+
+// answers tells whether a bundle has the rule that the gateway asks. One that
+// does not parse may have it.
+func (b *rawBundle) answers() bool {
+	modules, err := b.parse()
+	if err != nil {
+		return true
+	}
+	for _, module := range modules {
+		for _, rule := range module.Rules {
+			if rule.Ref().GroundPrefix().Equal(decisionRef) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // measured are the files whose lines tests are to run.

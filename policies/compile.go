@@ -18,6 +18,9 @@ var outward = []string{"http.send", "net.lookup_ip_addr", "opa.runtime"}
 // answerVar is the variable that the query binds.
 const answerVar = ast.Var("answer")
 
+// decisionRef is the rule that the gateway asks.
+var decisionRef = ast.MustParseRef("data.sluice.decision")
+
 // program is compiled policy with its data. It is immutable, but for what it
 // remembers, and safe for concurrent use.
 type program struct {
@@ -90,12 +93,11 @@ func (p *program) prepare() error {
 	if p.compiler.Compile(p.modules); p.compiler.Failed() {
 		return explain(p.compiler.Errors)
 	}
-	decision := ast.MustParseRef("data.sluice.decision")
-	if len(p.compiler.GetRulesExact(decision)) == 0 {
+	if len(p.compiler.GetRulesExact(decisionRef)) == 0 {
 		return errors.New("no bundle has the rule decision in package sluice, which the gateway asks")
 	}
 	p.queries = p.compiler.QueryCompiler()
-	query, err := p.queries.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(answerVar), ast.NewTerm(decision))))
+	query, err := p.queries.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(answerVar), ast.NewTerm(decisionRef))))
 	if err != nil {
 		return explain(err)
 	}

@@ -51,7 +51,7 @@ type state struct {
 func New(opts Options) (*Engine, error) {
 	opts.Sources = slices.Clone(opts.Sources)
 	if len(opts.Sources) == 0 {
-		opts.Sources = []Source{{Name: "default"}}
+		opts.Sources = []Source{{Name: builtInName}}
 	}
 	if opts.Log == nil {
 		opts.Log = zap.NewNop()

@@ -10,8 +10,6 @@ import (
 	"sluice/internal/catalog"
 )
 
-const many = 10_000
-
 func manyEndpoints(t testing.TB) *world {
 	w := newWorld(t)
 	endpoints := make([]catalog.Endpoint, many)
@@ -35,7 +33,7 @@ func TestChangeAmongManyIsQuick(t *testing.T) {
 	best := time.Hour
 	for i := range 21 {
 		before := time.Now()
-		_, err := w.Update(t.Context(), "endpoint-05000", func(e *catalog.Endpoint) error {
+		_, err := w.Update(t.Context(), "endpoint-00250", func(e *catalog.Endpoint) error {
 			e.Permissions.Users = []string{fmt.Sprint(i)}
 			return nil
 		})
@@ -53,7 +51,7 @@ func BenchmarkUpdateAmongMany(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		i++
-		_, err := w.Update(b.Context(), "endpoint-05000", func(e *catalog.Endpoint) error {
+		_, err := w.Update(b.Context(), "endpoint-00250", func(e *catalog.Endpoint) error {
 			e.Target.Model = fmt.Sprint(i)
 			return nil
 		})
@@ -74,7 +72,7 @@ func BenchmarkGet(b *testing.B) {
 	w := manyEndpoints(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, ok := w.Snapshot().Get("endpoint-05000"); !ok {
+		if _, ok := w.Snapshot().Get("endpoint-00250"); !ok {
 			b.Fatal("it is there")
 		}
 	}

@@ -37,7 +37,7 @@ func TestReadersWhileMutating(t *testing.T) {
 			}
 		})
 	}
-	for i := range 100 {
+	for i := range 30 {
 		_, err := w.UpdateUser(ctx, ann.ID, func(u *identity.User) error {
 			u.Name, u.Roles = fmt.Sprintf("ann-%d", i), []string{fmt.Sprintf("r%d", i)}
 			return nil
