@@ -140,8 +140,8 @@ func (b *bench) compare(ctx context.Context) error {
 			}
 		}
 	}
-	fmt.Printf("%d CPUs (load average %s before) shared by load generator, gateway and provider; %s; %d connections at full load (requests/s, p50, p99, "+
-		"CPU, RSS), %.0f requests/s for added latency; median of %d round(s) of %s.\n\n",
+	fmt.Printf("%d CPUs (load average %s before) shared by load generator, gateway and provider; %s; "+
+		"%d connections at full load (requests/s, p50, p99, CPU, RSS), %.0f requests/s for added latency; median of %d round(s) of %s.\n\n",
 		runtime.NumCPU(), before, runtime.Version(), b.o.connections, b.o.rate, b.o.rounds, b.o.duration)
 	if err := results.write(os.Stdout, workloads); err != nil {
 		return err

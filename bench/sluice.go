@@ -68,7 +68,8 @@ func (b *bench) startSluice(ctx context.Context, endpoints int) (*gateway, error
 }
 
 func (b *bench) sluiceConfig(dir, addr string) (path string, err error) {
-	config := fmt.Sprintf("listen: %s\nmetrics_listen: \"\"\ndata: %q\ntls: { certificate: %q, key: %q }\negress: { allow_private: true }\n",
+	config := fmt.Sprintf("listen: %s\nmetrics_listen: \"\"\ndata: %q\n"+
+		"tls: { certificate: %q, key: %q }\negress: { allow_private: true }\n",
 		addr, filepath.Join(dir, "data"), b.certFile, b.keyFile)
 	path = filepath.Join(dir, "sluice.yaml")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {

@@ -62,7 +62,8 @@ func (s *Server) reply(request *extprocv3.ProcessingRequest) *extprocv3.Processi
 	case *extprocv3.ProcessingRequest_RequestHeaders:
 		out.Response = &extprocv3.ProcessingResponse_RequestHeaders{RequestHeaders: &extprocv3.HeadersResponse{}}
 	case *extprocv3.ProcessingRequest_RequestBody:
-		out.Response = &extprocv3.ProcessingResponse_RequestBody{RequestBody: &extprocv3.BodyResponse{Response: s.route(m.RequestBody.Body)}}
+		out.Response = &extprocv3.ProcessingResponse_RequestBody{RequestBody: &extprocv3.BodyResponse{
+			Response: s.route(m.RequestBody.Body)}}
 	case *extprocv3.ProcessingRequest_ResponseHeaders:
 		if isEventStream(m.ResponseHeaders.GetHeaders()) {
 			out.ModeOverride = streamed()

@@ -37,7 +37,8 @@ func open(t *testing.T, s *echo.Server) extprocv3.ExternalProcessor_ProcessClien
 	return stream
 }
 
-func exchange(t *testing.T, stream extprocv3.ExternalProcessor_ProcessClient, r *extprocv3.ProcessingRequest) *extprocv3.ProcessingResponse {
+func exchange(t *testing.T, stream extprocv3.ExternalProcessor_ProcessClient,
+	r *extprocv3.ProcessingRequest) *extprocv3.ProcessingResponse {
 	require.NoError(t, stream.Send(r))
 	response, err := stream.Recv()
 	require.NoError(t, err)

@@ -85,7 +85,8 @@ func newGenerator(c Config) (*generator, error) {
 		if !pool.AppendCertsFromPEM(c.CA) {
 			return nil, errors.New("the CA is not PEM")
 		}
-		g.tls = &tls.Config{RootCAs: pool, ServerName: c.ServerName, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+		g.tls = &tls.Config{RootCAs: pool, ServerName: c.ServerName, MinVersion: tls.VersionTLS12,
+			NextProtos: []string{"http/1.1"}}
 	}
 	for range c.Connections {
 		g.workers = append(g.workers, &worker{g: g})
@@ -99,7 +100,8 @@ func requestBytes(c Config) []byte {
 	if host == "" {
 		host = c.Addr
 	}
-	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n", c.Path, host, len(c.Body))
+	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n",
+		c.Path, host, len(c.Body))
 	names := make([]string, 0, len(c.Header))
 	for name := range c.Header {
 		names = append(names, name)

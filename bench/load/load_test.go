@@ -93,7 +93,8 @@ func TestWrongAnswersAreErrors(t *testing.T) {
 		handler http.HandlerFunc
 		want    string
 	}{
-		"status": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no done", http.StatusForbidden) }, "status 403: no done"},
+		"status": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no done", http.StatusForbidden) },
+			"status 403: no done"},
 		"body":   {func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("half")) }, "status 200: half"},
 		"broken": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "reading the head"},
 		"cut short": {func(w http.ResponseWriter, _ *http.Request) {

@@ -36,10 +36,12 @@ func canned() []byte {
 }
 
 func cannedChunks() [][]byte {
-	const head = `data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o-mini","choices":[`
+	const head = `data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1700000000,` +
+		`"model":"gpt-4o-mini","choices":[`
 	out := make([][]byte, 0, Chunks+1)
 	for i := range Chunks {
-		out = append(out, fmt.Appendf(nil, head+`{"index":0,"delta":{"content":" word%d"},"logprobs":null,"finish_reason":null}],"usage":null}`+"\n\n", i))
+		out = append(out, fmt.Appendf(nil, head+`{"index":0,"delta":{"content":" word%d"},"logprobs":null,`+
+			`"finish_reason":null}],"usage":null}`+"\n\n", i))
 	}
 	last := head + `{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}],"usage":null}` + "\n\n" +
 		head + `],"usage":{"prompt_tokens":300,"completion_tokens":20,"total_tokens":320}}` + "\n\ndata: [DONE]\n\n"

@@ -54,7 +54,8 @@ func pytest(t *testing.T, folder string, env ...string) {
 	python, err := filepath.Abs(python)
 	require.NoError(t, err)
 	require.FileExists(t, python, "the Python clients are missing: run `make tools`, or set CLIENTS_PYTHON")
-	cmd := exec.CommandContext(t.Context(), python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore::DeprecationWarning", folder)
+	cmd := exec.CommandContext(t.Context(), python, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+		"-W", "ignore::DeprecationWarning", folder)
 	cmd.Env = append(os.Environ(), append(env, "PYTHONDONTWRITEBYTECODE=1",
 		// What a developer has set must not reach the clients.
 		"OPENAI_API_KEY=", "OPENAI_BASE_URL=", "ANTHROPIC_API_KEY=", "MLFLOW_TRACKING_URI=", "HTTPS_PROXY=", "https_proxy=",

@@ -37,7 +37,8 @@ func (a anthropic) answer(r *Received, act Act, e env) reply {
 		return (&problem{status: http.StatusNotFound, kind: "not_found_error", message: "Not Found"}).anthropic()
 	}
 	if r.Method != http.MethodPost {
-		return (&problem{status: http.StatusMethodNotAllowed, kind: "invalid_request_error", message: "Method Not Allowed"}).anthropic()
+		return (&problem{status: http.StatusMethodNotAllowed, kind: "invalid_request_error",
+			message: "Method Not Allowed"}).anthropic()
 	}
 	if p := first(checkAnthropicKey(r, e), checkAnthropicHeaders(r)); p != nil {
 		return p.anthropic()

@@ -65,7 +65,8 @@ func (w anthropic) messages(r *Received, act Act, e env) reply {
 	}
 	a := answerTo(q, w.voice, act)
 	out := anthropicReply{ID: "msg_" + idOf(q.seed), Type: "message", Role: "assistant", Model: q.model,
-		Content: contentOf(a, request.thinks()), Usage: anthropicUsage{InputTokens: q.words, OutputTokens: a.words, ServiceTier: "standard"}}
+		Content: contentOf(a, request.thinks()),
+		Usage:   anthropicUsage{InputTokens: q.words, OutputTokens: a.words, ServiceTier: "standard"}}
 	reason := anthropicStop(a.finish)
 	out.StopReason, out.StopSequence = &reason, optional(a.stopped)
 	if q.stream {

@@ -38,7 +38,8 @@ func listInputs(name string, raw json.RawMessage) ([]textInput, *problem) {
 		}
 		return out, nil
 	}
-	return nil, badRequest(name, "'$.%s' is invalid. Please check the API reference: https://platform.openai.com/docs/api-reference.", name)
+	return nil, badRequest(name, "'$.%s' is invalid. "+
+		"Please check the API reference: https://platform.openai.com/docs/api-reference.", name)
 }
 
 func tokenInput(tokens []int) textInput {

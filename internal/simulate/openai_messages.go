@@ -75,7 +75,8 @@ func checkToolTurn(at string, m openAIMessage, open []string) *problem {
 		return nil
 	}
 	if m.ToolCallID == "" {
-		return badRequest(at+".tool_call_id", "Missing parameter 'tool_call_id': messages with role 'tool' must have a 'tool_call_id'.")
+		return badRequest(at+".tool_call_id", "Missing parameter 'tool_call_id': "+
+			"messages with role 'tool' must have a 'tool_call_id'.")
 	}
 	if !slices.Contains(open, m.ToolCallID) {
 		return badRequest(at+".role", "Invalid parameter: messages with role 'tool' must be a response to a preceeding "+
@@ -125,7 +126,8 @@ func checkOpenAIPart(at string, part openAIPart) *problem {
 		}
 	case "image_url":
 		if part.ImageURL == nil || !isImageURL(part.ImageURL.URL) {
-			return badRequest(at+".image_url", "Invalid image URL: '%s.image_url.url'. Expected a valid URL, but got a value with an invalid format.", at)
+			return badRequest(at+".image_url", "Invalid image URL: '%s.image_url.url'. "+
+				"Expected a valid URL, but got a value with an invalid format.", at)
 		}
 	case "input_audio", "file", "refusal":
 	default:

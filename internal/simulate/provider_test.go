@@ -92,7 +92,8 @@ func TestFaults(t *testing.T) {
 		s := startStandIn(t, http2)
 		for _, c := range cases {
 			for _, stream := range []bool{false, true} {
-				t.Run(c.model+map[bool]string{false: " whole", true: " stream"}[stream]+map[bool]string{true: " h2"}[http2], func(t *testing.T) {
+				name := c.model + map[bool]string{false: " whole", true: " stream"}[stream] + map[bool]string{true: " h2"}[http2]
+				t.Run(name, func(t *testing.T) {
 					r, err := s.chat(t.Context(), t, c.model, stream)
 					if c.headError {
 						require.Error(t, err)
@@ -269,7 +270,8 @@ func TestPracticeDelays(t *testing.T) {
 	r.Header.Set("X-Practice-Words", "10")
 	w := httptest.NewRecorder()
 	p.ServeHTTP(w, r)
-	require.Equal(t, []time.Duration{50 * time.Millisecond, 20 * time.Millisecond, 20 * time.Millisecond, 20 * time.Millisecond}, slept)
+	const ms = time.Millisecond
+	require.Equal(t, []time.Duration{50 * ms, 20 * ms, 20 * ms, 20 * ms}, slept)
 	require.Equal(t, 3, strings.Count(w.Body.String(), `"delta":{"content":"`), w.Body.String())
 }
 
