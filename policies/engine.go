@@ -20,7 +20,7 @@ import (
 )
 
 // defaultTimeout is for policies that run away. It is far above what a decision
-// takes (some 30 µs), so that a machine that is short of CPU does not deny.
+// takes (tens of microseconds), so that a machine that is short of CPU does not deny.
 const defaultTimeout = time.Second
 
 // ErrNoAnswer is an evaluation that gave no usable decision. What it wraps is
