@@ -86,10 +86,10 @@ func (p *Provider) deliver(w http.ResponseWriter, r *http.Request, out reply, ac
 		reset(w)
 	case StallHead:
 		<-r.Context().Done()
-		return
+		abort()
 	}
 	if act.HeadDelay > 0 && p.opts.Sleep(r.Context(), act.HeadDelay) != nil {
-		return
+		abort()
 	}
 	for name, values := range out.header {
 		w.Header()[name] = values
@@ -113,7 +113,7 @@ func (p *Provider) deliverBody(w http.ResponseWriter, r *http.Request, body []by
 	flush(w)
 	if p.interrupt(w, r.Context(), act) {
 		if act.Fault == Truncate {
-			panic(http.ErrAbortHandler) // closes before the length that the head promised
+			abort() // closes before the length that the head promised
 		}
 		return
 	}
@@ -125,7 +125,7 @@ func (p *Provider) deliverStream(w http.ResponseWriter, r *http.Request, out rep
 	first := firstContent(out.events)
 	for i, e := range out.events {
 		if i > first && act.ChunkDelay > 0 && p.opts.Sleep(r.Context(), act.ChunkDelay) != nil {
-			return
+			abort()
 		}
 		if _, err := w.Write(e.data); err != nil {
 			return
@@ -157,17 +157,23 @@ func (p *Provider) interrupt(w http.ResponseWriter, ctx context.Context, act Act
 		return true
 	case act.Fault == Stall:
 		<-ctx.Done()
-		return true
+		abort()
 	case act.Hold:
-		return p.hold(ctx)
+		p.hold(ctx)
 	case act.HoldFor > 0:
-		return p.opts.Sleep(ctx, act.HoldFor) != nil
+		if p.opts.Sleep(ctx, act.HoldFor) != nil {
+			abort()
+		}
 	}
 	return false
 }
 
-// hold waits for Release. It returns true when the client left first.
-func (p *Provider) hold(ctx context.Context) (left bool) {
+// abort breaks off: the client has left, or is to see a broken reply. A plain
+// return would end the reply as if it were whole.
+func abort() { panic(http.ErrAbortHandler) }
+
+// hold waits for Release.
+func (p *Provider) hold(ctx context.Context) {
 	p.mu.Lock()
 	release := p.release
 	p.mu.Unlock()
@@ -177,9 +183,8 @@ func (p *Provider) hold(ctx context.Context) (left bool) {
 	}
 	select {
 	case <-release:
-		return false
 	case <-ctx.Done():
-		return true
+		abort()
 	}
 }
 
@@ -201,5 +206,5 @@ func reset(w http.ResponseWriter) {
 		}
 		conn.Close()
 	}
-	panic(http.ErrAbortHandler)
+	abort()
 }

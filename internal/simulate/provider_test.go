@@ -269,7 +269,7 @@ func TestPracticeDelays(t *testing.T) {
 	r.Header.Set("X-Practice-Chunk-Delay-Ms", "20")
 	r.Header.Set("X-Practice-Words", "10")
 	w := httptest.NewRecorder()
-	p.ServeHTTP(w, r)
+	require.PanicsWithValue(t, http.ErrAbortHandler, func() { p.ServeHTTP(w, r) }, "a client that left gets no clean end")
 	const ms = time.Millisecond
 	require.Equal(t, []time.Duration{50 * ms, 20 * ms, 20 * ms, 20 * ms}, slept)
 	require.Equal(t, 3, strings.Count(w.Body.String(), `"delta":{"content":"`), w.Body.String())
