@@ -10,8 +10,14 @@ import (
 	"go.uber.org/zap"
 )
 
-// checkpointEvery is how often the log is made durable and the head is kept.
-const checkpointEvery = time.Second
+const (
+	// keepEvery is how often the keeper looks around.
+	keepEvery = time.Second
+	// checkpointTicks is every how many of these it makes the log durable.
+	// That delays a write of the moment by some milliseconds, so it is not
+	// done more often than file systems do it by themselves.
+	checkpointTicks = 5
+)
 
 // keeper does what has to be done from time to time: checkpoints, the turn of
 // the day without traffic, retention.
@@ -37,12 +43,15 @@ func (k *keeper) close() {
 
 func (k *keeper) run() {
 	defer close(k.over)
-	ticker := time.NewTicker(checkpointEvery)
+	ticker := time.NewTicker(keepEvery)
 	defer ticker.Stop()
-	for {
+	for tick := 1; ; tick++ {
 		select {
 		case <-ticker.C:
-			k.checkpoint()
+			k.present()
+			if tick%checkpointTicks == 0 {
+				k.checkpoint()
+			}
 			k.sweep()
 		case <-k.stop:
 			return
@@ -51,8 +60,7 @@ func (k *keeper) run() {
 }
 
 // checkpoint makes what was written durable and then keeps the head, so that
-// the head is never ahead of the log, not even after a power failure. It also
-// finds out when the segment is not there any more.
+// the head is never ahead of the log, not even after a power failure.
 func (k *keeper) checkpoint() {
 	w := k.trail.writer
 	pos, file := w.current()
@@ -71,12 +79,12 @@ func (k *keeper) checkpoint() {
 		return
 	}
 	k.kept = pos.seq
-	k.present(pos, file)
 }
 
 // present stops the trail when its segment was removed or replaced: what is
 // written to it would be lost.
-func (k *keeper) present(pos position, file segmentFile) {
+func (k *keeper) present() {
+	pos, file := k.trail.writer.current()
 	held, err := file.Stat()
 	if err != nil {
 		return
@@ -85,8 +93,10 @@ func (k *keeper) present(pos position, file segmentFile) {
 	if err == nil && os.SameFile(held, named) {
 		return
 	}
-	k.trail.log.Error("the segment of the trail was removed or replaced; records are refused until a restart",
-		zap.String("file", pos.day.logName()))
+	if k.trail.writer.failing.Load() == nil {
+		k.trail.log.Error("the segment of the trail was removed or replaced; records are refused until a restart",
+			zap.String("file", pos.day.logName()))
+	}
 	w := k.trail.writer
 	w.exclusive(func() error {
 		if w.next.day != pos.day {

@@ -45,7 +45,7 @@ func TestEveryEditIsFound(t *testing.T) {
 	segments, err := filepath.Glob(filepath.Join(origin, "*.log"))
 	require.NoError(t, err)
 	require.Len(t, segments, 3)
-	rounds := 3000
+	rounds := 1000
 	if testing.Short() {
 		rounds = 300
 	}
