@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -26,15 +25,6 @@ func times(short, full int) int {
 		return full
 	}
 	return short
-}
-
-// cli runs the program with a subcommand against the gateway.
-func cli(t *testing.T, g *rig.Gateway, stdin string, args ...string) (string, error) {
-	t.Helper()
-	cmd := exec.Command(rig.Binary(t), append(args, "--server", g.URL, "--data", g.Data)...)
-	cmd.Stdin = strings.NewReader(stdin)
-	out, err := cmd.CombinedOutput()
-	return string(out), err
 }
 
 // verify proves the trail of a gateway that may run or not.

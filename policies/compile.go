@@ -80,6 +80,7 @@ func newCompiler(allowNetwork bool) *ast.Compiler {
 			unsafe[name] = struct{}{}
 		}
 	}
+	//lint:ignore SA1019 a builtin left out of the capabilities would be "undefined"; this says that it is not allowed
 	return ast.NewCompiler().
 		WithCapabilities(capabilities).
 		WithUnsafeBuiltins(unsafe).

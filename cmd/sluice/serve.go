@@ -91,7 +91,7 @@ func grpcOptions(bodyBytes int64) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(int(bodyBytes) + slack), grpc.MaxSendMsgSize(int(bodyBytes)*2 + slack),
 		grpc.InitialWindowSize(1 << 20), grpc.InitialConnWindowSize(16 << 20),
-		grpc.ReadBufferSize(64 << 10), grpc.WriteBufferSize(64 << 10), grpc.SharedWriteBuffer(true),
+		grpc.ReadBufferSize(64 << 10), grpc.WriteBufferSize(64 << 10),
 	}
 }
 

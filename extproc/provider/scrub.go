@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"sort"
 	"strings"
+	"unicode/utf8"
 
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
@@ -75,8 +76,9 @@ func (s scrubber) text(in string) string {
 // isMask reports whether m begins or ends as a secret does.
 func (s scrubber) isMask(m string) bool {
 	head := m[:strings.IndexAny(m, "*.…•xX")]
-	tail := m[strings.LastIndexAny(m, "*.…•xX")+1:]
-	tail = strings.TrimLeft(tail, "\x80\xa2\xa6")
+	mask := strings.LastIndexAny(m, "*.…•xX")
+	_, width := utf8.DecodeRuneInString(m[mask:])
+	tail := m[mask+width:]
 	for _, secret := range s.secrets {
 		if len(head) >= 2 && strings.HasPrefix(secret, head) || len(tail) >= 2 && strings.HasSuffix(secret, tail) {
 			return true
