@@ -12,7 +12,8 @@ import (
 )
 
 // ErrNotFound is returned by Find when there is no Envoy in any of the places.
-var ErrNotFound = errors.New("no Envoy " + Version + " was found: run `make tools`, or name one with --envoy-bin or ENVOY_BIN")
+var ErrNotFound = errors.New("no Envoy " + Version + " was found: run `make tools`, " +
+	"or name one with --envoy-bin or ENVOY_BIN")
 
 // ErrVersion is returned by Find when an Envoy is there but is not Version.
 var ErrVersion = errors.New("wrong version of Envoy")
@@ -69,7 +70,8 @@ func checked(path, origin string) (string, error) {
 		return "", fmt.Errorf("asking the Envoy named by %s for its version: %w", origin, err)
 	}
 	if got != Version {
-		return "", fmt.Errorf("%w: %s (from %s) is %s, Sluice needs %s; run `make tools` to get it", ErrVersion, abs, origin, got, Version)
+		return "", fmt.Errorf("%w: %s (from %s) is %s, Sluice needs %s; run `make tools` to get it",
+			ErrVersion, abs, origin, got, Version)
 	}
 	return abs, nil
 }

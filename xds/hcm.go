@@ -28,11 +28,13 @@ const (
 // longest silence on a stream that has no route yet; routes have their own.
 func httpManager(idle time.Duration) *hcmv3.HttpConnectionManager {
 	return &hcmv3.HttpConnectionManager{
-		StatPrefix:     statPrefix,
-		CodecType:      hcmv3.HttpConnectionManager_AUTO,
-		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{ConfigSource: fromADS(), RouteConfigName: routesName}},
-		HttpFilters:    httpFilters(),
-		AccessLog:      []*accesslogv3.AccessLog{abortLog()},
+		StatPrefix: statPrefix,
+		CodecType:  hcmv3.HttpConnectionManager_AUTO,
+		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{
+			Rds: &hcmv3.Rds{ConfigSource: fromADS(), RouteConfigName: routesName},
+		},
+		HttpFilters: httpFilters(),
+		AccessLog:   []*accesslogv3.AccessLog{abortLog()},
 
 		// Headers that a client may not choose go before anything reads them.
 		EarlyHeaderMutationExtensions: []*corev3.TypedExtensionConfig{{

@@ -17,17 +17,46 @@ import (
 // more; these remain for the rest: requests that are refused before it, and
 // those it could not be asked about.
 var localReplies = []dialect.Error{
-	{Status: 400, Code: dialect.CodeInvalidRequest, Message: "This is not a request that the gateway understands. Check the path (an encoded slash is not allowed in it), the headers and the body's length."},
-	{Status: 403, Code: dialect.CodeNotImplemented, Message: "The gateway does not upgrade connections. Send a plain HTTP request."},
+	{
+		Status: 400, Code: dialect.CodeInvalidRequest,
+		Message: "This is not a request that the gateway understands. Check the path (an encoded slash is " +
+			"not allowed in it), the headers and the body's length.",
+	},
+	{
+		Status: 403, Code: dialect.CodeNotImplemented,
+		Message: "The gateway does not upgrade connections. Send a plain HTTP request.",
+	},
 	{Status: 404, Code: dialect.CodeRouteNotFound, Message: "Not Found"},
 	{Status: 408, Code: dialect.CodeInvalidRequest, Message: "The request did not arrive in time. Send it again."},
-	{Status: 413, Code: dialect.CodeBodyTooLarge, Message: "The request body is larger than this gateway accepts. Send a smaller one."},
-	{Status: 426, Code: dialect.CodeInvalidRequest, Message: "The gateway speaks HTTP/1.1 and HTTP/2. Use one of them."},
-	{Status: 431, Code: dialect.CodeInvalidRequest, Message: "The request's headers are larger than this gateway accepts. Send fewer or shorter ones."},
-	{Status: 500, Code: dialect.CodeInternal, Message: "The gateway could not handle this request. Give an administrator the exchange id."},
-	{Status: 502, Code: dialect.CodeInternal, Message: "A part of the gateway gave no valid reply. Try again; if it lasts, give an administrator the exchange id."},
-	{Status: 503, Code: dialect.CodeNotReady, Message: "The gateway is starting, stopping or overloaded. Try again in a few seconds."},
-	{Status: 504, Code: dialect.CodeProviderTimeout, Message: "No reply came in time. Try again, with a shorter request if it lasts."},
+	{
+		Status: 413, Code: dialect.CodeBodyTooLarge,
+		Message: "The request body is larger than this gateway accepts. Send a smaller one.",
+	},
+	{
+		Status: 426, Code: dialect.CodeInvalidRequest,
+		Message: "The gateway speaks HTTP/1.1 and HTTP/2. Use one of them.",
+	},
+	{
+		Status: 431, Code: dialect.CodeInvalidRequest,
+		Message: "The request's headers are larger than this gateway accepts. Send fewer or shorter ones.",
+	},
+	{
+		Status: 500, Code: dialect.CodeInternal,
+		Message: "The gateway could not handle this request. Give an administrator the exchange id.",
+	},
+	{
+		Status: 502, Code: dialect.CodeInternal,
+		Message: "A part of the gateway gave no valid reply. Try again; if it lasts, give an administrator " +
+			"the exchange id.",
+	},
+	{
+		Status: 503, Code: dialect.CodeNotReady,
+		Message: "The gateway is starting, stopping or overloaded. Try again in a few seconds.",
+	},
+	{
+		Status: 504, Code: dialect.CodeProviderTimeout,
+		Message: "No reply came in time. Try again, with a shorter request if it lasts.",
+	},
 }
 
 // anyLocalReply is the word for a status that is not in localReplies.

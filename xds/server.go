@@ -20,7 +20,9 @@ type adsServer struct {
 	handler delta.Server
 }
 
-func (s *adsServer) DeltaAggregatedResources(stream discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
+func (s *adsServer) DeltaAggregatedResources(
+	stream discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer,
+) error {
 	return s.handler.DeltaStreamHandler(stream, resource.AnyType)
 }
 

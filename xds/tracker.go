@@ -93,8 +93,10 @@ func (t *tracker) OnDeltaStreamClosed(id int64, _ *corev3.Node) {
 }
 
 // OnStreamDeltaResponse notes what is about to be sent.
-func (t *tracker) OnStreamDeltaResponse(id int64, _ *discoveryv3.DeltaDiscoveryRequest, r *discoveryv3.DeltaDiscoveryResponse) {
-	p := push{typeURL: r.GetTypeUrl(), set: make(versions, len(r.GetResources())), removed: r.GetRemovedResources(), at: t.now()}
+func (t *tracker) OnStreamDeltaResponse(
+	id int64, _ *discoveryv3.DeltaDiscoveryRequest, r *discoveryv3.DeltaDiscoveryResponse,
+) {
+	p := push{typeURL: r.GetTypeUrl(), set: versions{}, removed: r.GetRemovedResources(), at: t.now()}
 	for _, res := range r.GetResources() {
 		p.set[res.GetName()] = res.GetVersion()
 	}

@@ -152,7 +152,8 @@ func loadRoots(file string) ([]byte, *x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, nil, errors.New("this system has no root certificates: install ca-certificates, or name a file with roots")
+		return nil, nil, errors.New("this system has no root certificates: " +
+			"install ca-certificates, or name a file with roots")
 	}
 	return pem, pool, nil
 }

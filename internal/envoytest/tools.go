@@ -93,7 +93,9 @@ func Eventually(t testing.TB, within time.Duration, ok func() bool, state func()
 func Log(t testing.TB) *zap.Logger {
 	var over atomic.Bool
 	t.Cleanup(func() { over.Store(true) })
-	encoder := zapcore.NewConsoleEncoder(zapcore.EncoderConfig{MessageKey: "m", LevelKey: "l", NameKey: "n", EncodeLevel: zapcore.LowercaseLevelEncoder})
+	encoder := zapcore.NewConsoleEncoder(zapcore.EncoderConfig{
+		MessageKey: "m", LevelKey: "l", NameKey: "n", EncodeLevel: zapcore.LowercaseLevelEncoder,
+	})
 	return zap.New(zapcore.NewCore(encoder, zapcore.AddSync(&testWriter{t: t, over: &over}), zapcore.WarnLevel))
 }
 
