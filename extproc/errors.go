@@ -35,6 +35,13 @@ func errDenied(d decision.Decision, endpoint string) *dialect.Error {
 	return e
 }
 
+// errNoDecision is for a policy that fails or takes too long: nobody was
+// refused, and nobody is let through.
+func errNoDecision() *dialect.Error {
+	return &dialect.Error{Status: http.StatusServiceUnavailable, Code: dialect.CodePolicyUnavailable,
+		Message: "The gateway could not decide about this call. Try again; if it stays, give the exchange id to your administrator."}
+}
+
 func errWrongType(r dialect.Route) *dialect.Error {
 	article := map[dialect.Operation]string{dialect.Chat: "a chat", dialect.Completions: "a completions", dialect.Embeddings: "an embeddings"}
 	return &dialect.Error{Status: http.StatusBadRequest, Code: dialect.CodeWrongEndpointType, Param: "model",

@@ -47,8 +47,9 @@ type world struct {
 	req    audit.Exchange
 	body   []byte // of the last response half
 
-	decision decision.Decision
-	trailErr map[string]error // by method
+	decision  decision.Decision
+	policyErr error
+	trailErr  map[string]error // by method
 }
 
 func (w *world) Authenticate(c string) (*identity.Caller, error) {
@@ -60,7 +61,7 @@ func (w *world) Authenticate(c string) (*identity.Caller, error) {
 
 func (w *world) Decide(_ context.Context, in *policies.Input) (decision.Decision, error) {
 	w.asked = in
-	return w.decision, nil
+	return w.decision, w.policyErr
 }
 
 func (w *world) note(method, event string, o *audit.Outcome) error {

@@ -1,6 +1,7 @@
 package extproc
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -109,6 +110,9 @@ func (x *exchange) requestBody(body []byte) *extprocv3.ProcessingResponse {
 	// A caller who may not use the endpoint learns nothing about his body, so
 	// the decision comes first; it is made on what a broken body could tell.
 	if denied := x.decide(req, len(body)); denied != nil {
+		if denied.Status >= http.StatusInternalServerError {
+			return x.refuse(audit.ResultGatewayError, denied, body)
+		}
 		return x.refuse(audit.ResultDenied, denied, body)
 	}
 	if x.route.Operation != operationOf(x.entry.Endpoint.Type) { // a bundle may leave this to us
@@ -192,8 +196,10 @@ func (x *exchange) decide(req *dialect.Request, size int) *dialect.Error {
 	x.record.Decision = d
 	if err != nil {
 		x.s.Log.Error("policy did not decide", zap.String("exchange", x.record.ID), zap.Error(err))
+		x.s.Metrics.decisions.WithLabelValues("error", d.Code()).Inc()
+		return errNoDecision()
 	}
-	if err != nil || !d.Allow {
+	if !d.Allow {
 		x.s.Metrics.decisions.WithLabelValues("deny", d.Code()).Inc()
 		if d.Code() == reasonEndpointType {
 			return errWrongType(x.route)

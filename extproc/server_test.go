@@ -2,6 +2,7 @@ package extproc_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -123,6 +124,18 @@ func TestRefusals(t *testing.T) {
 			require.Len(t, w.events, 1, "one exchange, one record")
 		})
 	}
+}
+
+func TestAPolicyThatFailsLetsNobodyThroughAndBlamesNobody(t *testing.T) {
+	w := newWorld(t)
+	w.policyErr = errors.New("evaluation took too long")
+	s := w.open()
+	s.say(requestHead("/endpoints/chat/invocations", bearer...))
+	im := s.say(requestBody(chat)).GetImmediateResponse()
+	require.EqualValues(t, 503, im.GetStatus().GetCode())
+	require.Contains(t, string(im.Body), "policy_unavailable")
+	s.end()
+	require.Equal(t, []string{"refuse gateway_error"}, w.events)
 }
 
 func TestABodyAtTheHeadsEndIsEmpty(t *testing.T) {
