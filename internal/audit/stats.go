@@ -2,18 +2,18 @@ package audit
 
 // Stats are counters since the trail was opened, and gauges.
 type Stats struct {
-	Sequence   uint64 // of the last frame written
-	Day        string // of the partition that is written, YYYY-MM-DD
-	Frames     uint64 // written since Open
-	Bytes      uint64 // written since Open
-	Writes     uint64 // write calls since Open: Frames/Writes is the size of a group
-	Failures   uint64 // refused or failed appends since Open
-	Open       int    // exchanges under way
-	Reserved   int64  // bytes kept free for the outcomes of exchanges under way
-	Partitions int
-	IndexLag   uint64 // frames written and not yet in the index
-	IndexErrs  uint64 // failed batches of the index since Open
-	IndexErr   string // the last error of the index, "" while it works
+	Sequence   uint64 `json:"sequence"` // of the last frame written
+	Day        string `json:"day"`      // of the partition that is written, YYYY-MM-DD
+	Frames     uint64 `json:"frames"`   // written since Open
+	Bytes      uint64 `json:"bytes"`    // written since Open
+	Writes     uint64 `json:"writes"`   // write calls since Open: Frames/Writes is the size of a group
+	Failures   uint64 `json:"failures"` // refused or failed appends since Open
+	Open       int    `json:"open"`     // exchanges under way
+	Reserved   int64  `json:"reserved"` // bytes kept free for the outcomes of exchanges under way
+	Partitions int    `json:"partitions"`
+	IndexLag   uint64 `json:"indexLag"`             // frames written and not yet in the index
+	IndexErrs  uint64 `json:"indexErrors"`          // failed batches of the index since Open
+	IndexErr   string `json:"indexError,omitempty"` // the last error of the index, "" while it works
 }
 
 // Stats returns counters and gauges.
