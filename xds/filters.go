@@ -39,9 +39,10 @@ func httpFilters() []*hcmv3.HttpFilter {
 		// Off unless a route asks: it bounds bodies of the control server.
 		disabled(filter(filterBuffer, controlBody(controlBodyBytes))),
 		filter(filterState, remember()),
-		// On for every request; only routes to the control server switch it
-		// off, so that no route can be found that passes it by.
-		filter(filterExtProc, extProc()),
+		// Off where there is no route: what Envoy refuses before it has read a
+		// request must not wait for ext_proc, since the connection does not.
+		// The virtual host of all requests switches it on.
+		disabled(filter(filterExtProc, extProc())),
 		// Below ext_proc: it sees providers' replies in plain.
 		filter(filterRouter, &routerv3.Router{SuppressEnvoyHeaders: true}),
 	}

@@ -45,6 +45,10 @@ var localReplies = []dialect.Error{
 		Message: "The gateway could not handle this request. Give an administrator the exchange id.",
 	},
 	{
+		Status: 501, Code: dialect.CodeInvalidRequest,
+		Message: "The gateway does not know this transfer coding. Send the body with a length, or chunked once.",
+	},
+	{
 		Status: 502, Code: dialect.CodeInternal,
 		Message: "A part of the gateway gave no valid reply. Try again; if it lasts, give an administrator " +
 			"the exchange id.",
@@ -88,8 +92,12 @@ var replyPaths = []replyPath{
 	{dialect.Anthropic, `^(/mlflow-deployments)?(/v1/messages|/anthropic)([/?].*)?$`},
 	{dialect.OpenAI, `^(/mlflow-deployments)?/v1([/?].*)?$`},
 	{dialect.MLflow, `^(/mlflow-deployments|/endpoints|/gateway|/api/2[.]0|/api/3[.]0|/health)([/?].*)?$`},
-	{dialect.REST, `.*`},
+	{dialect.REST, anyReplyPath},
 }
+
+// anyReplyPath matches also where there is no path, since the request could
+// not be read that far.
+const anyReplyPath = ".*"
 
 type replyPath struct {
 	dialect dialect.Dialect
@@ -172,7 +180,11 @@ func replyBody(d dialect.Dialect, e dialect.Error) string {
 	return strings.Replace(text, place, exchangeID, 1)
 }
 
+// both is fulfilled when a and b are; a may be nil.
 func both(a, b *accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
+	if a == nil {
+		return b
+	}
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_AndFilter{
 		AndFilter: &accesslogv3.AndFilter{Filters: []*accesslogv3.AccessLogFilter{a, b}},
 	}}
@@ -181,6 +193,9 @@ func both(a, b *accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
 // pathMatches looks at the path as the client asked: what was remembered of it,
 // or, for a request that was refused before that, what it is now.
 func pathMatches(regex string) *accesslogv3.AccessLogFilter {
+	if regex == anyReplyPath {
+		return nil
+	}
 	return condition("('" + statePath + "' in filter_state ? string(filter_state['" + statePath + "']) : request.path)" +
 		".matches('" + regex + "')")
 }

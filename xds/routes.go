@@ -42,7 +42,14 @@ func routeConfiguration(ups []Upstream, bodyBytes int64, idle time.Duration) *ro
 			Name:                   "all",
 			Domains:                []string{"*"},
 			RequestBodyBufferLimit: wrapperspb.UInt64(uint64(bodyBytes)),
-			Matcher:                routeMatcher(ups, idle),
+			// On for every route; only the route to the control server
+			// switches it off, so that none can be found that passes it by.
+			TypedPerFilterConfig: map[string]*anypb.Any{
+				filterExtProc: pack(&extprocv3.ExtProcPerRoute{
+					Override: &extprocv3.ExtProcPerRoute_Overrides{Overrides: &extprocv3.ExtProcOverrides{}},
+				}),
+			},
+			Matcher: routeMatcher(ups, idle),
 		}},
 	}
 }

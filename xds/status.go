@@ -9,11 +9,11 @@ import (
 
 // Status says what Envoy has been given, what it took and what it refused.
 type Status struct {
-	Connected  bool                  // Envoy has an open stream
-	Since      time.Time             // when Connected last changed
-	Types      map[string]TypeStatus // by short name: clusters, endpoints, listeners, routes, secrets
-	Rejected   *Rejection            // a rejection that stands; nil when there is none
-	Unresolved map[string]string     // host → why it has no address
+	Connected  bool                  `json:"connected"`            // Envoy has an open stream
+	Since      time.Time             `json:"since,omitzero"`       // when Connected last changed
+	Types      map[string]TypeStatus `json:"types"`                // by short name: clusters, endpoints, listeners, routes, secrets
+	Rejected   *Rejection            `json:"rejected,omitempty"`   // a rejection that stands; nil when there is none
+	Unresolved map[string]string     `json:"unresolved,omitempty"` // host → why it has no address
 }
 
 // Synced reports whether Envoy is connected and has acknowledged everything.
@@ -31,17 +31,17 @@ func (s Status) Synced() bool {
 
 // TypeStatus is the state of one resource type.
 type TypeStatus struct {
-	Version   string // hash over the content of all resources
-	Resources int    // resources that Envoy is to have
-	Acked     int    // those of them that it has, at their present version
+	Version   string `json:"version"`   // hash over the content of all resources
+	Resources int    `json:"resources"` // resources that Envoy is to have
+	Acked     int    `json:"acked"`     // those of them that it has, at their present version
 }
 
 // Rejection is a push that Envoy refused. It goes on with what it had.
 type Rejection struct {
-	Time    time.Time
-	Type    string   // short name of the resource type
-	Names   []string // of the refused resources, sorted
-	Message string   // Envoy's own words
+	Time    time.Time `json:"time"`
+	Type    string    `json:"type"`    // short name of the resource type
+	Names   []string  `json:"names"`   // of the refused resources, sorted
+	Message string    `json:"message"` // Envoy's own words
 }
 
 // RejectedError is returned when Envoy refused what was pushed.
