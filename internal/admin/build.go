@@ -29,7 +29,7 @@ type definition struct {
 func (d definition) settle(before *catalog.Endpoint) (*catalog.Endpoint, error) {
 	if !dialect.ValidName(d.name) {
 		return nil, badRequest("invalid_field", "endpointName",
-			"The field endpointName must consist of letters, digits, '_', '-' and '.'.")
+			"The field endpointName must consist of letters, digits, '_', '-' and '.', and not of dots alone.")
 	}
 	p, ok := provider.Lookup(d.provider)
 	if !ok {
@@ -54,7 +54,34 @@ func (d definition) settle(before *catalog.Endpoint) (*catalog.Endpoint, error) 
 	if err := checkTarget(e); err != nil {
 		return nil, err
 	}
+	if before != nil {
+		if err := d.staysHome(p, before, e); err != nil {
+			return nil, err
+		}
+	}
 	return e, checkLimit(e.Limit)
+}
+
+// staysHome refuses to take kept keys to another address: who may change an
+// endpoint may not read its keys, and a server of his own would show them.
+func (d definition) staysHome(p *provider.Provider, before, after *catalog.Endpoint) error {
+	was, wrongBefore := provider.AddressOf(providerTarget(before))
+	is, wrongAfter := provider.AddressOf(providerTarget(after))
+	was.BasePath, is.BasePath = "", "" // the server is the same
+	if wrongBefore == nil && wrongAfter == nil && was == is {
+		return nil
+	}
+	given := map[string]bool{}
+	for key := range d.config {
+		given[configName(p, key)] = true
+	}
+	for _, name := range secretNames(after) {
+		if !given[name] {
+			return badRequest("key_required", "modelConfig."+name,
+				"The provider's address changes, and a stored key does not go with it. Give modelConfig.%s again.", name)
+		}
+	}
+	return nil
 }
 
 // fill puts each value of the definition where it belongs.

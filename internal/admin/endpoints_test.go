@@ -81,6 +81,28 @@ func TestProviderChangeDropsOldKeys(t *testing.T) {
 	assert.Equal(t, []any{"anthropic_api_key"}, same.at("modelConfigSecrets"))
 }
 
+// Who may change an endpoint may not read its key: it does not follow the
+// endpoint to another server.
+func TestAddressChangeAsksForTheKey(t *testing.T) {
+	w := newWorld(t)
+	w.create("a", nil)
+	move := func(config string) *reply {
+		return w.as("root", "PATCH", endpoints+"/a", `{"modelConfig":{`+config+`}}`)
+	}
+	for _, base := range []string{"https://collector.example/v1", "https://api.openai.com:8443/v1"} {
+		r := move(`"openai_api_base":"` + base + `"`).must(400)
+		assert.Equal(t, "key_required", r.at("code"))
+		assert.Equal(t, "modelConfig.openai_api_key", r.at("field"))
+	}
+	stayed, _ := w.catalog.Snapshot().Get("a")
+	assert.Empty(t, stayed.Target.Config)
+	move(`"openai_api_base":"https://api.openai.com/v2"`).must(200)
+	move(`"openai_api_base":"https://collector.example/v1","openai_api_key":"sk-another"`).must(200)
+	move(`"openai_api_base":"https://collector.example/v2"`).must(200)
+	move(``).must(400)
+	w.as("root", "PATCH", endpoints+"/a", `{"modelName":"gpt-4o"}`).must(200)
+}
+
 func TestRefusedEndpoints(t *testing.T) {
 	w := newWorld(t)
 	w.create("taken", nil)

@@ -17,8 +17,8 @@ const own = "/api/sluice/v1"
 func TestTokens(t *testing.T) {
 	w := newWorld(t)
 	expires := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
-	made := w.as("alice", "POST", own+"/tokens",
-		text(map[string]any{"name": "batch", "project": "climate", "expires": expires})).must(200)
+	made := w.as("root", "POST", own+"/tokens",
+		text(map[string]any{"name": "batch", "userId": w.users["alice"], "project": "climate", "expires": expires})).must(200)
 	token := made.at("token").(string)
 	assert.Equal(t, expires.Format(time.RFC3339), made.at("expires"))
 	assert.Equal(t, "alice", made.at("userName"))
@@ -73,6 +73,11 @@ func TestTokensCannotWiden(t *testing.T) {
 	} {
 		assert.Equal(t, "token_too_wide", w.as("bound", "POST", own+"/tokens", text(body)).must(403).at("code"))
 	}
+	// A project opens endpoints: nobody gives himself one.
+	for _, body := range []string{`{"name":"x","project":"climate"}`, `{"name":"x","execution":"run"}`} {
+		assert.Equal(t, "token_too_wide", w.as("alice", "POST", own+"/tokens", body).must(403).at("code"))
+	}
+	w.as("alice", "POST", own+"/tokens", `{"name":"x"}`).must(200)
 	shorter := expires.Add(-time.Minute)
 	w.as("bound", "POST", own+"/tokens", text(map[string]any{"name": "x", "expires": shorter})).must(200)
 }

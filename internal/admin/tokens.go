@@ -91,8 +91,8 @@ func (s *server) createToken(c *call) error {
 }
 
 // newToken checks what is asked for. Who may make tokens of his own only can't
-// widen what the token in his hands may do: project, execution and expiry of
-// that token bind the new one too.
+// widen what the token in his hands may do: the new one has its project and
+// execution, and ends no later.
 func (s *server) newToken(c *call, in api.NewToken) (identity.Token, error) {
 	t := identity.Token{
 		ID: catalog.NewID(), Name: in.Name, UserID: in.UserID, Project: in.Project, Execution: in.Execution, Expires: in.Expires,
@@ -112,6 +112,8 @@ func (s *server) newToken(c *call, in api.NewToken) (identity.Token, error) {
 	return t, s.bindToken(c, &t)
 }
 
+// bindToken holds a token to what the caller's own is bound to. A project opens
+// endpoints, so that naming one where the own token has none is refused too.
 func (s *server) bindToken(c *call, t *identity.Token) error {
 	for _, b := range []struct {
 		field string
@@ -121,10 +123,7 @@ func (s *server) bindToken(c *call, t *identity.Token) error {
 		{"project", c.caller.Project, &t.Project},
 		{"execution", c.caller.Execution, &t.Execution},
 	} {
-		if b.bound == "" || *b.asked == b.bound {
-			continue
-		}
-		if *b.asked != "" {
+		if *b.asked != "" && *b.asked != b.bound {
 			return tooWide(b.field, b.bound)
 		}
 		*b.asked = b.bound
@@ -143,10 +142,11 @@ func (s *server) bindToken(c *call, t *identity.Token) error {
 }
 
 func tooWide(field, bound string) error {
-	return &dialect.Error{
-		Status: http.StatusForbidden, Code: "token_too_wide", Param: field,
-		Message: fmt.Sprintf("The token that you use is bound to %s %s, so a token made with it is too.", field, bound),
+	message := fmt.Sprintf("The token that you use is bound to %s %s, so a token made with it is too.", field, bound)
+	if bound == "" {
+		message = fmt.Sprintf("Only an administrator may make a token for a %s. Ask one, or leave the field out.", field)
 	}
+	return &dialect.Error{Status: http.StatusForbidden, Code: "token_too_wide", Param: field, Message: message}
 }
 
 // revokeToken is DELETE /api/sluice/v1/tokens/{id}.
