@@ -74,7 +74,7 @@ func (s *server) endpoint(c *call) (*catalog.Endpoint, error) {
 	name := c.r.PathValue("name")
 	e, ok := s.Catalog.Snapshot().Get(name)
 	if !ok {
-		return nil, dialect.EndpointNotFound(name)
+		return nil, noEndpoint(name)
 	}
 	if c.all() {
 		return e, nil

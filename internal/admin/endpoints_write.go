@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 
-	"sluice/extproc/dialect"
 	"sluice/extproc/provider"
 	"sluice/internal/admin/api"
 	"sluice/internal/audit"
@@ -158,7 +157,7 @@ func (s *server) tryUpdate(
 	name := c.r.PathValue("name")
 	before, ok := s.Catalog.Snapshot().Get(name)
 	if !ok {
-		return nil, dialect.EndpointNotFound(name)
+		return nil, noEndpoint(name)
 	}
 	if err := ifMatch(c.r, before); err != nil {
 		return nil, err
@@ -223,7 +222,7 @@ func (s *server) deleteEndpoint(c *call) error {
 	defer s.endpoints.Unlock()
 	e, ok := s.Catalog.Snapshot().Get(name)
 	if !ok {
-		return dialect.EndpointNotFound(name)
+		return noEndpoint(name)
 	}
 	if err := ifMatch(c.r, e); err != nil {
 		return err

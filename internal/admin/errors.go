@@ -41,6 +41,13 @@ func notFound(what, name string) *dialect.Error {
 	}
 }
 
+// noEndpoint is MLflow's sentence about an endpoint that a REST path names.
+func noEndpoint(name string) *dialect.Error {
+	e := dialect.EndpointNotFound(name)
+	e.Param = "endpointName"
+	return e
+}
+
 func unauthenticated(err error) *dialect.Error {
 	reason := err.Error()
 	return &dialect.Error{

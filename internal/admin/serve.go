@@ -106,6 +106,9 @@ func (s *server) run(c *call) error {
 			return err
 		}
 	}
+	if err := checkParameters(rt.pattern, c.r); err != nil {
+		return err
+	}
 	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, s.BodyBytes)
 	return rt.handle(c)
 }
