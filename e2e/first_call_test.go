@@ -38,6 +38,12 @@ func TestWhatTheFirstStartPrintsWorks(t *testing.T) {
 		require.Equal(t, mode, info.Mode().Perm(), name)
 	}
 
+	made := g.Admin("GET", "/api/sluice/v1/audit?kinds=CreateEndpoint&kinds=CreateUser&kinds=CreateToken", "").JSON(t)
+	require.Len(t, made["records"], 5, "what the first start makes is in the trail: an endpoint, two users, two tokens")
+	status := string(g.Admin("GET", "/api/sluice/v1/status", "").Body)
+	require.Contains(t, status, `"state":"running"`)
+	require.NotRegexp(t, `"[A-Z]\w*":`, status, "keys begin with a small letter")
+
 	g.Stop()
 	g.Launch()
 	require.NotContains(t, g.Output(), g.AdminToken, "a second start does not print it again")

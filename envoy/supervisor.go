@@ -36,11 +36,11 @@ const (
 
 // ProcessStatus is the state of the Envoy process.
 type ProcessStatus struct {
-	State    string    // one of the State constants
-	PID      int       // 0 when no process runs
-	Started  time.Time // when the present process started; zero when none runs
-	Restarts int       // starts after the first
-	LastExit string    // how the last process ended; "" when none has
+	State    string    `json:"state"`              // one of the State constants
+	PID      int       `json:"pid"`                // 0 when no process runs
+	Started  time.Time `json:"started,omitzero"`   // when the present process started; zero when none runs
+	Restarts int       `json:"restarts"`           // starts after the first
+	LastExit string    `json:"lastExit,omitempty"` // how the last process ended; "" when none has
 }
 
 // Supervisor keeps one Envoy process running.

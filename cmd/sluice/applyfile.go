@@ -37,7 +37,7 @@ func (g *gateway) applyFile(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return fmt.Errorf("applying the endpoints of %s: reading the administrator's token: %w", c.Source, err)
 	}
-	body, err := json.Marshal(map[string]any{"endpoints": fileEntries(file.Endpoints)})
+	body, err := mlflowconfig.Marshal(file.Endpoints)
 	if err != nil {
 		return fmt.Errorf("applying the endpoints of %s: %w", c.Source, err)
 	}
@@ -72,27 +72,6 @@ type answer struct {
 func (a *answer) Header() http.Header         { return a.header }
 func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
 func (a *answer) WriteHeader(status int)      { a.status = status }
-
-// fileEntries are the endpoints in MLflow's form, with values resolved.
-func fileEntries(list []mlflowconfig.Endpoint) []map[string]any {
-	out := make([]map[string]any, 0, len(list))
-	for _, e := range list {
-		entry := map[string]any{
-			"name": e.Name, "endpoint_type": e.Type,
-			"model": map[string]any{"provider": e.Provider, "name": e.Model, "config": e.Config},
-		}
-		if e.Limit != nil {
-			entry["limit"] = e.Limit
-		}
-		if p := e.Permissions; p != nil {
-			entry["permissions"] = map[string]any{
-				"everyone": p.Everyone, "users": p.Users, "organizations": p.Organizations, "roles": p.Roles, "projects": p.Projects,
-			}
-		}
-		out = append(out, entry)
-	}
-	return out
-}
 
 // refusal is the sentence of an error reply.
 func refusal(body []byte) string {

@@ -9,7 +9,11 @@ import (
 	"path/filepath"
 	"strings"
 	"text/template"
+	"time"
 
+	"go.uber.org/zap"
+
+	"sluice/internal/audit"
 	"sluice/internal/catalog"
 	"sluice/internal/identity"
 )
@@ -29,11 +33,7 @@ func (g *gateway) firstStart(ctx context.Context) (news, error) {
 	if _, err := os.Stat(g.adminToken); err == nil {
 		return news{}, nil
 	}
-	if _, err := g.catalog.Create(ctx, catalog.Endpoint{
-		Name: practiceName, Type: catalog.TypeChat,
-		Target:      catalog.Target{Provider: "practice", Model: practiceName, Config: map[string]string{}},
-		Permissions: catalog.Permissions{Everyone: true},
-	}); err != nil && !errors.Is(err, catalog.ErrExists) {
+	if err := g.ensurePractice(ctx); err != nil {
 		return news{}, fmt.Errorf("making the practice endpoint: %w", err)
 	}
 	if _, err := g.ensureToken(ctx, practiceName, nil, g.practiceTokenFile()); err != nil {
@@ -43,6 +43,44 @@ func (g *gateway) firstStart(ctx context.Context) (news, error) {
 	return news{adminToken: token}, err
 }
 
+func (g *gateway) ensurePractice(ctx context.Context) error {
+	if _, there := g.catalog.Snapshot().Get(practiceName); there {
+		return nil
+	}
+	e := catalog.Endpoint{
+		ID: catalog.NewID(), Name: practiceName, Type: catalog.TypeChat,
+		Target:      catalog.Target{Provider: "practice", Model: practiceName, Config: map[string]string{}},
+		Permissions: catalog.Permissions{Everyone: true},
+	}
+	about := map[string]string{"endpointName": e.Name, "modelProvider": e.Target.Provider, "modelName": e.Target.Model}
+	err := g.record(&audit.Event{
+		Kind: audit.KindCreateEndpoint, TargetType: audit.TargetEndpoint, TargetID: e.ID, TargetName: e.Name,
+		EndpointType: string(e.Type), Metadata: about,
+		Changes: []audit.Change{
+			{Field: "endpointName", After: e.Name}, {Field: "endpointType", After: string(e.Type)},
+			{Field: "isEveryoneAllowed", After: "true"},
+			{Field: "modelName", After: e.Target.Model}, {Field: "modelProvider", After: e.Target.Provider},
+		},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = g.catalog.Create(ctx, e)
+	return err
+}
+
+// record puts a change into the trail that the first start is about to make.
+// It is nobody's: By stays nil.
+func (g *gateway) record(e *audit.Event) error {
+	e.Time = time.Now()
+	err := g.trail.Event(e)
+	if err != nil && g.serveUnrecorded() {
+		g.log.Error("the trail took no record", zap.String("kind", e.Kind), zap.Error(err))
+		return nil
+	}
+	return err
+}
+
 func (g *gateway) practiceTokenFile() string { return filepath.Join(g.cfg.Data, "practice-token") }
 
 // ensureToken issues a token to a user, who is made when missing, and keeps it
@@ -50,12 +88,12 @@ func (g *gateway) practiceTokenFile() string { return filepath.Join(g.cfg.Data, 
 func (g *gateway) ensureToken(ctx context.Context, name string, roles []string, file string) (string, error) {
 	u, err := g.identity.FindUser(ctx, name)
 	if errors.Is(err, identity.ErrNotFound) {
-		u, err = g.identity.CreateUser(ctx, identity.User{Name: name, Roles: roles})
+		u, err = g.makeUser(ctx, identity.User{ID: catalog.NewID(), Name: name, Roles: roles})
 	}
 	if err != nil {
 		return "", fmt.Errorf("making the user %s: %w", name, err)
 	}
-	token, _, err := g.identity.IssueToken(ctx, identity.Token{Name: "first start", UserID: u.ID})
+	token, err := g.issueToken(ctx, identity.Token{ID: catalog.NewID(), Name: "first start", UserID: u.ID})
 	if err != nil {
 		return "", fmt.Errorf("issuing a token to %s: %w", name, err)
 	}
@@ -64,6 +102,32 @@ func (g *gateway) ensureToken(ctx context.Context, name string, roles []string, 
 		return "", fmt.Errorf("keeping the token of %s: %w", name, err)
 	}
 	return token, os.Rename(file+".new", file)
+}
+
+func (g *gateway) makeUser(ctx context.Context, u identity.User) (identity.User, error) {
+	changes := []audit.Change{{Field: "userName", After: u.Name}}
+	if len(u.Roles) > 0 {
+		changes = append([]audit.Change{{Field: "roles", After: strings.Join(u.Roles, ",")}}, changes...)
+	}
+	err := g.record(&audit.Event{
+		Kind: "CreateUser", TargetType: "user", TargetID: u.ID, TargetName: u.Name, Changes: changes,
+	})
+	if err != nil {
+		return u, err
+	}
+	return g.identity.CreateUser(ctx, u)
+}
+
+func (g *gateway) issueToken(ctx context.Context, t identity.Token) (string, error) {
+	err := g.record(&audit.Event{
+		Kind: "CreateToken", TargetType: "token", TargetID: t.ID, TargetName: t.Name,
+		Changes: []audit.Change{{Field: "name", After: t.Name}, {Field: "userId", After: t.UserID}},
+	})
+	if err != nil {
+		return "", err
+	}
+	token, _, err := g.identity.IssueToken(ctx, t)
+	return token, err
 }
 
 var announcement = template.Must(template.New("").Parse(`
@@ -86,7 +150,7 @@ Sluice is serving at {{.URL}}
     client = get_deploy_client("{{.URL}}")
     print(client.predict(endpoint="practice", inputs={"messages": [{"role": "user", "content": "Hello, who are you?"}]}))
 {{end}}
-  Endpoints, tokens, the trail: bin/sluice --help{{if .Data}} (with --data {{.Data}}){{end}}
+  Endpoints, tokens, the trail: bin/sluice --help{{if .With}} (with{{.With}}){{end}}
   REST: {{.URL}}/api/aigateway/v1/endpoints    Health: {{.URL}}/readyz{{if .Metrics}}    Metrics: http://{{.Metrics}}/metrics{{end}}
 
 `))
@@ -105,13 +169,16 @@ func (g *gateway) announce(w io.Writer, n news) {
 	}
 	v := map[string]any{
 		"URL": "https://" + strings.Replace(g.cfg.Listen, "0.0.0.0", "127.0.0.1", 1), "Token": n.adminToken, "AdminFile": abs(g.adminToken),
-		"Practice": practice, "PracticeFile": abs(g.practiceTokenFile()), "Metrics": g.cfg.MetricsListen, "CA": "", "CurlCA": "", "Data": "",
+		"Practice": practice, "PracticeFile": abs(g.practiceTokenFile()), "Metrics": g.cfg.MetricsListen, "CA": "", "CurlCA": "", "With": "",
 	}
 	if g.caFile != "" {
 		v["CA"], v["CurlCA"] = abs(g.caFile), " --cacert "+abs(g.caFile)
 	}
+	if v["URL"] != defaultServer {
+		v["With"] = fmt.Sprint(" --server ", v["URL"])
+	}
 	if filepath.Clean(g.cfg.Data) != "data" {
-		v["Data"] = g.cfg.Data
+		v["With"] = fmt.Sprint(v["With"], " --data ", g.cfg.Data)
 	}
 	_ = announcement.Execute(w, v) // a closed standard output must not stop the gateway
 }

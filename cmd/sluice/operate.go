@@ -121,7 +121,7 @@ func statusCommand() *cobra.Command {
 				add("sluice", s.Ready, s.Version)
 				for _, p := range s.Parts {
 					detail := p.Missing
-					if detail == "" {
+					if detail == "" && p.Detail != nil {
 						text, err := json.Marshal(p.Detail)
 						if err == nil {
 							detail = string(text)

@@ -14,6 +14,9 @@ import (
 	"sluice/internal/client"
 )
 
+// defaultServer is where a gateway listens that nobody configured.
+const defaultServer = "https://127.0.0.1:8443"
+
 // remote holds the flags of every command that speaks to a gateway.
 type remote struct {
 	server, ca, tokenFile, data, output string
@@ -22,7 +25,7 @@ type remote struct {
 // withRemote adds the flags to a command and all of its children.
 func withRemote(cmd *cobra.Command, r *remote) *cobra.Command {
 	fl := cmd.PersistentFlags()
-	fl.StringVar(&r.server, "server", "https://127.0.0.1:8443", "address of the gateway")
+	fl.StringVar(&r.server, "server", defaultServer, "address of the gateway")
 	fl.StringVar(&r.ca, "ca", "", "PEM file of the CA to trust (default <data>/ca.pem where there is one)")
 	fl.StringVar(&r.tokenFile, "token-file", "", "file with the token (default $SLUICE_TOKEN, then <data>/admin-token)")
 	fl.StringVar(&r.data, "data", "./data", "folder of the gateway")

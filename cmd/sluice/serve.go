@@ -123,6 +123,7 @@ func (g *gateway) background(failed chan<- error) {
 	g.goStop(failed, g.envoy.Run)
 	g.goStop(failed, g.policy.Watch)
 	g.goStop(failed, g.watchCertificate)
+	g.goStop(failed, g.forgetTokens)
 	g.goStop(failed, func(ctx context.Context) error {
 		tick := time.NewTicker(linger / 4)
 		defer tick.Stop()
@@ -175,6 +176,30 @@ func (g *gateway) watchCertificate(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			load()
+		}
+	}
+}
+
+// tokensCheck is how often tokens are looked through that ended long ago.
+const tokensCheck = 24 * time.Hour
+
+// forgetTokens takes tokens out of the store that were revoked or expired
+// before the oldest day of the trail. From then on they are unknown.
+func (g *gateway) forgetTokens(ctx context.Context) error {
+	tick := time.NewTicker(tokensCheck)
+	defer tick.Stop()
+	for {
+		n, err := g.identity.PurgeTokens(ctx, time.Now().AddDate(0, 0, -g.cfg.Audit.RetentionDays))
+		switch {
+		case err != nil && ctx.Err() == nil:
+			g.log.Error("ended tokens were not forgotten", zap.Error(err))
+		case n > 0:
+			g.log.Info("ended tokens were forgotten", zap.Int("tokens", n))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
 		}
 	}
 }
