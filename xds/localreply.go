@@ -45,10 +45,6 @@ var localReplies = []dialect.Error{
 		Message: "The gateway could not handle this request. Give an administrator the exchange id.",
 	},
 	{
-		Status: 501, Code: dialect.CodeInvalidRequest,
-		Message: "The gateway does not know this transfer coding. Send the body with a length, or chunked once.",
-	},
-	{
 		Status: 502, Code: dialect.CodeInternal,
 		Message: "A part of the gateway gave no valid reply. Try again; if it lasts, give an administrator " +
 			"the exchange id.",
@@ -61,6 +57,12 @@ var localReplies = []dialect.Error{
 		Status: 504, Code: dialect.CodeProviderTimeout,
 		Message: "No reply came in time. Try again, with a shorter request if it lasts.",
 	},
+}
+
+// unknownCoding is what Envoy answers with 501. It is the client's fault.
+var unknownCoding = dialect.Error{
+	Status: 400, Code: dialect.CodeInvalidRequest,
+	Message: "The gateway does not know this transfer coding. Send the body with a length, or chunked once.",
 }
 
 // anyLocalReply is the word for a status that is not in localReplies.
@@ -121,7 +123,10 @@ func localReplyConfig() *hcmv3.LocalReplyConfig {
 		for _, e := range localReplies {
 			mappers = append(mappers, replyMapper(p.dialect, both(pathMatches(p.path), statusIs(equals, e.Status)), e))
 		}
-		mappers = append(mappers, replyMapper(p.dialect, both(pathMatches(p.path), statusIs(atLeast, 0)), anyLocalReply))
+		coding := replyMapper(p.dialect, both(pathMatches(p.path), statusIs(equals, 501)), unknownCoding)
+		coding.StatusCode = u32(uint32(unknownCoding.Status))
+		mappers = append(mappers, coding,
+			replyMapper(p.dialect, both(pathMatches(p.path), statusIs(atLeast, 0)), anyLocalReply))
 	}
 	return &hcmv3.LocalReplyConfig{Mappers: mappers}
 }
