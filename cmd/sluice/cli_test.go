@@ -284,10 +284,14 @@ func TestTokensCommands(t *testing.T) {
 	g.env = nil
 
 	file := filepath.Join(g.data, "bob-token")
+	require.NoError(t, os.WriteFile(file, []byte("old, and for everyone"), 0o644))
 	assert.NotContains(t, g.ok("", "tokens", "create", "kept", "--to", file), "slu_")
 	info, err := os.Stat(file)
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	lost := g.run("", "tokens", "create", "lost", "--to", filepath.Join(g.data, "no", "folder"))
+	assert.Equal(t, 1, lost.code)
+	assert.NotContains(t, g.ok("", "tokens", "list"), "lost", "a token that can't be kept is not made")
 	g.ok("", "tokens", "revoke", tokens[0].ID)
 	assert.Regexp(t, `batch +alice +climate .* revoked`, g.ok("", "tokens", "list", "--user", "alice"))
 	g.env = []string{"SLUICE_TOKEN=" + token}
@@ -373,7 +377,10 @@ func TestUsage(t *testing.T) {
 		{[]string{"endpoints", "list", "--colour"}, 2, "unknown flag"},
 		{[]string{"endpoints", "list", "-o", "xml", "--data", g.data}, 2, "table or json"},
 		{[]string{"endpoints", "list", "--server", "nowhere", "--data", g.data}, 2, "is not a URL"},
+		{[]string{"endpoints", "list", "--server", "http://gateway.example", "--data", g.data}, 2, "in the clear"},
 		{[]string{"endpoints", "create", "x", "--data", g.data}, 2, "is required"},
+		{[]string{"run", "extra"}, 2, "takes no arguments"},
+		{[]string{"tokens", "create", "t", "--expires=-1h", "--data", g.data}, 2, "a time to come"},
 		{[]string{"tokens", "list", "--token-file", "/does/not/exist"}, 1, "--token-file"},
 		{[]string{"tokens", "list", "--server", "https://127.0.0.1:1", "--data", g.data}, 1, "calling https://127.0.0.1:1"},
 		{[]string{"audit", "list", "--limit", "0", "--data", g.data}, 2, "at least 1"},

@@ -27,7 +27,7 @@ func runCommand() *cobra.Command {
 		Short: "Start the gateway and its Envoy",
 		Long: "Start the gateway and its Envoy. The first start makes the data folder with a local CA, a vault keyset,\n" +
 			"an administrator's token and a practice endpoint. SIGTERM drains, SIGHUP reads the configuration again.",
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := f.load(cmd)
 			if err != nil {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sort"
 	"time"
 
@@ -68,6 +70,9 @@ func tokensCreateCommand(r *remote) *cobra.Command {
 		Short: "Create a token; it is printed once, alone on the standard output",
 		Args:  exactly("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("expires") && expires <= 0 {
+				return usagef("--expires takes a time to come, e.g. 720h")
+			}
 			c, err := r.client()
 			if err != nil {
 				return err
@@ -80,11 +85,16 @@ func tokensCreateCommand(r *remote) *cobra.Command {
 				at := time.Now().Add(expires).UTC()
 				in.Expires = &at
 			}
+			kept, err := newSecretFile(file)
+			if err != nil {
+				return fmt.Errorf("keeping the token: %w", err)
+			}
+			defer kept.discard()
 			t, err := c.CreateToken(cmd.Context(), in)
 			if err != nil {
 				return err
 			}
-			return r.showToken(cmd, t, file)
+			return r.showToken(cmd, t, kept)
 		},
 	}
 	fl := cmd.Flags()
@@ -96,12 +106,48 @@ func tokensCreateCommand(r *remote) *cobra.Command {
 	return cmd
 }
 
-func (r *remote) showToken(cmd *cobra.Command, t api.IssuedToken, file string) error {
-	if file != "" {
-		if err := os.WriteFile(file, []byte(t.Plaintext+"\n"), 0o600); err != nil {
+// secretFile becomes the file of its name when something is kept in it: only
+// its owner can read it, also where a file was there that others could read.
+type secretFile struct {
+	name string
+	tmp  *os.File
+}
+
+// newSecretFile makes sure that the file can be written, before there is
+// something to be lost; nil for no name.
+func newSecretFile(name string) (*secretFile, error) {
+	if name == "" {
+		return nil, nil
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(name), ".sluice-*") // 0600
+	if err != nil {
+		return nil, err
+	}
+	return &secretFile{name: name, tmp: tmp}, nil
+}
+
+func (f *secretFile) keep(text string) error {
+	_, err := f.tmp.WriteString(text)
+	if err = errors.Join(err, f.tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.tmp.Name(), f.name)
+}
+
+// discard takes away what keep did not put in its place.
+func (f *secretFile) discard() {
+	if f != nil {
+		_ = f.tmp.Close()
+		_ = os.Remove(f.tmp.Name())
+	}
+}
+
+func (r *remote) showToken(cmd *cobra.Command, t api.IssuedToken, kept *secretFile) error {
+	if kept != nil {
+		if err := kept.keep(t.Plaintext + "\n"); err != nil {
 			return fmt.Errorf("keeping the token: %w", err)
 		}
-		return r.say(cmd, t.Token, "The token %s (%s) is in %s.", t.Name, t.ID, file)
+		return r.say(cmd, t.Token, "The token %s (%s) is in %s.", t.Name, t.ID, kept.name)
 	}
 	if r.output == "json" {
 		return printJSON(cmd.OutOrStdout(), t)

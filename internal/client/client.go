@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -44,6 +45,9 @@ func New(o Options) (*Client, error) {
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return nil, fmt.Errorf("the server %q is not a URL such as https://127.0.0.1:8443", o.Server)
 	}
+	if u.Scheme == "http" && o.Token != "" && !loopback(u.Hostname()) {
+		return nil, fmt.Errorf("the server %q would get the token in the clear; use https", o.Server)
+	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	if o.CAFile != "" {
 		pool, err := roots(o.CAFile)
@@ -62,6 +66,11 @@ func New(o Options) (*Client, error) {
 		base: strings.TrimRight(o.Server, "/"), token: o.Token, agent: o.UserAgent,
 		http: &http.Client{Transport: transport, Timeout: o.Timeout, CheckRedirect: noRedirect},
 	}, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // noRedirect keeps the token from going anywhere else.
