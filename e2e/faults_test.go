@@ -27,7 +27,8 @@ type fault struct {
 var faults = map[string]fault{
 	"reset before the head":   {act: simulate.Act{Fault: simulate.ResetHead}, openai: 502, mlflow: 502, code: "provider_reset", result: "provider_error"},
 	"slow head":               {act: simulate.Act{Fault: simulate.StallHead}, openai: 504, mlflow: 504, code: "provider_timeout", result: "provider_error"},
-	"reset after the head":    {act: simulate.Act{Fault: simulate.Reset}, openai: 0, mlflow: 0, code: "provider_reset", result: "provider_error"},
+	"reset after the head":    {act: simulate.Act{Fault: simulate.Reset}, openai: 502, mlflow: 502, code: "provider_reset", result: "provider_error"},
+	"truncated body":          {act: simulate.Act{Fault: simulate.Truncate}, openai: 502, mlflow: 502, code: "provider_reset", result: "provider_error"},
 	"reset in the stream":     {act: simulate.Act{Fault: simulate.Reset}, stream: true, code: "provider_reset", result: "provider_error"},
 	"stalled stream":          {act: simulate.Act{Fault: simulate.Stall}, stream: true, code: "provider_timeout", result: "provider_error"},
 	"truncated stream":        {act: simulate.Act{Fault: simulate.Truncate}, stream: true, openai: 200, mlflow: 200, code: "stream_truncated", result: "provider_error"},

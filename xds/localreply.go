@@ -75,13 +75,13 @@ var anyLocalReply = dialect.Error{
 // Envoy held them back to have them whole: the ext_proc server saw the head
 // and learns no more, so these go to the client. Envoy's filters don't see
 // them either, so they bear no LocalReplyHeader, which nothing would remove.
+// Envoy's status does not tell them: a reset is 502 on HTTP/1.1, 503 on HTTP/2.
 var brokenReplies = []struct {
-	status int    // Envoy's
-	with   string // condition on Envoy's details
-	reply  dialect.Error
+	with  string // condition on Envoy's details
+	reply dialect.Error
 }{
-	{502, "startsWith('upstream_reset_after_response_started')", *dialect.Reset()},
-	{500, "startsWith('response_payload_too_large')", dialect.Error{
+	{"startsWith('upstream_reset_after_response_started')", *dialect.Reset()},
+	{"startsWith('response_payload_too_large')", dialect.Error{
 		Status: 502, Code: dialect.CodeReplyTooLarge,
 		Message: "The provider's reply is larger than this gateway accepts. Ask for less.",
 	}},
@@ -114,8 +114,7 @@ func localReplyConfig() *hcmv3.LocalReplyConfig {
 	mappers := []*hcmv3.ResponseMapper{{Filter: condition("response.code_details.startsWith('" + ImmediatePrefix + "')")}}
 	for _, p := range replyPaths {
 		for _, b := range brokenReplies {
-			when := both(pathMatches(p.path), both(statusIs(equals, b.status), condition("response.code_details."+b.with)))
-			m := replyMapper(p.dialect, when, b.reply)
+			m := replyMapper(p.dialect, both(pathMatches(p.path), condition("response.code_details."+b.with)), b.reply)
 			m.StatusCode = u32(uint32(b.reply.Status))
 			m.HeadersToAdd = []*corev3.HeaderValueOption{setHeader("x-request-id", exchangeID)}
 			mappers = append(mappers, m)

@@ -220,7 +220,8 @@ func (s *server) told(c *call, err error) {
 		panic(http.ErrAbortHandler) // the client has left
 	}
 	e := asError(err)
-	if e.Status >= http.StatusInternalServerError && !errors.Is(err, errUnrecorded) {
+	mistake := e.Status >= http.StatusInternalServerError && e.Status != http.StatusNotImplemented
+	if mistake && !errors.Is(err, errUnrecorded) {
 		s.Log.Error("request not answered", zap.String("exchange", c.id),
 			zap.String("method", c.r.Method), zap.String("route", c.r.Pattern), zap.Error(err))
 	}
