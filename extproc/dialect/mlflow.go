@@ -35,6 +35,19 @@ func parseMLflow(route Route, op Operation, contentType string, body []byte) (*R
 	}, nil
 }
 
+// CheckMLflowLimits checks what is sent to set limits as MLflow's server does;
+// nil when nothing is wrong.
+func CheckMLflowLimits(contentType string, body []byte) *Error {
+	root, err := mlflowBody(contentType, body)
+	if err != nil {
+		return err
+	}
+	if _, _, errs := pydantic.Dump(limitsModel, root); errs != nil {
+		return invalid(CodeInvalidRequest, errs)
+	}
+	return nil
+}
+
 // mlflowBody reads a body into a value. A body that is not sent as JSON is a
 // string to FastAPI, which no model accepts.
 func mlflowBody(contentType string, body []byte) (*jsontext.Value, *Error) {

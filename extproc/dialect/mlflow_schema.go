@@ -15,6 +15,12 @@ var mlflowSchemas = map[Operation]*p.Model{
 	}}}},
 }
 
+// limitsModel is MLflow's SetLimitsConfig.
+var limitsModel = &p.Model{Fields: []p.Field{
+	{Name: "route", Schema: p.String{}, Required: true},
+	{Name: "limits", Schema: p.List{Item: p.Dict{Value: p.Any{}}}, Required: true},
+}}
+
 func samplingFields() []p.Field {
 	atLeastOne := p.Int{HasMin: true, Min: 1}
 	penalty := p.Float{Min: -2, Max: 2}

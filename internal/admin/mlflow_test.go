@@ -127,6 +127,10 @@ func TestMLflowSetLimits(t *testing.T) {
 		{"wrong types", `{"route":1,"limits":"x"}`, "application/json", 422,
 			`[{"type":"string_type","loc":["body","route"],"msg":"Input should be a valid string","input":1},` +
 				`{"type":"list_type","loc":["body","limits"],"msg":"Input should be a valid list","input":"x"}]`},
+		{"no objects", `{"route":"x","limits":[{},1]}`, "application/json", 422,
+			`[{"type":"dict_type","loc":["body","limits",1],"msg":"Input should be a valid dictionary","input":1}]`},
+		{"no key", `{`, "application/json", 422, `[{"type":"json_invalid","loc":["body",1],"msg":"JSON decode error",` +
+			`"input":{},"ctx":{"error":"Expecting property name enclosed in double quotes"}}]`},
 		{"no JSON", `{"route":`, "application/json", 422,
 			`[{"type":"json_invalid","loc":["body",9],"msg":"JSON decode error","input":{},"ctx":{"error":"Expecting value"}}]`},
 		{"other type", `{"route":1}`, "text/plain", 422, `[{"type":"model_attributes_type","loc":["body"],` +
