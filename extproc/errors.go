@@ -67,6 +67,11 @@ func periodText(p string) string {
 	return p
 }
 
+func errReplyTooLarge() *dialect.Error {
+	return &dialect.Error{Status: http.StatusBadGateway, Code: dialect.CodeReplyTooLarge, NoRetry: true,
+		Message: "The provider's reply is larger than this gateway passes on. Ask for less, for example with max_tokens or streaming."}
+}
+
 // localError reads Envoy's word for why it answered itself
 // (RESPONSE_CODE_DETAILS) into the client's error. The word may hold internal
 // addresses and is never shown.
@@ -83,8 +88,7 @@ func localError(details string, status int) *dialect.Error {
 	case status == http.StatusRequestEntityTooLarge:
 		return dialect.TooLarge()
 	case has("response_payload_too_large"):
-		return &dialect.Error{Status: http.StatusBadGateway, Code: dialect.CodeReplyTooLarge, NoRetry: true,
-			Message: "The provider's reply is larger than this gateway passes on. Ask for less, for example with max_tokens or streaming."}
+		return errReplyTooLarge()
 	case has("timeout") || status == http.StatusGatewayTimeout || status == http.StatusRequestTimeout:
 		return dialect.Timeout()
 	case has("TLS_error", "CERTIFICATE_VERIFY_FAILED", "verify_cert"):

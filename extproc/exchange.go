@@ -2,7 +2,9 @@ package extproc
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
@@ -92,6 +94,17 @@ func (x *exchange) outcome(result string, status int, e *dialect.Error) *audit.O
 func (x *exchange) end(o *audit.Outcome, body []byte) bool {
 	x.phase = phaseDone
 	err := x.s.Trail.End(x.record.ID, o, body)
+	if err != nil && !x.s.ServeUnrecorded {
+		// Room for an outcome without a body is kept for every exchange that
+		// was begun. It says what the client gets in place of the answer.
+		failed := *o
+		failed.Result, failed.Status, failed.ResponseBytes = audit.ResultGatewayError, http.StatusServiceUnavailable, 0
+		failed.Code, failed.Message = dialect.CodeAuditUnavailable, dialect.AuditUnavailable().Message
+		if again := x.s.Trail.End(x.record.ID, &failed, nil); again != nil {
+			err = errors.Join(err, again)
+		}
+		o = &failed
+	}
 	x.count(o)
 	return x.recorded(err)
 }

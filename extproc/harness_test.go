@@ -84,6 +84,9 @@ func (w *world) Begin(x *audit.Exchange, _ []byte) error {
 
 func (w *world) End(_ string, o *audit.Outcome, body []byte) error {
 	w.body = append([]byte(nil), body...)
+	if o.Code == "audit_unavailable" {
+		return w.note("end without the answer", "end "+o.Result, o)
+	}
 	return w.note("end", "end "+o.Result, o)
 }
 

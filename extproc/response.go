@@ -19,6 +19,10 @@ import (
 // client must not get the last byte of an answer without a record.
 var errStreamUnrecorded = errors.New("the trail took no response half")
 
+// errStreamTooLarge ends a stream that goes on for longer than a whole reply
+// may be: what a client was given is kept for the record.
+var errStreamTooLarge = errors.New("the provider's stream is larger than a reply may be")
+
 // responseHead settles how the reply passes: chunk by chunk where it is an
 // event stream that was asked for, whole otherwise.
 func (x *exchange) responseHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingResponse {
@@ -182,6 +186,10 @@ func (x *exchange) reply(body []byte) *extprocv3.ProcessingResponse {
 // the bytes that complete the answer are released.
 func (x *exchange) chunk(b []byte, end bool) (*extprocv3.ProcessingResponse, error) {
 	out, done := x.call.Chunk(b, end)
+	if x.sentTotal+int64(len(out)) > x.s.BodyBytes {
+		x.end(x.outcome(audit.ResultProviderError, x.status, errReplyTooLarge()), x.sent)
+		return nil, errStreamTooLarge
+	}
 	if len(out) > 0 {
 		if x.firstByte == 0 {
 			x.firstByte = since(x.start, x.s.Now())

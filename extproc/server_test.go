@@ -184,6 +184,8 @@ func TestNoRecordNoAnswer(t *testing.T) {
 		im := s.say(responseBody(answer, true)).GetImmediateResponse()
 		require.EqualValues(t, 503, im.GetStatus().GetCode())
 		require.NotContains(t, string(im.Body), "hello")
+		require.Equal(t, []string{"begin", "end gateway_error"}, w.events, "the outcome fits, the answer does not go out")
+		require.Equal(t, "audit_unavailable", w.last.Code)
 		s.end()
 	})
 	t.Run("stream", func(t *testing.T) {
