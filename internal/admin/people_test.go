@@ -37,6 +37,7 @@ func TestTokens(t *testing.T) {
 	assert.Equal(t, 2.0, w.as("root", "GET", own+"/tokens?userId="+w.users["alice"], "").must(200).at("metadata", "totalCount"))
 
 	id := made.at("id").(string)
+	assert.Equal(t, id, w.lastEvent("CreateToken").TargetID, "the record is about this token")
 	w.as("bob", "DELETE", own+"/tokens/"+id, "").must(404)
 	revoked := w.as("alice", "DELETE", own+"/tokens/"+id, "").must(200)
 	assert.NotNil(t, revoked.at("revoked"))

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 )
 
 // ErrBlocked says that an address must not be reached.
@@ -25,6 +27,30 @@ func CheckAddress(a netip.Addr, allowPrivate bool) error {
 		}
 	}
 	return nil
+}
+
+// checkName returns an error that wraps ErrBlocked when a name must not be
+// reached whatever the DNS says of it: names of metadata services, and names
+// that some resolvers read as IPv4 addresses ("2852039166", "0xa9fea9fe",
+// "169.254.43518"). A proxy resolves names itself, so that these are refused
+// before it is asked.
+func checkName(host string) error {
+	name := strings.ToLower(strings.TrimSuffix(host, "."))
+	if slices.Contains(metadataNames, name) {
+		return fmt.Errorf("%w: %s is a metadata service", ErrBlocked, host)
+	}
+	last := name[strings.LastIndexByte(name, '.')+1:]
+	if hex, ok := strings.CutPrefix(last, "0x"); ok && strings.Trim(hex, "0123456789abcdef") == "" ||
+		last != "" && strings.Trim(last, "0123456789") == "" {
+		return fmt.Errorf("%w: %s is neither a name nor an address as it is usually written", ErrBlocked, host)
+	}
+	return nil
+}
+
+// metadataNames are what the clouds call their metadata services.
+var metadataNames = []string{
+	"metadata.google.internal", "metadata.goog", "metadata", "instance-data", "instance-data.ec2.internal",
+	"metadata.tencentyun.com", "metadata.azure.internal",
 }
 
 func checkOne(a netip.Addr, allowPrivate bool) error {

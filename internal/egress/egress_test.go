@@ -127,6 +127,15 @@ func TestResolve(t *testing.T) {
 	require.ErrorIs(t, plain.CheckHost(t.Context(), "169.254.169.254"), egress.ErrBlocked)
 	require.ErrorIs(t, plain.CheckHost(t.Context(), "inside.test"), egress.ErrBlocked)
 	require.NoError(t, plain.CheckHost(t.Context(), "port.test"))
+	// A proxy resolves names by its own rules, so these never get to it.
+	for _, host := range []string{
+		"2852039166", "0xa9fea9fe", "0xA9.254.0xa9fe", "0251.0376.0251.0376", "169.254.43518", "169.254.169.254.",
+		"metadata.google.internal", "Metadata.Google.Internal.", "metadata",
+	} {
+		require.ErrorIs(t, proxied.CheckHost(t.Context(), host), egress.ErrBlocked, host)
+		_, err := proxied.Resolve(t.Context(), host, 80)
+		require.ErrorIs(t, err, egress.ErrBlocked, host)
+	}
 }
 
 func TestOptionsAreChecked(t *testing.T) {

@@ -110,6 +110,9 @@ func (r *Rules) addresses(ctx context.Context, host string) ([]netip.Addr, error
 		}
 		return []netip.Addr{a.Unmap()}, nil
 	}
+	if err := checkName(host); err != nil {
+		return nil, err
+	}
 	found, err := r.lookup(ctx, host)
 	if err != nil {
 		return nil, fmt.Errorf("resolving %s: %w", host, err)

@@ -11,8 +11,9 @@ import (
 )
 
 // IssueToken makes a token for the user t names, with t's name, project,
-// execution and expiry. The plaintext is returned this once and not kept. A
-// user that is missing is ErrNotFound; a disabled user, or an expiry that is
+// execution and expiry, and its id where it has one: who records the token
+// first needs it. The plaintext is returned this once and not kept. A user that
+// is missing is ErrNotFound; a disabled user, or an expiry that is
 // past, is ErrInvalid.
 func (s *Store) IssueToken(ctx context.Context, t Token) (plaintext string, issued Token, err error) {
 	plaintext = newToken()
@@ -39,7 +40,10 @@ func (s *Store) AdoptToken(ctx context.Context, plaintext string, t Token) (Toke
 
 func (s *Store) addToken(ctx context.Context, t Token, hash [32]byte) (Token, error) {
 	now := s.stamp()
-	t.ID, t.Created, t.Revoked, t.Hash = s.newID(), now, nil, hash
+	if t.ID == "" {
+		t.ID = s.newID()
+	}
+	t.Created, t.Revoked, t.Hash = now, nil, hash
 	if t.Expires != nil {
 		expires := t.Expires.UTC().Truncate(time.Millisecond)
 		t.Expires = &expires
@@ -57,7 +61,7 @@ func (s *Store) addToken(ctx context.Context, t Token, hash [32]byte) (Token, er
 			return fmt.Errorf("user %q %w", t.UserID, ErrNotFound)
 		case u.Disabled:
 			return fmt.Errorf("%w: user %q is disabled", ErrInvalid, u.Name)
-		case draft.hashes[hash] != nil:
+		case draft.hashes[hash] != nil, draft.tokens[t.ID] != nil:
 			return fmt.Errorf("the token %w", ErrExists)
 		}
 		draft.setTokens(t)
