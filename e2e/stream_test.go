@@ -129,4 +129,7 @@ func TestBodiesOfEverySizePass(t *testing.T) {
 	r = g.Call("POST", "/endpoints/chat-openai/invocations", g.UserToken, `{"messages":[{"role":"user","content":"`+big+`"}]}`)
 	require.Equal(t, 413, r.Status)
 	require.Contains(t, r.JSON(t)["detail"], "larger")
+	r = g.Call("POST", "/api/aigateway/v1/endpoints", g.AdminToken, big[:5<<20])
+	require.Equal(t, 413, r.Status, "REST takes 4 MiB")
+	require.Len(t, r.JSON(t)["requestId"], 36, "%s", r.Body)
 }

@@ -36,9 +36,9 @@ func httpFilters() []*hcmv3.HttpFilter {
 	return []*hcmv3.HttpFilter{
 		// Last on the way out: private headers of responses end here.
 		filter(filterPrivate, removePrivateHeaders()),
+		filter(filterState, remember()),
 		// Off unless a route asks: it bounds bodies of the control server.
 		disabled(filter(filterBuffer, controlBody(controlBodyBytes))),
-		filter(filterState, remember()),
 		// Off where there is no route: what Envoy refuses before it has read a
 		// request must not wait for ext_proc, since the connection does not.
 		// The virtual host of all requests switches it on.

@@ -99,7 +99,7 @@ func TestFilterOrder(t *testing.T) {
 	for _, f := range xds.HTTPFilters() {
 		names = append(names, f.GetName())
 	}
-	require.Equal(t, []string{"private-headers", "control-body", "remember", "extproc", "router"}, names)
+	require.Equal(t, []string{"private-headers", "remember", "control-body", "extproc", "router"}, names)
 }
 
 // TestValid runs Envoy's own field rules over every builder's resource.
