@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -96,8 +97,10 @@ func (r *remote) showPolicies(cmd *cobra.Command, s policies.Status) error {
 		for _, b := range s.Bundles {
 			add("bundle", b.Name, b.Source, b.Revision)
 		}
-		if s.LastError != "" {
-			add("refused", s.LastError)
+		for _, line := range strings.Split(s.LastError, "\n") {
+			if line = strings.TrimSpace(line); line != "" {
+				add("refused", line)
+			}
 		}
 	})
 }
