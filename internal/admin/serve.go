@@ -105,6 +105,9 @@ func (s *server) run(c *call) error {
 		if err := s.decide(c, rt.resource, rt.verb, subject(c.r)); err != nil {
 			return err
 		}
+		if err := s.hold(c, rt); err != nil {
+			return err
+		}
 	}
 	if err := checkParameters(rt.pattern, c.r); err != nil {
 		return err
@@ -176,11 +179,42 @@ func (s *server) decide(c *call, resource, verb, name string) error {
 	return nil
 }
 
+// hold holds a request to the scope of its decision, which a bundle may set for
+// roles of its own. Handlers that show less to those who may see less do it
+// themselves, and so do those of tokens; an endpoint may be changed by who may
+// view it; all else takes the scope "all".
+func (s *server) hold(c *call, rt *route) error {
+	reads := rt.verb == policies.VerbList || rt.verb == policies.VerbRead
+	switch rt.resource {
+	case policies.ResourceTokens:
+		return nil
+	case policies.ResourceUsers, policies.ResourceOrganizations:
+		if reads {
+			return nil
+		}
+	case policies.ResourceEndpoints, policies.ResourcePermissions:
+		if reads {
+			return nil
+		}
+		if e, ok := s.Catalog.Snapshot().Get(c.r.PathValue("name")); ok && c.scope() == policies.ScopePermitted {
+			allowed, err := s.mayView(c, e)
+			if err == nil && !allowed {
+				err = s.refuse(c, audit.ResultDenied, denied(c.decision))
+			}
+			return err
+		}
+	}
+	if !c.all() {
+		return s.beyond(c)
+	}
+	return nil
+}
+
 // beyond refuses what the decision's scope does not cover.
 func (s *server) beyond(c *call) error {
 	c.decision.Allow = false
 	c.decision.Reasons = []decision.Reason{{
-		Code: "not_permitted", Message: "You may do this with what is your own only. Ask an administrator.",
+		Code: "not_permitted", Message: "You may do this with what is your own or what you may use only. Ask an administrator.",
 	}}
 	return s.refuse(c, audit.ResultDenied, denied(c.decision))
 }

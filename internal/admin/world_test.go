@@ -117,7 +117,7 @@ func newWorld(t testing.TB) *world {
 	w.openStores(log)
 	w.people()
 	w.handler = admin.New(admin.Deps{
-		Identity: w.identity, Catalog: w.catalog, Policy: w.policy, Trail: w.trail,
+		Identity: w.identity, Catalog: w.catalog, Policy: &w.policy, Trail: w.trail,
 		Activate: w.onActivate, CheckHost: w.onCheckHost, Components: w.onComponents,
 		Version: "1.2.3", Now: time.Now, NewID: w.exchangeID, Log: log,
 	})
