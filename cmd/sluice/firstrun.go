@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -25,28 +26,73 @@ const practiceName = "practice"
 // news is what a first start made and tells once.
 type news struct{ adminToken string }
 
-// firstStart makes the administrator, the practice endpoint and its user, each
-// where it is missing on the very first start; what somebody deleted later
-// stays deleted. The marker of a first start that was completed is the
-// administrator's token file.
+// firstStart makes the practice endpoint, its user and the administrator, until
+// there is an administrator: that marks a first start that was completed, and
+// what somebody deletes later stays deleted. A token that the operator has put
+// into the administrator's file beforehand becomes the administrator's. When the
+// file is gone later, the administrator of the first start gets a new token.
 func (g *gateway) firstStart(ctx context.Context) (news, error) {
-	if _, err := os.Stat(g.adminToken); err == nil {
-		return news{}, nil
+	kept, err := os.ReadFile(g.adminToken)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return news{}, fmt.Errorf("reading the administrator's token: %w", err)
 	}
-	if err := g.ensurePractice(ctx); err != nil {
-		return news{}, fmt.Errorf("making the practice endpoint: %w", err)
-	}
-	if _, err := g.ensureToken(ctx, practiceName, nil, g.practiceTokenFile()); err != nil {
+	given := err == nil
+	if g.administered(ctx) {
+		if u, err := g.identity.FindUser(ctx, adminName); given || err != nil || !administers(u) {
+			return news{}, nil
+		}
+	} else if err := g.ensurePractice(ctx); err != nil {
 		return news{}, err
 	}
-	token, err := g.ensureToken(ctx, "admin", []string{identity.RoleAdministrator}, g.adminToken)
+	if given {
+		return news{}, g.adoptToken(ctx, strings.TrimSpace(string(kept)))
+	}
+	token, err := g.ensureToken(ctx, adminName, adminRoles, g.adminToken)
 	return news{adminToken: token}, err
 }
 
-func (g *gateway) ensurePractice(ctx context.Context) error {
-	if _, there := g.catalog.Snapshot().Get(practiceName); there {
-		return nil
+// adminName is the administrator that a first start makes.
+const adminName = "admin"
+
+var adminRoles = []string{identity.RoleAdministrator}
+
+func administers(u identity.User) bool {
+	return !u.Disabled && slices.Contains(u.Roles, identity.RoleAdministrator)
+}
+
+func (g *gateway) administered(ctx context.Context) bool {
+	return slices.ContainsFunc(g.identity.ListUsers(ctx), administers)
+}
+
+// adoptToken makes the administrator of a token that was made elsewhere.
+func (g *gateway) adoptToken(ctx context.Context, token string) error {
+	if _, err := identity.ParseToken(token); err != nil {
+		return fmt.Errorf("%s holds no token of this gateway; take the file away to have one made: %w", g.adminToken, err)
 	}
+	u, err := g.ensureUser(ctx, adminName, adminRoles)
+	if err != nil {
+		return err
+	}
+	t := identity.Token{ID: catalog.NewID(), Name: "first start", UserID: u.ID}
+	if err := g.recordToken(t); err != nil {
+		return err
+	}
+	_, err = g.identity.AdoptToken(ctx, token, t)
+	return err
+}
+
+// ensurePractice makes the practice endpoint and its user where they are missing.
+func (g *gateway) ensurePractice(ctx context.Context) error {
+	if _, there := g.catalog.Snapshot().Get(practiceName); !there {
+		if err := g.makePractice(ctx); err != nil {
+			return fmt.Errorf("making the practice endpoint: %w", err)
+		}
+	}
+	_, err := g.ensureToken(ctx, practiceName, nil, g.practiceTokenFile())
+	return err
+}
+
+func (g *gateway) makePractice(ctx context.Context) error {
 	e := catalog.Endpoint{
 		ID: catalog.NewID(), Name: practiceName, Type: catalog.TypeChat,
 		Target:      catalog.Target{Provider: "practice", Model: practiceName, Config: map[string]string{}},
@@ -86,12 +132,9 @@ func (g *gateway) practiceTokenFile() string { return filepath.Join(g.cfg.Data, 
 // ensureToken issues a token to a user, who is made when missing, and keeps it
 // in a file that only this user of the machine can read.
 func (g *gateway) ensureToken(ctx context.Context, name string, roles []string, file string) (string, error) {
-	u, err := g.identity.FindUser(ctx, name)
-	if errors.Is(err, identity.ErrNotFound) {
-		u, err = g.makeUser(ctx, identity.User{ID: catalog.NewID(), Name: name, Roles: roles})
-	}
+	u, err := g.ensureUser(ctx, name, roles)
 	if err != nil {
-		return "", fmt.Errorf("making the user %s: %w", name, err)
+		return "", err
 	}
 	token, err := g.issueToken(ctx, identity.Token{ID: catalog.NewID(), Name: "first start", UserID: u.ID})
 	if err != nil {
@@ -102,6 +145,17 @@ func (g *gateway) ensureToken(ctx context.Context, name string, roles []string, 
 		return "", fmt.Errorf("keeping the token of %s: %w", name, err)
 	}
 	return token, os.Rename(file+".new", file)
+}
+
+func (g *gateway) ensureUser(ctx context.Context, name string, roles []string) (identity.User, error) {
+	u, err := g.identity.FindUser(ctx, name)
+	if errors.Is(err, identity.ErrNotFound) {
+		u, err = g.makeUser(ctx, identity.User{ID: catalog.NewID(), Name: name, Roles: roles})
+	}
+	if err != nil {
+		return u, fmt.Errorf("making the user %s: %w", name, err)
+	}
+	return u, nil
 }
 
 func (g *gateway) makeUser(ctx context.Context, u identity.User) (identity.User, error) {
@@ -119,15 +173,18 @@ func (g *gateway) makeUser(ctx context.Context, u identity.User) (identity.User,
 }
 
 func (g *gateway) issueToken(ctx context.Context, t identity.Token) (string, error) {
-	err := g.record(&audit.Event{
-		Kind: "CreateToken", TargetType: "token", TargetID: t.ID, TargetName: t.Name,
-		Changes: []audit.Change{{Field: "name", After: t.Name}, {Field: "userId", After: t.UserID}},
-	})
-	if err != nil {
+	if err := g.recordToken(t); err != nil {
 		return "", err
 	}
 	token, _, err := g.identity.IssueToken(ctx, t)
 	return token, err
+}
+
+func (g *gateway) recordToken(t identity.Token) error {
+	return g.record(&audit.Event{
+		Kind: "CreateToken", TargetType: "token", TargetID: t.ID, TargetName: t.Name,
+		Changes: []audit.Change{{Field: "name", After: t.Name}, {Field: "userId", After: t.UserID}},
+	})
 }
 
 var announcement = template.Must(template.New("").Parse(`
