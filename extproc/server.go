@@ -8,7 +8,9 @@ package extproc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +21,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"sluice/extproc/dialect"
 	"sluice/internal/audit"
 	"sluice/internal/decision"
 	"sluice/internal/identity"
@@ -115,7 +118,7 @@ func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) error
 			}
 			return err
 		}
-		resp, err := x.handle(req)
+		resp, err := x.guarded(req)
 		if err != nil {
 			s.Log.Error("exchange aborted", zap.String("exchange", x.record.ID), zap.Error(err))
 			return status.Error(codes.Internal, "exchange aborted")
@@ -123,6 +126,38 @@ func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) error
 		if err := stream.Send(resp); err != nil {
 			return nil // Envoy has gone; close says what became of the exchange
 		}
+	}
+}
+
+// errPanic ends the exchange in which the program met a mistake of its own.
+var errPanic = errors.New("a panic in the gateway")
+
+// guarded is handle, but for a panic, which ends this exchange only: one body
+// that nobody has foreseen must not end the answers of all others.
+func (x *exchange) guarded(req *extprocv3.ProcessingRequest) (_ *extprocv3.ProcessingResponse, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			// Not the value: it may hold what a client or a provider sent.
+			x.s.Log.Error("panic in an exchange", zap.String("exchange", x.record.ID),
+				zap.String("type", fmt.Sprintf("%T", v)), zap.ByteString("stack", debug.Stack()))
+			err = errPanic
+			x.broken()
+		}
+	}()
+	return x.handle(req)
+}
+
+// broken records an exchange that a panic ended. What the provider said of
+// tokens is left out: it may be what can't be read.
+func (x *exchange) broken() {
+	x.call = nil
+	switch o := x.outcome(audit.ResultGatewayError, 0, dialect.Internal()); x.phase {
+	case phaseHead:
+		x.phase = phaseDone
+		x.recorded(x.s.Trail.Refuse(&x.record, nil, o))
+		x.count(o)
+	case phaseUpstream, phaseReply, phaseStream:
+		x.end(o, x.sent)
 	}
 }
 
