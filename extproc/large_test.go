@@ -24,3 +24,10 @@ func TestAStreamWithoutAnEndIsBrokenOff(t *testing.T) {
 	require.Equal(t, "provider_reply_too_large", w.last.Code)
 	require.Len(t, w.body, int(w.last.ResponseBytes), "the record has what the client was given")
 }
+
+// Some clients put their key into the query; nothing there means anything here.
+func TestAQueryIsNotRecorded(t *testing.T) {
+	w := newWorld(t)
+	forwarded(t, w, "/endpoints/chat/invocations?key="+goodToken, chat)
+	require.Equal(t, "/endpoints/chat/invocations", w.req.Path)
+}

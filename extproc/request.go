@@ -25,6 +25,7 @@ func (x *exchange) requestHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingRe
 	x.phase = phaseHead
 	method := x.readHead(h.Headers)
 	path, _, _ := strings.Cut(x.record.Path, "?")
+	x.record.Path = path // some clients put their key into the query
 	x.route.Dialect = dialect.Of(path)
 	x.record.Dialect = string(x.route.Dialect)
 
