@@ -63,6 +63,9 @@ func disabled(f *hcmv3.HttpFilter) *hcmv3.HttpFilter {
 func removePrivateHeaders() *mutationfilterv3.HeaderMutation {
 	return &mutationfilterv3.HeaderMutation{Mutations: &mutationfilterv3.Mutations{
 		ResponseMutations: []*mutationv3.HeaderMutation{removePrefix(privatePrefix), removePrefix("x-envoy-")},
+		// The ext_proc server sees no trailers: none pass, either way.
+		RequestTrailersMutations:  []*mutationv3.HeaderMutation{removeAll()},
+		ResponseTrailersMutations: []*mutationv3.HeaderMutation{removeAll()},
 	}}
 }
 
@@ -95,6 +98,16 @@ func state(key, format string) *statev3.FilterStateValue {
 
 func remove(name string) *mutationv3.HeaderMutation {
 	return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Remove{Remove: name}}
+}
+
+func removeAll() *mutationv3.HeaderMutation {
+	return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_RemoveOnMatch_{
+		RemoveOnMatch: &mutationv3.HeaderMutation_RemoveOnMatch{
+			KeyMatcher: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{
+				SafeRegex: &matcherv3.RegexMatcher{Regex: ".*"},
+			}},
+		},
+	}}
 }
 
 func removePrefix(prefix string) *mutationv3.HeaderMutation {
