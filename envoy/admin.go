@@ -48,7 +48,7 @@ func (a *Admin) Do(ctx context.Context, method, path string) ([]byte, error) {
 		return nil, fmt.Errorf("reading Envoy's answer to %s: %w", path, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("Envoy answered %s to %s: %s", resp.Status, path, strings.TrimSpace(string(body)))
+		return nil, fmt.Errorf("the admin interface of Envoy answered %s to %s: %s", resp.Status, path, strings.TrimSpace(string(body)))
 	}
 	return body, nil
 }

@@ -71,7 +71,7 @@ func NewSupervisor(o SupervisorOptions) (*Supervisor, error) {
 		o.LogLevel = "warning"
 	}
 	if !slices.Contains(logLevels, o.LogLevel) {
-		return nil, fmt.Errorf("Envoy log level %q is not offered: use one of %v (debug and trace would log credentials)",
+		return nil, fmt.Errorf("log level %q is not offered: use one of %v (debug and trace would log credentials)",
 			o.LogLevel, logLevels)
 	}
 	if o.Now == nil {

@@ -18,6 +18,9 @@ import (
 	"sluice/xds"
 )
 
+// maxRecordedPath bounds the path in a record. No path that is served is longer.
+const maxRecordedPath = 1024
+
 // requestHead authenticates the caller and recognises the call, so that a
 // stranger is refused before a body is uploaded.
 func (x *exchange) requestHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingResponse {
@@ -25,7 +28,9 @@ func (x *exchange) requestHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingRe
 	x.phase = phaseHead
 	method := x.readHead(h.Headers)
 	path, _, _ := strings.Cut(x.record.Path, "?")
-	x.record.Path = path // some clients put their key into the query
+	// Some clients put their key into the query; and a stranger's path must not
+	// fill the disk.
+	x.record.Path = path[:min(len(path), maxRecordedPath)]
 	x.route.Dialect = dialect.Of(path)
 	x.record.Dialect = string(x.route.Dialect)
 

@@ -161,6 +161,9 @@ func (x *exchange) reply(body []byte) *extprocv3.ProcessingResponse {
 	if r.Error != nil {
 		result = audit.ResultProviderError
 	}
+	if r.Status < 200 || r.Status > 599 {
+		r.Status = http.StatusBadGateway // no status that a client knows
+	}
 	x.sentTotal = int64(len(r.Body))
 	if !x.end(x.outcome(result, r.Status, r.Error), r.Body) {
 		status, ctype, out, headers := dialect.Render(x.route.Dialect, dialect.AuditUnavailable(), x.record.ID)

@@ -243,10 +243,3 @@ func (r reply) echoed(t *testing.T) echoed {
 	require.NoError(t, json.Unmarshal(r.body, &e), string(r.body))
 	return e
 }
-
-func port(t *testing.T, addr string) string {
-	t.Helper()
-	_, p, err := net.SplitHostPort(addr)
-	require.NoError(t, err)
-	return p
-}

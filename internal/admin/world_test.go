@@ -132,7 +132,7 @@ func (w *world) openStores(log *zap.Logger) {
 	require.NoError(w.t, err)
 	w.identity, err = identity.NewStore(db, time.Now, catalog.NewID)
 	require.NoError(w.t, err)
-	w.catalog, err = catalog.NewStore(db, keys, time.Now, catalog.NewID)
+	w.catalog, err = catalog.NewStore(db, keys, ticking(), catalog.NewID)
 	require.NoError(w.t, err)
 	w.identity.OnRemove(w.catalog.Forget)
 	trail, err := audit.Open(audit.Options{Dir: filepath.Join(w.dir, "audit"), Now: time.Now, Log: log})
@@ -336,4 +336,21 @@ func changesOf(e *audit.Event) map[string]string {
 		out[c.Field] = c.Before + " → " + c.After
 	}
 	return out
+}
+
+// ticking is a clock of which no two readings fall into one millisecond, so
+// that what is made one after the other is listed so.
+func ticking() func() time.Time {
+	var mu sync.Mutex
+	var last time.Time
+	return func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := time.Now().Truncate(time.Millisecond); now.After(last) {
+			last = now
+		} else {
+			last = last.Add(time.Millisecond)
+		}
+		return last
+	}
 }
