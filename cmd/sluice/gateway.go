@@ -94,7 +94,11 @@ func newGateway(f runFlags, cfg config.Config, log *zap.Logger) (_ *gateway, err
 			NodeID: "sluice", AdminSocket: g.socket("admin"), XDSSocket: g.socket("xds"),
 		},
 	})
-	return g, err
+	if err != nil {
+		return nil, err
+	}
+	g.registerParts()
+	return g, nil
 }
 
 func (g *gateway) socket(name string) string { return filepath.Join(g.runDir, name+".sock") }

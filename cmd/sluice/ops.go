@@ -63,6 +63,28 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_ = json.NewEncoder(w).Encode(v) // a client that left can't be told
 }
 
+// registerParts exports how Envoy's process, the policies and the catalog do.
+func (g *gateway) registerParts() {
+	gauge := func(name, help string, read func() float64) {
+		g.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
+	}
+	gauge("sluice_envoy_up", "1 while Envoy's process runs.", func() float64 { return oneIf(g.envoy.Status().State == "running") })
+	gauge("sluice_envoy_restarts", "How often Envoy was started again since the gateway's start.",
+		func() float64 { return float64(g.envoy.Status().Restarts) })
+	gauge("sluice_policy_refused", "1 while the newest bundle is refused and an older one is in force.",
+		func() float64 { return oneIf(g.policy.Status().LastError != "") })
+	gauge("sluice_endpoints", "Endpoints in force.", func() float64 { return float64(g.extproc.Table().Len()) })
+	gauge("sluice_endpoints_broken", "Endpoints that can't be called because of a fault in their configuration.",
+		func() float64 { return float64(len(g.catalog.Status().Broken)) })
+}
+
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
 // registerTrail exports the trail's own figures.
 func registerTrail(r prometheus.Registerer, t *audit.Trail) {
 	gauge := func(name, help string, read func(audit.Stats) float64) {
