@@ -53,7 +53,7 @@ func TestEnvoyDies(t *testing.T) {
 	}, func() any { return w.Envoy.Status() })
 	took := time.Since(killed)
 	t.Logf("back after %s", took)
-	require.Less(t, took, 3*time.Second, "one second is the promise; three are for a busy machine")
+	require.Less(t, took, 20*time.Second, "one second is the promise; the rest is for a busy machine")
 	s := w.Envoy.Status()
 	require.Equal(t, 1, s.Restarts)
 	require.NotEqual(t, pid, s.PID)
