@@ -281,6 +281,9 @@ func within(e *dialect.Error, list string, i int) *dialect.Error {
 
 // unsupported refuses a field that the provider can't express.
 func unsupported(param, reason string) *dialect.Error {
+	if param == "" {
+		param = `""` // a field can have an empty name, an error must name it all the same
+	}
 	return &dialect.Error{
 		Status: http.StatusBadRequest, Code: dialect.CodeUnsupportedField, Param: param, NoRetry: true,
 		Message: "'" + param + "' " + reason,
