@@ -115,12 +115,25 @@ func (x *exchange) refuse(result string, e *dialect.Error, body []byte) *extproc
 	status, ctype, out, headers := dialect.Render(x.route.Dialect, e, x.record.ID)
 	o := x.outcome(result, status, e)
 	o.ResponseBytes = int64(len(out))
+	if !x.recordWhole(o, body) {
+		return x.unrecorded()
+	}
+	return immediate(status, ctype, x.ownHeaders(headers), out)
+}
+
+// recordWhole records an exchange of which nothing went upstream, in one
+// piece. It returns false when the trail could not take it.
+func (x *exchange) recordWhole(o *audit.Outcome, body []byte) bool {
 	x.phase = phaseDone
 	err := x.s.Trail.Refuse(&x.record, body, o)
 	x.count(o)
-	if !x.recorded(err) {
-		status, ctype, out, headers = dialect.Render(x.route.Dialect, dialect.AuditUnavailable(), x.record.ID)
-	}
+	return x.recorded(err)
+}
+
+// unrecorded is the reply in place of one that may not go out for want of a
+// record.
+func (x *exchange) unrecorded() *extprocv3.ProcessingResponse {
+	status, ctype, out, headers := dialect.Render(x.route.Dialect, dialect.AuditUnavailable(), x.record.ID)
 	return immediate(status, ctype, x.ownHeaders(headers), out)
 }
 
@@ -157,11 +170,7 @@ func (x *exchange) close() {
 	case phaseHead:
 		// The client left before its body was whole. Nothing was decided or
 		// sent, but who tried is known.
-		o := x.outcome(audit.ResultClientGone, 0, nil)
-		if err := x.s.Trail.Refuse(&x.record, nil, o); err != nil {
-			x.recorded(err)
-		}
-		x.count(o)
+		x.recordWhole(x.outcome(audit.ResultClientGone, 0, nil), nil)
 		return
 	default:
 		return

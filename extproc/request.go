@@ -146,8 +146,7 @@ func (x *exchange) forward(call provider.Call, body []byte) *extprocv3.Processin
 	up := call.Upstream()
 	if err := x.s.Trail.Begin(&x.record, body); !x.recorded(err) {
 		x.phase = phaseDone
-		status, ctype, out, headers := dialect.Render(x.route.Dialect, dialect.AuditUnavailable(), x.record.ID)
-		return immediate(status, ctype, x.ownHeaders(headers), out)
+		return x.unrecorded()
 	}
 	x.call, x.phase = call, phaseUpstream
 	return requestBodyResponse(&extprocv3.CommonResponse{

@@ -88,11 +88,7 @@ func (x *exchange) localReply(details string, endOfStream bool) *extprocv3.Proce
 func (x *exchange) recordLocal(e *dialect.Error, status int, body []byte) bool {
 	switch {
 	case x.phase == phaseHead: // nothing went upstream: the body never came whole
-		x.phase = phaseDone
-		o := x.outcome(audit.ResultRefused, status, e)
-		err := x.s.Trail.Refuse(&x.record, nil, o)
-		x.count(o)
-		return x.recorded(err)
+		return x.recordWhole(x.outcome(audit.ResultRefused, status, e), nil)
 	case e.Status == http.StatusInternalServerError:
 		return x.end(x.outcome(audit.ResultGatewayError, status, e), body)
 	}
@@ -166,8 +162,7 @@ func (x *exchange) reply(body []byte) *extprocv3.ProcessingResponse {
 	}
 	x.sentTotal = int64(len(r.Body))
 	if !x.end(x.outcome(result, r.Status, r.Error), r.Body) {
-		status, ctype, out, headers := dialect.Render(x.route.Dialect, dialect.AuditUnavailable(), x.record.ID)
-		return immediate(status, ctype, x.ownHeaders(headers), out)
+		return x.unrecorded()
 	}
 	if r.Status != x.status || body == nil {
 		return immediate(r.Status, r.ContentType, x.ownHeaders(r.Headers), r.Body)

@@ -20,14 +20,7 @@ const linger = time.Minute
 
 // targetOf is the endpoint's target with its opened credentials.
 func targetOf(e *catalog.Endpoint) provider.Target {
-	config := make(map[string]string, len(e.Target.Config)+len(e.Target.Secrets))
-	for k, v := range e.Target.Config {
-		config[k] = v
-	}
-	for k, v := range e.Target.Secrets {
-		config[k] = v
-	}
-	return provider.Target{Provider: e.Target.Provider, Model: e.Target.Model, Config: config}
+	return provider.Target{Provider: e.Target.Provider, Model: e.Target.Model, Config: e.Target.Parameters()}
 }
 
 // upstreamOf is what Envoy has to know of a target.

@@ -180,14 +180,7 @@ func checkLimit(l *catalog.Limit) error {
 // providerTarget is the target as the provider registry takes it, credentials
 // among the parameters.
 func providerTarget(e *catalog.Endpoint) provider.Target {
-	config := make(map[string]string, len(e.Target.Config)+len(e.Target.Secrets))
-	for k, v := range e.Target.Config {
-		config[k] = v
-	}
-	for k, v := range e.Target.Secrets {
-		config[k] = v
-	}
-	return provider.Target{Provider: e.Target.Provider, Model: e.Target.Model, Config: config}
+	return provider.Target{Provider: e.Target.Provider, Model: e.Target.Model, Config: e.Target.Parameters()}
 }
 
 // reach checks that the endpoint's provider may be called and waits until

@@ -50,6 +50,19 @@ type Target struct {
 	Unreadable []string `json:"unreadable,omitempty"`
 }
 
+// Parameters returns the parameters with the opened credentials among them, in
+// a new map: what a call needs, so never log or marshal it.
+func (t Target) Parameters() map[string]string {
+	all := make(map[string]string, len(t.Config)+len(t.Secrets))
+	for k, v := range t.Config {
+		all[k] = v
+	}
+	for k, v := range t.Secrets {
+		all[k] = v
+	}
+	return all
+}
+
 // Limit is MLflow's rate limit of an endpoint: Calls in each Period.
 type Limit struct {
 	Calls  int64  `json:"calls"`
