@@ -9,9 +9,12 @@ type Dialect string
 // The client dialects.
 const (
 	MLflow    Dialect = "mlflow"
-	OpenAI    Dialect = "openai"
-	Anthropic Dialect = "anthropic"
-	REST      Dialect = "rest" // Domino's and Sluice's own REST shapes
+	OpenAI    Dialect = "openai"           // chat completions, completions, embeddings
+	Responses Dialect = "openai-responses" // OpenAI's Responses API; errors are OpenAI's
+	Anthropic Dialect = "anthropic"        // Messages
+	Gemini    Dialect = "gemini"           // generateContent
+	Native    Dialect = "native"           // the provider's own, unchanged
+	REST      Dialect = "rest"             // Domino's and Sluice's own REST shapes
 )
 
 // Operation is what a client asks of a model.
@@ -22,6 +25,8 @@ const (
 	Chat        Operation = "chat"
 	Completions Operation = "completions"
 	Embeddings  Operation = "embeddings"
+	CountTokens Operation = "count_tokens" // of a chat call, without answering it
+	Passthrough Operation = "native"       // any call of the provider's own API
 )
 
 // Route is what a path says about a call. Operation is empty where the path
@@ -31,6 +36,11 @@ type Route struct {
 	Dialect   Dialect
 	Operation Operation
 	Endpoint  string
+	// Rest is the path below the endpoint's API root, with the query, of a
+	// Passthrough; it begins with '/'.
+	Rest string
+	// Stream is set where the path asks for a stream (Gemini).
+	Stream bool
 }
 
 // Request is a client's call, checked. Body is as the client sent it and is
@@ -82,7 +92,9 @@ type Usage struct {
 	Output    int64 `json:"output"`    // completion tokens, reasoning included
 	Cached    int64 `json:"cached"`    // part of Input read from a cache
 	Reasoning int64 `json:"reasoning"` // part of Output spent on reasoning
+	// CacheWrite is the part of Input written to a cache.
+	CacheWrite int64 `json:"cacheWrite"`
 }
 
 // NoUsage is the Usage of an exchange whose provider reported none.
-var NoUsage = Usage{Input: -1, Output: -1, Cached: -1, Reasoning: -1}
+var NoUsage = Usage{Input: -1, Output: -1, Cached: -1, Reasoning: -1, CacheWrite: -1}

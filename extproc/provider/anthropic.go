@@ -10,6 +10,7 @@ import (
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
 	"sluice/extproc/dialect/sse"
+	"sluice/extproc/provider/kit"
 )
 
 // anthropic is Anthropic's own API (platform.claude.com/docs/en/api): chat
@@ -27,13 +28,13 @@ var anthropic = &Provider{
 			Description: "Where the API is reached, without the operation's own path."},
 	},
 	Types:   []string{TypeChat, TypeCompletions},
-	Models:  knownModels["anthropic"],
-	address: anthropicAddress,
-	open:    openAnthropic,
+	Models:  kit.KnownModels("anthropic"),
+	Address: anthropicAddress,
+	Open:    openAnthropic,
 }
 
 func anthropicAddress(t Target) (Address, error) {
-	b, err := parseBase(cmp.Or(t.Config["anthropic_api_base"], anthropicBase))
+	b, err := kit.ParseBase(cmp.Or(t.Config["anthropic_api_base"], anthropicBase))
 	if err != nil {
 		return Address{}, fmt.Errorf("the parameter 'anthropic_api_base' %w", err)
 	}
@@ -81,7 +82,7 @@ func newOpenAIChunks(req *dialect.Request, created int64) anthropicRenderer {
 func openAnthropic(p *Provider, t Target, req *dialect.Request, env Env) (Call, *dialect.Error) {
 	way := anthropicWayOf(req)
 	if req.Stream && way.stream == nil {
-		return nil, NotImplemented(p, req)
+		return nil, kit.NotImplemented(p, req)
 	}
 	address, err := anthropicAddress(t)
 	if err != nil {
@@ -95,13 +96,13 @@ func openAnthropic(p *Provider, t Target, req *dialect.Request, env Env) (Call, 
 	if req.Stream {
 		accept = "text/event-stream"
 	}
-	c := &anthropicCall{way: way, req: req, env: env, faults: newFaults(p, t, req.Dialect, env.ExchangeID), usage: noAnthropicUsage}
+	c := &anthropicCall{way: way, req: req, env: env, faults: kit.NewFaults(p, t, req.Dialect, env.ExchangeID), usage: noAnthropicUsage}
 	c.up = Upstream{
 		Method: http.MethodPost,
 		Path:   address.BasePath + way.path,
 		Headers: [][2]string{
-			{"x-api-key", p.config(t, "anthropic_api_key")},
-			{"anthropic-version", p.config(t, "anthropic_version")},
+			{"x-api-key", p.Config(t, "anthropic_api_key")},
+			{"anthropic-version", p.Config(t, "anthropic_version")},
 			{"content-type", dialect.ContentTypeJSON},
 			{"accept", accept},
 		},
@@ -116,7 +117,7 @@ type anthropicCall struct {
 	req    *dialect.Request
 	env    Env
 	up     Upstream
-	faults faults
+	faults kit.Faults
 	usage  anthropicUsage
 	stream *anthropicStream // set by the first chunk
 }
@@ -139,19 +140,23 @@ func (c *anthropicCall) Err() *dialect.Error {
 
 func (c *anthropicCall) StreamContentType() string { return sse.ContentType }
 
+func (c *anthropicCall) IsStream(contentType string) bool {
+	return c.req.Stream && kit.IsEventStream(contentType)
+}
+
 func (c *anthropicCall) created() int64 { return c.env.Now().Unix() }
 
 func (c *anthropicCall) Complete(status int, header func(string) string, body []byte) Reply {
-	if e := c.faults.read(status, header, body); e != nil {
-		return c.faults.reply(e)
+	if e := c.faults.Read(status, header, body); e != nil {
+		return c.faults.Reply(e)
 	}
-	reply := view(body)
+	reply := jsontext.View(body)
 	_, err := jsontext.Scan(body)
 	switch {
 	case err == nil && reply.Get("type").Str == "error":
-		return c.faults.reply(c.faults.inside(body))
+		return c.faults.Reply(c.faults.Inside(body))
 	case err != nil || !c.due(reply):
-		return c.faults.reply(badReply("The provider's reply is not what its API promises."))
+		return c.faults.Reply(kit.BadReply("The provider's reply is not what its API promises."))
 	}
 	c.usage.update(reply.Get("usage"))
 	return Reply{
@@ -171,7 +176,7 @@ func (c *anthropicCall) due(reply gjson.Result) bool {
 func (c *anthropicCall) Chunk(b []byte, end bool) (out []byte, done bool) {
 	if c.stream == nil {
 		c.stream = &anthropicStream{
-			dialect: c.req.Dialect, exchange: c.env.ExchangeID, failure: c.faults.named,
+			dialect: c.req.Dialect, exchange: c.env.ExchangeID, failure: c.faults.Named,
 			render: c.way.stream(c.req, c.created()), usage: noAnthropicUsage,
 		}
 	}

@@ -184,7 +184,7 @@ func TestAnthropicStreamEnds(t *testing.T) {
 		require.True(t, done)
 		require.NotEmpty(t, last)
 		require.Nil(t, call.Err())
-		require.Equal(t, dialect.Usage{Input: 3, Output: 9, Cached: -1, Reasoning: -1}, call.Usage())
+		require.Equal(t, dialect.Usage{Input: 3, Output: 9, Cached: -1, Reasoning: -1, CacheWrite: -1}, call.Usage())
 
 		// Only the last blank line is missing.
 		call = callOf(t, d, true)

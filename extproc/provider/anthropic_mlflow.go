@@ -8,6 +8,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sluice/extproc/dialect"
+	"sluice/extproc/dialect/jsontext"
 )
 
 // mlflowTokenCap is MLflow's own bound on max_tokens for Anthropic.
@@ -146,7 +147,7 @@ type mlflowRequest struct {
 }
 
 func (r *mlflowRequest) raw(name, raw string) {
-	r.out = append(dialect.AppendString(comma(r.out), name), ':')
+	r.out = append(dialect.AppendString(jsontext.Comma(r.out), name), ':')
 	r.out = append(r.out, raw...)
 }
 
@@ -173,10 +174,10 @@ func hasSystem(p members) bool {
 }
 
 func (r *mlflowRequest) messages(p members) (e *dialect.Error) {
-	r.out = append(comma(r.out), `"messages":[`...)
+	r.out = append(jsontext.Comma(r.out), `"messages":[`...)
 	i := 0
 	p.get("messages").ForEach(func(_, m gjson.Result) bool {
-		e = within(r.message(m), "messages", i)
+		e = dialect.Within(r.message(m), "messages", i)
 		i++
 		return e == nil
 	})
@@ -192,14 +193,14 @@ func (r *mlflowRequest) message(m gjson.Result) *dialect.Error {
 	case "system":
 		return r.addSystem(content)
 	case "user":
-		r.out = comma(r.out)
+		r.out = jsontext.Comma(r.out)
 		if content.IsArray() {
 			r.object(m, "content", func() { r.parts(content) })
 		} else {
 			r.out = append(r.out, m.Raw...)
 		}
 	case "assistant":
-		r.out = comma(r.out)
+		r.out = jsontext.Comma(r.out)
 		calls := m.Get("tool_calls")
 		if !calls.Exists() {
 			r.out = append(r.out, m.Raw...)
@@ -213,7 +214,7 @@ func (r *mlflowRequest) message(m gjson.Result) *dialect.Error {
 		if id.Type != gjson.String {
 			return mlflowField("tool_call_id", "must name the tool call that the message answers.")
 		}
-		r.out = append(comma(r.out), `{"role":"user","content":[{"type":"tool_result","tool_use_id":`...)
+		r.out = append(jsontext.Comma(r.out), `{"role":"user","content":[{"type":"tool_result","tool_use_id":`...)
 		r.out = append(r.out, id.Raw...)
 		if content.Exists() {
 			r.out = append(append(r.out, `,"content":`...), content.Raw...)
@@ -229,11 +230,11 @@ func (r *mlflowRequest) object(m gjson.Result, without string, content func()) {
 	r.out = append(r.out, '{')
 	m.ForEach(func(k, v gjson.Result) bool {
 		if k.Str != "content" && k.Str != without {
-			r.out = append(append(append(comma(r.out), k.Raw...), ':'), v.Raw...)
+			r.out = append(append(append(jsontext.Comma(r.out), k.Raw...), ':'), v.Raw...)
 		}
 		return true
 	})
-	r.out = append(comma(r.out), `"content":[`...)
+	r.out = append(jsontext.Comma(r.out), `"content":[`...)
 	content()
 	r.out = append(r.out, "]}"...)
 }
@@ -268,7 +269,7 @@ func (r *mlflowRequest) addSystemText(text gjson.Result) {
 // model gets a note in its place, as MLflow does.
 func (r *mlflowRequest) parts(list gjson.Result) {
 	list.ForEach(func(_, part gjson.Result) bool {
-		r.out = comma(r.out)
+		r.out = jsontext.Comma(r.out)
 		if part.Get("type").Str != "image_url" {
 			r.out = append(r.out, part.Raw...)
 			return true
@@ -303,13 +304,13 @@ func (r *mlflowRequest) toolUses(calls gjson.Result) (e *dialect.Error) {
 	i := 0
 	calls.ForEach(func(_, c gjson.Result) bool {
 		args := c.Get("function.arguments").Str
-		if !validJSON([]byte(args)) {
-			e = within(mlflowField("function.arguments", "must be JSON in a string."), "tool_calls", i)
+		if !jsontext.Valid([]byte(args)) {
+			e = dialect.Within(mlflowField("function.arguments", "must be JSON in a string."), "tool_calls", i)
 			return false
 		}
 		i++
-		r.out = append(append(comma(r.out), `{"type":"tool_use","id":`...), rawString(c.Get("id"))...)
-		r.out = append(append(r.out, `,"name":`...), rawString(c.Get("function.name"))...)
+		r.out = append(append(jsontext.Comma(r.out), `{"type":"tool_use","id":`...), jsontext.RawString(c.Get("id"))...)
+		r.out = append(append(r.out, `,"name":`...), jsontext.RawString(c.Get("function.name"))...)
 		r.out = append(append(append(r.out, `,"input":`...), args...), '}')
 		return true
 	})
@@ -318,7 +319,7 @@ func (r *mlflowRequest) toolUses(calls gjson.Result) (e *dialect.Error) {
 
 // mlflowField refuses a field that MLflow's server would crash on.
 func mlflowField(param, reason string) *dialect.Error {
-	e := invalid(param, reason)
+	e := dialect.InvalidField(param, reason)
 	e.Status = http.StatusUnprocessableEntity
 	return e
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sluice/extproc/dialect"
+	"sluice/extproc/dialect/jsontext"
 )
 
 // mlflowFinish maps Anthropic's stop_reason as MLflow does.
@@ -28,14 +29,14 @@ func chatForMLflow(message gjson.Result, u anthropicUsage, created int64) []byte
 		case "thinking":
 			text = appendInner(text, b.Get("thinking"))
 		case "tool_use":
-			calls = appendMLflowCall(comma(calls), b)
+			calls = appendMLflowCall(jsontext.Comma(calls), b)
 		}
 		return true
 	})
 	b := make([]byte, 0, len(message.Raw)+256)
-	b = append(append(b, `{"id":`...), rawString(message.Get("id"))...)
+	b = append(append(b, `{"id":`...), jsontext.RawString(message.Get("id"))...)
 	b = appendCount(append(b, `,"object":"chat.completion","created":`...), created)
-	b = append(append(b, `,"model":`...), rawString(message.Get("model"))...)
+	b = append(append(b, `,"model":`...), jsontext.RawString(message.Get("model"))...)
 	b = append(b, `,"choices":[{"index":0,"message":{"role":"assistant","content":`...)
 	if len(text) == 0 {
 		b = append(b, "null"...)
@@ -54,9 +55,9 @@ func chatForMLflow(message gjson.Result, u anthropicUsage, created int64) []byte
 }
 
 func appendMLflowCall(b []byte, block gjson.Result) []byte {
-	b = append(append(b, `{"id":`...), rawString(block.Get("id"))...)
-	b = append(append(b, `,"type":"function","function":{"name":`...), rawString(block.Get("name"))...)
-	args := appendPythonJSON(nil, gjson.Parse(compact(block.Get("input").Raw)))
+	b = append(append(b, `{"id":`...), jsontext.RawString(block.Get("id"))...)
+	b = append(append(b, `,"type":"function","function":{"name":`...), jsontext.RawString(block.Get("name"))...)
+	args := jsontext.AppendPython(nil, gjson.Parse(jsontext.Compact(block.Get("input").Raw)))
 	b = dialect.AppendString(append(b, `,"arguments":`...), string(args))
 	return append(b, "}}"...)
 }
@@ -65,8 +66,8 @@ func appendMLflowCall(b []byte, block gjson.Result) []byte {
 // AnthropicAdapter.model_to_completions does.
 func completionForMLflow(reply gjson.Result, _ anthropicUsage, created int64) []byte {
 	b := appendCount([]byte(`{"id":null,"object":"text_completion","created":`), created)
-	b = append(append(b, `,"model":`...), rawString(reply.Get("model"))...)
-	b = append(append(b, `,"choices":[{"index":0,"text":`...), rawString(reply.Get("completion"))...)
+	b = append(append(b, `,"model":`...), jsontext.RawString(reply.Get("model"))...)
+	b = append(append(b, `,"choices":[{"index":0,"text":`...), jsontext.RawString(reply.Get("completion"))...)
 	finish := "length"
 	if reply.Get("stop_reason").Str == "stop_sequence" {
 		finish = "stop"
@@ -119,9 +120,9 @@ func (c *mlflowChunks) start(message gjson.Result) {
 	c.usage.update(message.Get("usage"))
 	c.usage.output = -1
 	c.head = append(c.head[:0], `data: {"id":`...)
-	c.head = append(c.head, rawString(message.Get("id"))...)
+	c.head = append(c.head, jsontext.RawString(message.Get("id"))...)
 	c.head = appendCount(append(c.head, `,"object":"chat.completion.chunk","created":`...), c.created)
-	c.head = append(append(c.head, `,"model":`...), rawString(message.Get("model"))...)
+	c.head = append(append(c.head, `,"model":`...), jsontext.RawString(message.Get("model"))...)
 	c.head = append(c.head, `,"choices":[{"index":0,"finish_reason":`...)
 }
 
@@ -137,13 +138,13 @@ func (c *mlflowChunks) chunk(b []byte, ev anthropicEvent, content gjson.Result) 
 	switch content.Get("type").Str {
 	case "tool_use":
 		b = appendCount(append(b, `null,"tool_calls":[{"index":`...), c.tools[ev.index])
-		b = append(append(b, `,"id":`...), rawString(content.Get("id"))...)
-		b = append(append(b, `,"type":"function","function":{"name":`...), rawString(content.Get("name"))...)
+		b = append(append(b, `,"id":`...), jsontext.RawString(content.Get("id"))...)
+		b = append(append(b, `,"type":"function","function":{"name":`...), jsontext.RawString(content.Get("name"))...)
 		b = append(b, `,"arguments":null}}]`...)
 	case "input_json_delta":
 		b = appendCount(append(b, `null,"tool_calls":[{"index":`...), c.tools[ev.index])
 		b = append(b, `,"id":null,"type":null,"function":{"name":null,"arguments":`...)
-		b = append(append(b, rawString(content.Get("partial_json"))...), "}}]"...)
+		b = append(append(b, jsontext.RawString(content.Get("partial_json"))...), "}}]"...)
 	default:
 		if text := content.Get("text"); text.Type == gjson.String {
 			b = append(b, text.Raw...)

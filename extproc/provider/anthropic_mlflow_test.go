@@ -226,7 +226,7 @@ func TestAnthropicCases(t *testing.T) {
 				require.Nil(t, call.Err())
 				require.Equal(t, c.Want.RawSSE, string(out))
 				require.Equal(t, c.Want.ContentType, call.StreamContentType())
-				require.Equal(t, dialect.Usage{Input: 28, Output: 15, Cached: 3, Reasoning: -1}, call.Usage())
+				require.Equal(t, dialect.Usage{Input: 28, Output: 15, Cached: 3, Reasoning: -1, CacheWrite: -1}, call.Usage())
 				return
 			}
 			r := call.Complete(c.UpstreamResponse.Status, headers("content-type", c.UpstreamResponse.ContentType), c.UpstreamResponse.Body)

@@ -4,6 +4,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sluice/extproc/dialect"
+	"sluice/extproc/dialect/jsontext"
 )
 
 func (r *mlflowRequest) tools(p members) (e *dialect.Error) {
@@ -11,7 +12,7 @@ func (r *mlflowRequest) tools(p members) (e *dialect.Error) {
 	if !list.IsArray() || len(list.Array()) == 0 {
 		return nil
 	}
-	r.out = append(comma(r.out), `"tools":[`...)
+	r.out = append(jsontext.Comma(r.out), `"tools":[`...)
 	list.ForEach(func(_, t gjson.Result) bool {
 		if kind := t.Get("type").Str; kind != "function" {
 			e = mlflowRefusal("Only function calling tool is supported, but received tool type " + kind)
@@ -22,7 +23,7 @@ func (r *mlflowRequest) tools(p members) (e *dialect.Error) {
 			e = mlflowRefusal("A tool of type function must have a function with a name.")
 			return false
 		}
-		r.out = append(append(comma(r.out), `{"name":`...), f.Get("name").Raw...)
+		r.out = append(append(jsontext.Comma(r.out), `{"name":`...), f.Get("name").Raw...)
 		if d := f.Get("description"); d.Type == gjson.String {
 			r.out = append(append(r.out, `,"description":`...), d.Raw...)
 		}
@@ -96,7 +97,7 @@ func closeObjects(b []byte, v gjson.Result, depth int) (out []byte, ok bool) {
 		if object && k.Str == "additionalProperties" {
 			return true
 		}
-		b = append(append(comma(b), k.Raw...), ':')
+		b = append(append(jsontext.Comma(b), k.Raw...), ':')
 		switch {
 		case v.IsObject():
 			b, ok = closeObjects(b, v, depth+1)
@@ -108,7 +109,7 @@ func closeObjects(b []byte, v gjson.Result, depth int) (out []byte, ok bool) {
 		return ok
 	})
 	if object {
-		b = append(comma(b), `"additionalProperties":false`...)
+		b = append(jsontext.Comma(b), `"additionalProperties":false`...)
 	}
 	return append(b, '}'), ok
 }
@@ -117,7 +118,7 @@ func closeObjects(b []byte, v gjson.Result, depth int) (out []byte, ok bool) {
 func closeInList(b []byte, list gjson.Result, depth int) (out []byte, ok bool) {
 	b, ok = append(b, '['), true
 	list.ForEach(func(_, v gjson.Result) bool {
-		b = comma(b)
+		b = jsontext.Comma(b)
 		if v.IsObject() {
 			b, ok = closeObjects(b, v, depth)
 		} else {

@@ -1,13 +1,13 @@
 package provider
 
 import (
-	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/tidwall/gjson"
 
 	"sluice/extproc/dialect"
+	"sluice/extproc/dialect/jsontext"
 )
 
 // anthropicMaxTokens is the max_tokens sent when the client gave none:
@@ -55,7 +55,7 @@ func openAICompletionToMessages(model string, req *dialect.Request) ([]byte, *di
 		}
 	}
 	if prompt.Type != gjson.String {
-		return nil, unsupported("prompt", "must be one string here: Anthropic takes neither token ids nor several prompts.")
+		return nil, dialect.Unsupported("prompt", "must be one string here: Anthropic takes neither token ids nor several prompts.")
 	}
 	r := openAIRequest{members: f, out: make([]byte, 0, len(req.Payload)+256)}
 	r.out = append(r.out, `{"model":`...)
@@ -81,7 +81,7 @@ type openAIRequest struct {
 
 // carry adds a member under Anthropic's name, as it is.
 func (r *openAIRequest) carry(name, as string) {
-	if v := r.members.get(name); present(v) {
+	if v := r.members.get(name); jsontext.Present(v) {
 		r.raw(as, v.Raw)
 	}
 }
@@ -94,11 +94,11 @@ func (r *openAIRequest) raw(name, raw string) {
 func (r *openAIRequest) maxTokens() *dialect.Error {
 	a, b := r.members.get("max_tokens"), r.members.get("max_completion_tokens")
 	switch {
-	case present(a) && present(b) && a.Int() != b.Int():
-		return invalid("max_tokens", "and max_completion_tokens differ. Give one of them.")
-	case present(b):
+	case jsontext.Present(a) && jsontext.Present(b) && a.Int() != b.Int():
+		return dialect.InvalidField("max_tokens", "and max_completion_tokens differ. Give one of them.")
+	case jsontext.Present(b):
 		r.raw("max_tokens", b.Raw)
-	case present(a):
+	case jsontext.Present(a):
 		r.raw("max_tokens", a.Raw)
 	default:
 		r.raw("max_tokens", strconv.Itoa(anthropicMaxTokens))
@@ -109,13 +109,13 @@ func (r *openAIRequest) maxTokens() *dialect.Error {
 func (r *openAIRequest) messages() *dialect.Error {
 	list := r.members.get("messages")
 	if !list.IsArray() {
-		return invalid("messages", "must be a list of messages.")
+		return dialect.InvalidField("messages", "must be a list of messages.")
 	}
 	t := openAITurns{out: append(r.out, `,"messages":[`...)}
 	i := 0
 	var e *dialect.Error
 	list.ForEach(func(_, m gjson.Result) bool {
-		e = within(t.add(m), "messages", i)
+		e = dialect.Within(t.add(m), "messages", i)
 		i++
 		return e == nil
 	})
@@ -127,7 +127,7 @@ func (r *openAIRequest) messages() *dialect.Error {
 	}
 	t.closeResults()
 	if !t.any {
-		return invalid("messages", "must hold a message besides system and developer messages.")
+		return dialect.InvalidField("messages", "must hold a message besides system and developer messages.")
 	}
 	r.out = append(t.out, ']')
 	if s := t.systemPrompt(); s != "" {
@@ -138,9 +138,9 @@ func (r *openAIRequest) messages() *dialect.Error {
 
 // sampling carries what steers the choice of tokens. Nothing is scaled.
 func (r *openAIRequest) sampling() *dialect.Error {
-	if t := r.members.get("temperature"); present(t) {
+	if t := r.members.get("temperature"); jsontext.Present(t) {
 		if t.Type != gjson.Number || t.Num < 0 || t.Num > 1 {
-			return unsupported("temperature", "must be between 0 and 1 for Anthropic models.")
+			return dialect.Unsupported("temperature", "must be between 0 and 1 for Anthropic models.")
 		}
 		r.raw("temperature", t.Raw)
 	}
@@ -149,7 +149,7 @@ func (r *openAIRequest) sampling() *dialect.Error {
 	list := stop.Array() // of a string: itself
 	for _, s := range list {
 		if strings.TrimSpace(s.Str) == "" {
-			return unsupported("stop", "must hold more than white space for Anthropic models.")
+			return dialect.Unsupported("stop", "must hold more than white space for Anthropic models.")
 		}
 	}
 	switch {
@@ -171,14 +171,14 @@ func (r *openAIRequest) outputConfig() *dialect.Error {
 	switch v := r.members.get("reasoning_effort"); v.Str {
 	case "":
 	case "none":
-		if present(r.members.get("thinking")) {
-			return invalid("reasoning_effort", "must not be given beside thinking when it is 'none'.")
+		if jsontext.Present(r.members.get("thinking")) {
+			return dialect.InvalidField("reasoning_effort", "must not be given beside thinking when it is 'none'.")
 		}
 		r.raw("thinking", `{"type":"disabled"}`)
 	case "low", "medium", "high", "xhigh", "max":
 		effort = `"effort":` + v.Raw
 	default:
-		return unsupported("reasoning_effort", "must be none, low, medium, high, xhigh or max for Anthropic models.")
+		return dialect.Unsupported("reasoning_effort", "must be none, low, medium, high, xhigh or max for Anthropic models.")
 	}
 	switch f := r.members.get("response_format"); f.Get("type").Str {
 	case "", "text", "json_object":
@@ -188,7 +188,7 @@ func (r *openAIRequest) outputConfig() *dialect.Error {
 			return e
 		}
 	default:
-		return unsupported("response_format.type", "must be text, json_object or json_schema for Anthropic models.")
+		return dialect.Unsupported("response_format.type", "must be text, json_object or json_schema for Anthropic models.")
 	}
 	switch {
 	case effort != "" && format != "":
@@ -205,7 +205,7 @@ func (r *openAIRequest) outputConfig() *dialect.Error {
 func outputFormat(spec gjson.Result) (string, *dialect.Error) {
 	schema := spec.Get("schema")
 	if !schema.IsObject() {
-		return "", invalid("response_format.json_schema.schema", "must be a JSON schema.")
+		return "", dialect.InvalidField("response_format.json_schema.schema", "must be a JSON schema.")
 	}
 	raw := schema.Raw
 	if d := spec.Get("description"); d.Str != "" {
@@ -214,7 +214,7 @@ func outputFormat(spec gjson.Result) (string, *dialect.Error) {
 		case !own.Exists():
 			raw = withMember(raw, "description", d.Raw)
 		case own.Str != d.Str:
-			return "", unsupported("response_format.json_schema.description",
+			return "", dialect.Unsupported("response_format.json_schema.description",
 				"can't be told to Anthropic models beside another description in the schema. Give one of them.")
 		}
 	}
@@ -237,7 +237,7 @@ func (r *openAIRequest) account() *dialect.Error {
 	case "default":
 		r.raw("service_tier", `"standard_only"`)
 	default:
-		return unsupported("service_tier", "must be auto or default for Anthropic models.")
+		return dialect.Unsupported("service_tier", "must be auto or default for Anthropic models.")
 	}
 	return nil
 }
@@ -258,41 +258,4 @@ func withMember(object, name, raw string) string {
 		sep = ""
 	}
 	return `{"` + name + `":` + raw + sep + rest
-}
-
-// present reports whether a member is there and not null, which means absent
-// in OpenAI's API.
-func present(v gjson.Result) bool { return v.Exists() && v.Type != gjson.Null }
-
-// within tells that a refusal is about something in a list: its field is read
-// from there. So places are put together only where something is wrong.
-func within(e *dialect.Error, list string, i int) *dialect.Error {
-	if e == nil {
-		return nil
-	}
-	inner := e.Param
-	e.Param = list + "[" + strconv.Itoa(i) + "]"
-	if inner != "" {
-		e.Param += "." + inner
-	}
-	e.Message = "'" + e.Param + e.Message[1+len(inner):]
-	return e
-}
-
-// unsupported refuses a field that the provider can't express.
-func unsupported(param, reason string) *dialect.Error {
-	if param == "" {
-		param = `""` // a field can have an empty name, an error must name it all the same
-	}
-	return &dialect.Error{
-		Status: http.StatusBadRequest, Code: dialect.CodeUnsupportedField, Param: param, NoRetry: true,
-		Message: "'" + param + "' " + reason,
-	}
-}
-
-// invalid refuses a field that is wrong in any case.
-func invalid(param, reason string) *dialect.Error {
-	e := unsupported(param, reason)
-	e.Code = dialect.CodeInvalidRequest
-	return e
 }

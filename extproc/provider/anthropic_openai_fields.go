@@ -1,11 +1,10 @@
 package provider
 
 import (
-	"unsafe"
-
 	"github.com/tidwall/gjson"
 
 	"sluice/extproc/dialect"
+	"sluice/extproc/dialect/jsontext"
 )
 
 // accepts tells whether a value of a field may be in a call: because it is
@@ -109,13 +108,13 @@ func (m members) get(name string) gjson.Result {
 func readMembers(req *dialect.Request, fields map[string]accepts) (members, *dialect.Error) {
 	m := make(members, 0, 12)
 	for _, at := range req.Members() {
-		v := view(req.Payload[at.Start:at.End])
+		v := jsontext.View(req.Payload[at.Start:at.End])
 		if v.Type == gjson.Null {
 			continue
 		}
 		ok, known := fields[at.Key]
 		if !known || !ok(v) {
-			return nil, unsupported(at.Key, "can't be passed to Anthropic models with this value. Leave it out, or use another endpoint.")
+			return nil, dialect.Unsupported(at.Key, "can't be passed to Anthropic models with this value. Leave it out, or use another endpoint.")
 		}
 		m = append(m, member{at.Key, v})
 	}
@@ -125,18 +124,9 @@ func readMembers(req *dialect.Request, fields map[string]accepts) (members, *dia
 // payloadMembers reads the top-level members of a checked payload.
 func payloadMembers(payload []byte) members {
 	m := make(members, 0, 12)
-	view(payload).ForEach(func(k, v gjson.Result) bool {
+	jsontext.View(payload).ForEach(func(k, v gjson.Result) bool {
 		m = append(m, member{k.Str, v})
 		return true
 	})
 	return m
-}
-
-// view parses JSON without copying it. b must not change as long as the
-// result, or anything read from it, is used.
-func view(b []byte) gjson.Result {
-	if len(b) == 0 {
-		return gjson.Result{}
-	}
-	return gjson.Parse(unsafe.String(&b[0], len(b)))
 }

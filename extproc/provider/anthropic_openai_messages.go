@@ -6,6 +6,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sluice/extproc/dialect"
+	"sluice/extproc/dialect/jsontext"
 )
 
 // openAITurns collects the messages of an OpenAI chat call as Anthropic's
@@ -32,8 +33,8 @@ func (t *openAITurns) add(m gjson.Result) *dialect.Error {
 	}
 	if msg.role.Str != "tool" {
 		t.closeResults()
-		if present(msg.name) {
-			return unsupported("name", "can't be told to Anthropic models. Put the name into the content.")
+		if jsontext.Present(msg.name) {
+			return dialect.Unsupported("name", "can't be told to Anthropic models. Put the name into the content.")
 		}
 	}
 	switch msg.role.Str {
@@ -46,13 +47,13 @@ func (t *openAITurns) add(m gjson.Result) *dialect.Error {
 	case "tool":
 		return t.addResult(msg)
 	}
-	return unsupported("role", "must be system, developer, user, assistant or tool for Anthropic models.")
+	return dialect.Unsupported("role", "must be system, developer, user, assistant or tool for Anthropic models.")
 }
 
 // readOpenAIMessage reads a message's members and refuses unknown ones.
 func readOpenAIMessage(m gjson.Result) (msg openAIMessage, e *dialect.Error) {
 	if !m.IsObject() {
-		return msg, invalid("", "must be an object.")
+		return msg, dialect.InvalidField("", "must be an object.")
 	}
 	m.ForEach(func(k, v gjson.Result) bool {
 		if v.Type == gjson.Null {
@@ -77,7 +78,7 @@ func readOpenAIMessage(m gjson.Result) (msg openAIMessage, e *dialect.Error) {
 			// Parts of an earlier reply that say nothing new to the model:
 			// the reasoning is in thinking_blocks, which it can verify.
 		default:
-			e = unsupported(k.Str, "can't be told to Anthropic models.")
+			e = dialect.Unsupported(k.Str, "can't be told to Anthropic models.")
 		}
 		return e == nil
 	})
@@ -87,7 +88,7 @@ func readOpenAIMessage(m gjson.Result) (msg openAIMessage, e *dialect.Error) {
 // next begins a turn.
 func (t *openAITurns) next(role string) {
 	t.any = true
-	t.out = append(append(append(comma(t.out), `{"role":"`...), role...), `","content":`...)
+	t.out = append(append(append(jsontext.Comma(t.out), `{"role":"`...), role...), `","content":`...)
 }
 
 // closeResults ends the turn that tool results are collected in.
@@ -106,11 +107,11 @@ func (t *openAITurns) addSystem(msg openAIMessage) *dialect.Error {
 		return nil
 	}
 	if !msg.content.IsArray() {
-		return invalid("content", "must be a string or a list of text parts.")
+		return dialect.InvalidField("content", "must be a string or a list of text parts.")
 	}
 	return eachPart(msg.content, func(p openAIPart) *dialect.Error {
 		if p.kind != "text" {
-			return unsupported("type", "must be text in system messages for Anthropic models.")
+			return dialect.Unsupported("type", "must be text in system messages for Anthropic models.")
 		}
 		t.addSystemText(p.text.Raw, p.cache.Raw)
 		return nil
@@ -149,7 +150,7 @@ func (t *openAITurns) addUser(msg openAIMessage) *dialect.Error {
 		return nil
 	}
 	if !msg.content.IsArray() {
-		return invalid("content", "must be a string or a list of parts.")
+		return dialect.InvalidField("content", "must be a string or a list of parts.")
 	}
 	t.out = append(t.out, '[')
 	e := eachPart(msg.content, func(p openAIPart) (e *dialect.Error) {
@@ -164,7 +165,7 @@ func (t *openAITurns) addUser(msg openAIMessage) *dialect.Error {
 // come first: Anthropic wants them back, unchanged, before its tool calls.
 func (t *openAITurns) addAssistant(msg openAIMessage) *dialect.Error {
 	t.next("assistant")
-	plain := !present(msg.toolCalls) && !present(msg.refusal) && !present(msg.thinking)
+	plain := !jsontext.Present(msg.toolCalls) && !jsontext.Present(msg.refusal) && !jsontext.Present(msg.thinking)
 	if plain && msg.content.Type == gjson.String {
 		t.out = append(append(t.out, msg.content.Raw...), '}')
 		return nil
@@ -179,7 +180,7 @@ func (t *openAITurns) addAssistant(msg openAIMessage) *dialect.Error {
 	case msg.content.IsArray():
 		e := eachPart(msg.content, func(p openAIPart) (e *dialect.Error) {
 			if p.kind != "text" && p.kind != "refusal" {
-				return unsupported("type", "must be text or refusal in assistant messages for Anthropic models.")
+				return dialect.Unsupported("type", "must be text or refusal in assistant messages for Anthropic models.")
 			}
 			t.out, e = p.appendBlock(t.out)
 			return e
@@ -187,10 +188,10 @@ func (t *openAITurns) addAssistant(msg openAIMessage) *dialect.Error {
 		if e != nil {
 			return e
 		}
-	case present(msg.content):
-		return invalid("content", "must be a string or a list of parts.")
+	case jsontext.Present(msg.content):
+		return dialect.InvalidField("content", "must be a string or a list of parts.")
 	}
-	if present(msg.refusal) {
+	if jsontext.Present(msg.refusal) {
 		t.out = appendTextBlock(t.out, msg.refusal.Raw, "")
 	}
 	if e := t.addToolCalls(msg.toolCalls); e != nil {
@@ -203,22 +204,22 @@ func (t *openAITurns) addAssistant(msg openAIMessage) *dialect.Error {
 func (t *openAITurns) addThinking(blocks gjson.Result) (e *dialect.Error) {
 	blocks.ForEach(func(_, b gjson.Result) bool {
 		if kind := b.Get("type").Str; kind != "thinking" && kind != "redacted_thinking" {
-			e = invalid("thinking_blocks", "must be thinking blocks as a reply gave them.")
+			e = dialect.InvalidField("thinking_blocks", "must be thinking blocks as a reply gave them.")
 			return false
 		}
-		t.out = append(comma(t.out), b.Raw...)
+		t.out = append(jsontext.Comma(t.out), b.Raw...)
 		return true
 	})
 	return e
 }
 
 func (t *openAITurns) addToolCalls(calls gjson.Result) (e *dialect.Error) {
-	if present(calls) && !calls.IsArray() {
-		return invalid("tool_calls", "must be a list.")
+	if jsontext.Present(calls) && !calls.IsArray() {
+		return dialect.InvalidField("tool_calls", "must be a list.")
 	}
 	i := 0
 	calls.ForEach(func(_, c gjson.Result) bool {
-		e = within(t.addToolCall(c), "tool_calls", i)
+		e = dialect.Within(t.addToolCall(c), "tool_calls", i)
 		i++
 		return e == nil
 	})
@@ -226,21 +227,21 @@ func (t *openAITurns) addToolCalls(calls gjson.Result) (e *dialect.Error) {
 }
 
 func (t *openAITurns) addToolCall(c gjson.Result) *dialect.Error {
-	if kind := c.Get("type"); present(kind) && kind.Str != "function" {
-		return unsupported("type", "must be function for Anthropic models.")
+	if kind := c.Get("type"); jsontext.Present(kind) && kind.Str != "function" {
+		return dialect.Unsupported("type", "must be function for Anthropic models.")
 	}
 	id, name, args := c.Get("id"), c.Get("function.name"), c.Get("function.arguments")
 	if id.Type != gjson.String || name.Type != gjson.String {
-		return invalid("", "must have an id and a function.name.")
+		return dialect.InvalidField("", "must have an id and a function.name.")
 	}
 	input := strings.TrimSpace(args.Str)
 	if input == "" {
 		input = "{}" // what models write for a function without parameters
 	}
-	if !validJSON([]byte(input)) || !gjson.Parse(input).IsObject() {
-		return unsupported("function.arguments", "must be a JSON object in a string for Anthropic models.")
+	if !jsontext.Valid([]byte(input)) || !gjson.Parse(input).IsObject() {
+		return dialect.Unsupported("function.arguments", "must be a JSON object in a string for Anthropic models.")
 	}
-	t.out = append(append(comma(t.out), `{"type":"tool_use","id":`...), id.Raw...)
+	t.out = append(append(jsontext.Comma(t.out), `{"type":"tool_use","id":`...), id.Raw...)
 	t.out = append(append(t.out, `,"name":`...), name.Raw...)
 	t.out = append(append(append(t.out, `,"input":`...), input...), '}')
 	return nil
@@ -250,21 +251,21 @@ func (t *openAITurns) addToolCall(c gjson.Result) *dialect.Error {
 // each other share one, as Anthropic wants for parallel calls.
 func (t *openAITurns) addResult(msg openAIMessage) *dialect.Error {
 	if msg.toolCallID.Type != gjson.String {
-		return invalid("tool_call_id", "must name the tool call that this answers.")
+		return dialect.InvalidField("tool_call_id", "must name the tool call that this answers.")
 	}
 	if !t.results {
 		t.next("user")
 		t.out = append(t.out, '[')
 		t.results = true
 	}
-	t.out = append(append(comma(t.out), `{"type":"tool_result","tool_use_id":`...), msg.toolCallID.Raw...)
+	t.out = append(append(jsontext.Comma(t.out), `{"type":"tool_result","tool_use_id":`...), msg.toolCallID.Raw...)
 	t.out = append(t.out, `,"content":`...)
 	if msg.content.Type == gjson.String {
 		t.out = append(append(t.out, msg.content.Raw...), '}')
 		return nil
 	}
 	if !msg.content.IsArray() {
-		return invalid("content", "must be a string or a list of parts.")
+		return dialect.InvalidField("content", "must be a string or a list of parts.")
 	}
 	t.out = append(t.out, '[')
 	e := eachPart(msg.content, func(p openAIPart) (e *dialect.Error) {
@@ -275,21 +276,13 @@ func (t *openAITurns) addResult(msg openAIMessage) *dialect.Error {
 	return e
 }
 
-// comma adds a comma unless a list or object was just opened.
-func comma(b []byte) []byte {
-	if n := len(b); n > 0 && b[n-1] != '[' && b[n-1] != '{' {
-		return append(b, ',')
-	}
-	return b
-}
-
 // appendTextBlock adds a text block whose text and cache_control are JSON. An
 // empty text adds nothing: Anthropic refuses it, and it says nothing.
 func appendTextBlock(b []byte, raw, cache string) []byte {
 	if raw == `""` {
 		return b
 	}
-	b = append(append(comma(b), `{"type":"text","text":`...), raw...)
+	b = append(append(jsontext.Comma(b), `{"type":"text","text":`...), raw...)
 	return append(appendCache(b, cache), '}')
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sluice/extproc/dialect"
+	"sluice/extproc/dialect/jsontext"
 )
 
 // openAIPart is one part of a message's content. cache is Anthropic's
@@ -23,7 +24,7 @@ func eachPart(list gjson.Result, fn func(openAIPart) *dialect.Error) (e *dialect
 		if p, e = readOpenAIPart(v); e == nil {
 			e = fn(p)
 		}
-		e = within(e, "content", i)
+		e = dialect.Within(e, "content", i)
 		i++
 		return e == nil
 	})
@@ -32,7 +33,7 @@ func eachPart(list gjson.Result, fn func(openAIPart) *dialect.Error) (e *dialect
 
 func readOpenAIPart(v gjson.Result) (p openAIPart, e *dialect.Error) {
 	if !v.IsObject() {
-		return p, invalid("", "must be an object.")
+		return p, dialect.InvalidField("", "must be an object.")
 	}
 	v.ForEach(func(k, v gjson.Result) bool {
 		if v.Type == gjson.Null {
@@ -52,12 +53,12 @@ func readOpenAIPart(v gjson.Result) (p openAIPart, e *dialect.Error) {
 		case "cache_control":
 			p.cache = v
 		default:
-			e = unsupported(k.Str, "can't be told to Anthropic models.")
+			e = dialect.Unsupported(k.Str, "can't be told to Anthropic models.")
 		}
 		return e == nil
 	})
 	if e == nil && p.kind == "text" && p.text.Type != gjson.String {
-		e = invalid("text", "must be a string.")
+		e = dialect.InvalidField("text", "must be a string.")
 	}
 	return p, e
 }
@@ -69,7 +70,7 @@ func (p openAIPart) appendBlock(b []byte) ([]byte, *dialect.Error) {
 		return appendTextBlock(b, p.text.Raw, p.cache.Raw), nil
 	case "refusal":
 		if p.refusal.Type != gjson.String {
-			return b, invalid("refusal", "must be a string.")
+			return b, dialect.InvalidField("refusal", "must be a string.")
 		}
 		return appendTextBlock(b, p.refusal.Raw, p.cache.Raw), nil
 	case "image_url":
@@ -77,24 +78,24 @@ func (p openAIPart) appendBlock(b []byte) ([]byte, *dialect.Error) {
 	case "file":
 		return p.appendFile(b)
 	}
-	return b, unsupported("type", "must be text, image_url or file for Anthropic models.")
+	return b, dialect.Unsupported("type", "must be text, image_url or file for Anthropic models.")
 }
 
 // appendImage takes base64 data URLs and https URLs. Anthropic always looks
 // at the whole image, which is what detail "high" asks for.
 func (p openAIPart) appendImage(b []byte) ([]byte, *dialect.Error) {
 	if p.image.Get("detail").Str == "low" {
-		return b, unsupported("image_url.detail", "must be auto or high for Anthropic models.")
+		return b, dialect.Unsupported("image_url.detail", "must be auto or high for Anthropic models.")
 	}
 	url := p.image.Get("url").Str
 	if strings.HasPrefix(url, "https://") {
-		b = append(comma(b), `{"type":"image","source":{"type":"url","url":`...)
+		b = append(jsontext.Comma(b), `{"type":"image","source":{"type":"url","url":`...)
 		b = append(dialect.AppendString(b, url), '}')
 		return append(appendCache(b, p.cache.Raw), '}'), nil
 	}
 	media, data, ok := dataURL(url)
 	if !ok {
-		return b, unsupported("image_url.url", "must be an https URL or a base64 data URL for Anthropic models.")
+		return b, dialect.Unsupported("image_url.url", "must be an https URL or a base64 data URL for Anthropic models.")
 	}
 	if media == "image/jpg" {
 		media = "image/jpeg"
@@ -102,9 +103,9 @@ func (p openAIPart) appendImage(b []byte) ([]byte, *dialect.Error) {
 	switch media {
 	case "image/jpeg", "image/png", "image/gif", "image/webp":
 	default:
-		return b, unsupported("image_url.url", "must be a JPEG, PNG, GIF or WebP image for Anthropic models.")
+		return b, dialect.Unsupported("image_url.url", "must be a JPEG, PNG, GIF or WebP image for Anthropic models.")
 	}
-	b = append(comma(b), `{"type":"image","source":{"type":"base64","media_type":"`...)
+	b = append(jsontext.Comma(b), `{"type":"image","source":{"type":"base64","media_type":"`...)
 	b = append(append(b, media...), `","data":`...)
 	b = append(appendData(b, data, p.image.Get("url")), '}')
 	return append(appendCache(b, p.cache.Raw), '}'), nil
@@ -112,14 +113,14 @@ func (p openAIPart) appendImage(b []byte) ([]byte, *dialect.Error) {
 
 // appendFile takes PDF documents given in the call itself.
 func (p openAIPart) appendFile(b []byte) ([]byte, *dialect.Error) {
-	if present(p.file.Get("file_id")) {
-		return b, unsupported("file.file_id", "names a file at OpenAI. Send its content as file_data.")
+	if jsontext.Present(p.file.Get("file_id")) {
+		return b, dialect.Unsupported("file.file_id", "names a file at OpenAI. Send its content as file_data.")
 	}
 	media, data, ok := dataURL(p.file.Get("file_data").Str)
 	if !ok || media != "application/pdf" {
-		return b, unsupported("file.file_data", "must be a PDF in a base64 data URL for Anthropic models.")
+		return b, dialect.Unsupported("file.file_data", "must be a PDF in a base64 data URL for Anthropic models.")
 	}
-	b = append(comma(b), `{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":`...)
+	b = append(jsontext.Comma(b), `{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":`...)
 	b = append(appendData(b, data, p.file.Get("file_data")), '}')
 	if name := p.file.Get("filename"); name.Str != "" {
 		b = append(append(b, `,"title":`...), name.Raw...)

@@ -1,12 +1,10 @@
 package provider
 
 import (
-	"bytes"
-	"encoding/json"
-
 	"github.com/tidwall/gjson"
 
 	"sluice/extproc/dialect"
+	"sluice/extproc/dialect/jsontext"
 )
 
 // openAIFinish maps Anthropic's stop_reason. Reasons that OpenAI has no word
@@ -40,14 +38,14 @@ func readAnthropicContent(list gjson.Result) anthropicContent {
 			c.text = appendInner(c.text, b.Get("text"))
 		case "thinking":
 			c.thinking = appendInner(c.thinking, b.Get("thinking"))
-			c.blocks = append(comma(c.blocks), b.Raw...)
+			c.blocks = append(jsontext.Comma(c.blocks), b.Raw...)
 		case "redacted_thinking":
-			c.blocks = append(comma(c.blocks), b.Raw...)
+			c.blocks = append(jsontext.Comma(c.blocks), b.Raw...)
 		case "tool_use":
-			c.calls = append(append(comma(c.calls), `{"id":`...), rawString(b.Get("id"))...)
-			c.calls = append(append(c.calls, `,"type":"function","function":{"name":`...), rawString(b.Get("name"))...)
+			c.calls = append(append(jsontext.Comma(c.calls), `{"id":`...), jsontext.RawString(b.Get("id"))...)
+			c.calls = append(append(c.calls, `,"type":"function","function":{"name":`...), jsontext.RawString(b.Get("name"))...)
 			c.calls = append(c.calls, `,"arguments":`...)
-			c.calls = dialect.AppendString(c.calls, compact(b.Get("input").Raw))
+			c.calls = dialect.AppendString(c.calls, jsontext.Compact(b.Get("input").Raw))
 			c.calls = append(c.calls, "}}"...)
 		}
 		return true
@@ -60,9 +58,9 @@ func chatForOpenAI(message gjson.Result, u anthropicUsage, created int64) []byte
 	c := readAnthropicContent(message.Get("content"))
 	refusal := message.Get("stop_details.explanation")
 	b := make([]byte, 0, len(message.Raw)+256)
-	b = append(append(b, `{"id":`...), rawString(message.Get("id"))...)
+	b = append(append(b, `{"id":`...), jsontext.RawString(message.Get("id"))...)
 	b = appendCount(append(b, `,"object":"chat.completion","created":`...), created)
-	b = append(append(b, `,"model":`...), rawString(message.Get("model"))...)
+	b = append(append(b, `,"model":`...), jsontext.RawString(message.Get("model"))...)
 	b = append(b, `,"choices":[{"index":0,"message":{"role":"assistant","content":`...)
 	if len(c.text) == 0 && (len(c.calls) > 0 || refusal.Type == gjson.String) {
 		b = append(b, "null"...)
@@ -95,9 +93,9 @@ func chatForOpenAI(message gjson.Result, u anthropicUsage, created int64) []byte
 func completionForOpenAI(message gjson.Result, u anthropicUsage, created int64) []byte {
 	c := readAnthropicContent(message.Get("content"))
 	b := make([]byte, 0, len(message.Raw)+256)
-	b = append(append(b, `{"id":`...), rawString(message.Get("id"))...)
+	b = append(append(b, `{"id":`...), jsontext.RawString(message.Get("id"))...)
 	b = appendCount(append(b, `,"object":"text_completion","created":`...), created)
-	b = append(append(b, `,"model":`...), rawString(message.Get("model"))...)
+	b = append(append(b, `,"model":`...), jsontext.RawString(message.Get("model"))...)
 	b = append(append(b, `,"choices":[{"index":0,"text":"`...), c.text...)
 	b = append(append(b, `","logprobs":null,"finish_reason":"`...), openAIFinish(message.Get("stop_reason").Str)...)
 	b = append(b, `"}],"usage":`...)
@@ -116,28 +114,10 @@ func appendOpenAITier(b []byte, message gjson.Result) []byte {
 	return b
 }
 
-// rawString is the JSON of a string as it came; of anything else "".
-func rawString(v gjson.Result) string {
-	if v.Type != gjson.String {
-		return `""`
-	}
-	return v.Raw
-}
-
 // appendInner adds a JSON string without its quotes.
 func appendInner(b []byte, v gjson.Result) []byte {
 	if v.Type != gjson.String {
 		return b
 	}
 	return append(b, v.Raw[1:len(v.Raw)-1]...)
-}
-
-// compact removes the space between a JSON value's tokens. What is not there,
-// or nested beyond all sense, becomes {}.
-func compact(raw string) string {
-	var out bytes.Buffer
-	if err := json.Compact(&out, []byte(raw)); err != nil {
-		return "{}"
-	}
-	return out.String()
 }

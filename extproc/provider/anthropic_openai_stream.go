@@ -4,6 +4,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sluice/extproc/dialect"
+	"sluice/extproc/dialect/jsontext"
 )
 
 // openAIChunks writes a Messages stream as OpenAI's chunks, of chat or, where
@@ -36,14 +37,14 @@ func (c *openAIChunks) event(b []byte, ev anthropicEvent, _ anthropicUsage) []by
 
 func (c *openAIChunks) start(b []byte, message gjson.Result) []byte {
 	c.head = append(c.head[:0], `data: {"id":`...)
-	c.head = append(c.head, rawString(message.Get("id"))...)
+	c.head = append(c.head, jsontext.RawString(message.Get("id"))...)
 	if c.text {
 		c.head = append(c.head, `,"object":"text_completion","created":`...)
 	} else {
 		c.head = append(c.head, `,"object":"chat.completion.chunk","created":`...)
 	}
 	c.head = appendCount(c.head, c.created)
-	c.head = append(append(c.head, `,"model":`...), rawString(message.Get("model"))...)
+	c.head = append(append(c.head, `,"model":`...), jsontext.RawString(message.Get("model"))...)
 	c.head = append(c.head, `,"choices":[`...)
 	if c.text {
 		return b
@@ -106,15 +107,15 @@ func (c *openAIChunks) blockStart(b []byte, block gjson.Result) []byte {
 	case "thinking":
 		return c.member(b, "reasoning_content", block.Get("thinking"))
 	case "redacted_thinking":
-		return c.thinkingBlock(b, compact(block.Raw))
+		return c.thinkingBlock(b, jsontext.Compact(block.Raw))
 	case "tool_use":
 		c.block, c.args = "tool_use", false
 		c.tools++
 		b = appendCount(append(c.open(b), `"tool_calls":[{"index":`...), c.tools-1)
-		b = append(append(b, `,"id":`...), rawString(block.Get("id"))...)
-		b = append(append(b, `,"type":"function","function":{"name":`...), rawString(block.Get("name"))...)
+		b = append(append(b, `,"id":`...), jsontext.RawString(block.Get("id"))...)
+		b = append(append(b, `,"type":"function","function":{"name":`...), jsontext.RawString(block.Get("name"))...)
 		b = c.close(append(b, `,"arguments":""}}]`...), "")
-		if input := compact(block.Get("input").Raw); input != "{}" {
+		if input := jsontext.Compact(block.Get("input").Raw); input != "{}" {
 			b = c.arguments(b, string(dialect.AppendString(nil, input)))
 		}
 	}
@@ -129,7 +130,7 @@ func (c *openAIChunks) delta(b []byte, delta gjson.Result) []byte {
 		return c.member(b, "reasoning_content", delta.Get("thinking"))
 	case "signature_delta":
 		// The thinking itself went out as reasoning_content.
-		return c.thinkingBlock(b, `{"type":"thinking","thinking":"","signature":`+rawString(delta.Get("signature"))+"}")
+		return c.thinkingBlock(b, `{"type":"thinking","thinking":"","signature":`+jsontext.RawString(delta.Get("signature"))+"}")
 	case "input_json_delta":
 		if part := delta.Get("partial_json"); c.block == "tool_use" && part.Type == gjson.String && part.Raw != `""` {
 			return c.arguments(b, part.Raw)

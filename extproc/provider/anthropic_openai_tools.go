@@ -7,20 +7,21 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sluice/extproc/dialect"
+	"sluice/extproc/dialect/jsontext"
 )
 
 // tools carries tools, tool_choice and parallel_tool_calls.
 func (r *openAIRequest) tools() *dialect.Error {
 	list := r.members.get("tools")
-	if present(list) && !list.IsArray() {
-		return invalid("tools", "must be a list.")
+	if jsontext.Present(list) && !list.IsArray() {
+		return dialect.InvalidField("tools", "must be a list.")
 	}
 	tools := []byte{'['}
 	i := 0
 	var e *dialect.Error
 	list.ForEach(func(_, t gjson.Result) bool {
 		tools, e = appendOpenAITool(tools, t)
-		e = within(e, "tools", i)
+		e = dialect.Within(e, "tools", i)
 		i++
 		return e == nil
 	})
@@ -71,11 +72,11 @@ func appendOpenAITool(b []byte, t gjson.Result) ([]byte, *dialect.Error) {
 		return b, e
 	}
 	var schema gjson.Result
-	b = append(comma(b), '{')
+	b = append(jsontext.Comma(b), '{')
 	e = eachOnce(f, "function", func(name string, v gjson.Result) bool {
 		switch name {
 		case "name", "description", "strict":
-			b = append(append(append(comma(b), '"'), name...), `":`...)
+			b = append(append(append(jsontext.Comma(b), '"'), name...), `":`...)
 			b = append(b, v.Raw...)
 		case "parameters":
 			schema = v
@@ -88,10 +89,10 @@ func appendOpenAITool(b []byte, t gjson.Result) ([]byte, *dialect.Error) {
 	case e != nil:
 		return b, e
 	case f.Get("name").Type != gjson.String:
-		return b, invalid("function.name", "must be a string.")
+		return b, dialect.InvalidField("function.name", "must be a string.")
 	}
 	b = append(b, `,"input_schema":`...)
-	if present(schema) {
+	if jsontext.Present(schema) {
 		b = append(b, schema.Raw...)
 	} else {
 		b = append(b, emptySchema...)
@@ -104,15 +105,15 @@ func appendOpenAITool(b []byte, t gjson.Result) ([]byte, *dialect.Error) {
 // different ones, and those for which fn returns false.
 func eachOnce(object gjson.Result, at string, fn func(name string, v gjson.Result) bool) (e *dialect.Error) {
 	if !object.IsObject() {
-		return invalid(at, "must be an object.")
+		return dialect.InvalidField(at, "must be an object.")
 	}
 	var seen []string
 	object.ForEach(func(k, v gjson.Result) bool {
 		switch {
 		case slices.Contains(seen, k.Str):
-			e = invalid(strings.TrimPrefix(at+"."+k.Str, "."), "is given twice.")
+			e = dialect.InvalidField(strings.TrimPrefix(at+"."+k.Str, "."), "is given twice.")
 		case v.Type != gjson.Null && !fn(k.Str, v):
-			e = unsupported(strings.TrimPrefix(at+"."+k.Str, "."), "can't be passed to Anthropic models with this value.")
+			e = dialect.Unsupported(strings.TrimPrefix(at+"."+k.Str, "."), "can't be passed to Anthropic models with this value.")
 		}
 		seen = append(seen, k.Str)
 		return e == nil
@@ -131,7 +132,7 @@ const toolChoiceNone = `{"type":"none"}`
 func toolChoice(v gjson.Result, hasTools bool) (string, *dialect.Error) {
 	choice := ""
 	switch {
-	case !present(v):
+	case !jsontext.Present(v):
 		return "", nil
 	case v.Str == "auto" || v.Str == "none":
 		if !hasTools {
@@ -143,10 +144,10 @@ func toolChoice(v gjson.Result, hasTools bool) (string, *dialect.Error) {
 	case v.Get("type").Str == "function" && v.Get("function.name").Type == gjson.String:
 		choice = `{"type":"tool","name":` + v.Get("function.name").Raw + "}"
 	default:
-		return "", unsupported("tool_choice", "must be none, auto, required or a function for Anthropic models.")
+		return "", dialect.Unsupported("tool_choice", "must be none, auto, required or a function for Anthropic models.")
 	}
 	if !hasTools {
-		return "", invalid("tool_choice", "needs tools to choose from.")
+		return "", dialect.InvalidField("tool_choice", "needs tools to choose from.")
 	}
 	return choice, nil
 }

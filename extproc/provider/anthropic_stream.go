@@ -1,14 +1,12 @@
 package provider
 
 import (
-	"net/http"
-	"unicode/utf8"
-
 	"github.com/tidwall/gjson"
 
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
 	"sluice/extproc/dialect/sse"
+	"sluice/extproc/provider/kit"
 )
 
 // anthropicEvent is one event of a Messages stream. Parts that it does not
@@ -21,7 +19,7 @@ type anthropicEvent struct {
 
 func readAnthropicEvent(data []byte) anthropicEvent {
 	var ev anthropicEvent
-	view(data).ForEach(func(k, v gjson.Result) bool {
+	jsontext.View(data).ForEach(func(k, v gjson.Result) bool {
 		switch k.Str {
 		case "type":
 			ev.kind = v.Str
@@ -74,7 +72,7 @@ func (s *anthropicStream) chunk(b []byte, end bool) (out []byte, done bool) {
 	s.out = make([]byte, 0, len(b)+len(b)/2+64)
 	// handle returns no errors, so Feed's only one is an event too large.
 	if err := s.reader.Feed(b, s.handle); err != nil {
-		s.fail(badReply("The provider sent an event that is too large."))
+		s.fail(kit.BadReply("The provider sent an event that is too large."))
 	}
 	if end && !s.stopped {
 		s.end()
@@ -87,7 +85,7 @@ func (s *anthropicStream) chunk(b []byte, end bool) (out []byte, done bool) {
 // after its last event is missing, nothing is lost.
 func (s *anthropicStream) end() {
 	_ = s.reader.End(func(e sse.Event) error {
-		if e.Data == nil || !validJSON(e.Data) {
+		if e.Data == nil || !jsontext.Valid(e.Data) {
 			return nil
 		}
 		return s.handle(e)
@@ -101,8 +99,8 @@ func (s *anthropicStream) handle(e sse.Event) error {
 	if s.stopped || e.Data == nil {
 		return nil
 	}
-	if !validJSON(e.Data) {
-		s.fail(badReply("The provider sent an event that is not JSON."))
+	if !jsontext.Valid(e.Data) {
+		s.fail(kit.BadReply("The provider sent an event that is not JSON."))
 		return nil
 	}
 	switch ev := readAnthropicEvent(e.Data); ev.kind {
@@ -130,7 +128,7 @@ func (s *anthropicStream) handle(e sse.Event) error {
 // ready fails a stream whose message_start is missing.
 func (s *anthropicStream) ready() bool {
 	if !s.begun {
-		s.fail(badReply("The provider's stream began in the middle."))
+		s.fail(kit.BadReply("The provider's stream began in the middle."))
 	}
 	return s.begun
 }
@@ -140,26 +138,4 @@ func (s *anthropicStream) fail(e *dialect.Error) {
 	s.err, s.stopped = e, true
 	name, data := dialect.StreamError(s.dialect, e, s.exchange)
 	s.out = sse.Append(s.out, name, data)
-}
-
-// shortJSON is how long a text may be for gjson's checker, which is the
-// fastest, but goes as deep into the stack as the text is nested.
-const shortJSON = 64 << 10
-
-// validJSON reports whether b is JSON in UTF-8, of bounded depth where it is
-// long.
-func validJSON(b []byte) bool {
-	if len(b) <= shortJSON {
-		return gjson.ValidBytes(b) && utf8.Valid(b)
-	}
-	_, err := jsontext.Scan(b)
-	return err == nil
-}
-
-// badReply is a reply that is not what the provider's format promises.
-func badReply(message string) *dialect.Error {
-	return &dialect.Error{
-		Status: http.StatusBadGateway, Code: dialect.CodeProviderReply,
-		Message: message + " Try again; if it lasts, tell an administrator.",
-	}
 }

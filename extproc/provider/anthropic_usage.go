@@ -58,7 +58,7 @@ func (u anthropicUsage) total() int64 {
 }
 
 func (u anthropicUsage) counts() dialect.Usage {
-	return dialect.Usage{Input: u.prompt(), Output: u.output, Cached: u.cacheRead, Reasoning: u.thinking}
+	return dialect.Usage{Input: u.prompt(), Output: u.output, Cached: u.cacheRead, CacheWrite: u.cacheWrite, Reasoning: u.thinking}
 }
 
 // appendOpenAI adds OpenAI's usage object. Its three counts are required

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sluice/extproc/dialect"
+	"sluice/extproc/provider/kit"
 )
 
 const openAIURL = "https://api.openai.com/v1"
@@ -38,12 +39,12 @@ func openAI(id, title, apiType string) *Provider {
 				Description: "Sent as OpenAI-Organization. Not for Azure."},
 		},
 		Types:  []string{TypeChat, TypeCompletions, TypeEmbeddings},
-		Models: knownModels[id],
-		open:   openOpenAI,
+		Models: kit.KnownModels(id),
+		Open:   openOpenAI,
 	}
-	p.check = p.checkOpenAI
-	p.address = func(t Target) (Address, error) {
-		b, err := p.openAIBase(t)
+	p.Check = func(t Target, _ string) []FieldError { return checkOpenAI(p, t) }
+	p.Address = func(t Target) (Address, error) {
+		b, err := openAIBase(p, t)
 		return b.Address, err
 	}
 	return p
@@ -59,11 +60,11 @@ func compatible(id, title, base string) *Provider {
 			{Name: "api_base", Title: "API base URL", Default: base, URL: true, Description: "Where the API is reached."},
 		},
 		Types:  []string{TypeChat, TypeEmbeddings},
-		Models: knownModels[id],
-		open:   openCompatible,
+		Models: kit.KnownModels(id),
+		Open:   openCompatible,
 	}
-	p.address = func(t Target) (Address, error) {
-		b, err := p.base(t, "api_base")
+	p.Address = func(t Target) (Address, error) {
+		b, err := baseOf(p, t, "api_base")
 		return b.Address, err
 	}
 	return p
@@ -81,71 +82,71 @@ func ollama() *Provider {
 }
 
 // checkOpenAI holds the rules between the parameters, in MLflow's words.
-func (p *Provider) checkOpenAI(t Target) []FieldError {
+func checkOpenAI(p *Provider, t Target) []FieldError {
 	given := func(name string) bool { return t.Config[name] != "" }
-	kind := p.apiType(t)
+	kind := apiType(p, t)
 	if kind == apiOpenAI {
 		if given("openai_deployment_name") {
-			return []FieldError{{"openai_deployment_name", "OpenAI route configuration can only specify a value for " +
+			return []FieldError{{Field: "openai_deployment_name", Message: "OpenAI route configuration can only specify a value for " +
 				"'openai_deployment_name' if 'openai_api_type' is 'azure' or 'azuread'. Found type: '" + kind + "'"}}
 		}
 		return nil
 	}
 	if given("openai_organization") {
-		return []FieldError{{"openai_organization", "OpenAI route configuration can only specify a value for " +
+		return []FieldError{{Field: "openai_organization", Message: "OpenAI route configuration can only specify a value for " +
 			"'openai_organization' if 'openai_api_type' is 'openai'"}}
 	}
 	for _, name := range []string{"openai_api_base", "openai_deployment_name", "openai_api_version"} {
 		if !given(name) {
-			return []FieldError{{name, "OpenAI route configuration must specify 'openai_api_base', " +
+			return []FieldError{{Field: name, Message: "OpenAI route configuration must specify 'openai_api_base', " +
 				"'openai_deployment_name', and 'openai_api_version' if 'openai_api_type' is 'azure' or 'azuread'."}}
 		}
 	}
 	return nil
 }
 
-func (p *Provider) apiType(t Target) string { return strings.ToLower(p.config(t, "openai_api_type")) }
+func apiType(p *Provider, t Target) string { return strings.ToLower(p.Config(t, "openai_api_type")) }
 
 // base reads the base URL in a parameter.
-func (p *Provider) base(t Target, field string) (base, error) {
-	raw := p.config(t, field)
+func baseOf(p *Provider, t Target, field string) (kit.Base, error) {
+	raw := p.Config(t, field)
 	if raw == "" {
 		raw = openAIURL
 	}
-	b, err := parseBase(raw)
+	b, err := kit.ParseBase(raw)
 	if err != nil {
-		return base{}, fmt.Errorf("the parameter '%s' %w", field, err)
+		return kit.Base{}, fmt.Errorf("the parameter '%s' %w", field, err)
 	}
 	return b, nil
 }
 
 // openAIBase is the base of a target, with Azure's deployment in its path
 // and the API version in its query.
-func (p *Provider) openAIBase(t Target) (base, error) {
-	b, err := p.base(t, "openai_api_base")
+func openAIBase(p *Provider, t Target) (kit.Base, error) {
+	b, err := baseOf(p, t, "openai_api_base")
 	if err != nil {
-		return base{}, err
+		return kit.Base{}, err
 	}
-	if p.apiType(t) != apiOpenAI {
+	if apiType(p, t) != apiOpenAI {
 		b.BasePath += "/openai/deployments/" + url.PathEscape(t.Config["openai_deployment_name"])
 	}
 	if version := t.Config["openai_api_version"]; version != "" {
-		if b.query != "" {
-			b.query += "&"
+		if b.Query != "" {
+			b.Query += "&"
 		}
-		b.query += "api-version=" + url.QueryEscape(version)
+		b.Query += "api-version=" + url.QueryEscape(version)
 	}
 	return b, nil
 }
 
 func openOpenAI(p *Provider, t Target, req *dialect.Request, env Env) (Call, *dialect.Error) {
-	b, err := p.openAIBase(t)
+	b, err := openAIBase(p, t)
 	if err != nil {
 		return nil, dialect.Internal()
 	}
-	place := openAIPlace{path: b.BasePath, query: b.query}
+	place := openAIPlace{path: b.BasePath, query: b.Query}
 	key := t.Config["openai_api_key"]
-	switch p.apiType(t) {
+	switch apiType(p, t) {
 	case apiAzure:
 		place.unnamed = true
 		place.headers = [][2]string{{"api-key", key}}
@@ -162,12 +163,12 @@ func openOpenAI(p *Provider, t Target, req *dialect.Request, env Env) (Call, *di
 }
 
 func openCompatible(p *Provider, t Target, req *dialect.Request, env Env) (Call, *dialect.Error) {
-	b, err := p.base(t, "api_base")
+	b, err := baseOf(p, t, "api_base")
 	if err != nil {
 		return nil, dialect.Internal()
 	}
-	place := openAIPlace{path: b.BasePath, query: b.query}
-	if key := p.config(t, "api_key"); key != noKey {
+	place := openAIPlace{path: b.BasePath, query: b.Query}
+	if key := p.Config(t, "api_key"); key != noKey {
 		place.headers = [][2]string{{"authorization", "Bearer " + key}}
 	}
 	return newOpenAICall(p, t, req, env, place)

@@ -8,6 +8,7 @@ import (
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
 	"sluice/extproc/dialect/sse"
+	"sluice/extproc/provider/kit"
 )
 
 // openAICall is one exchange with a provider of OpenAI's API.
@@ -17,7 +18,7 @@ type openAICall struct {
 	req      *dialect.Request
 	env      Env
 	up       Upstream
-	faults   faults
+	faults   kit.Faults
 	usage    dialect.Usage
 	stream   *openAIStream // set by the first chunk
 }
@@ -31,14 +32,17 @@ func newOpenAICall(p *Provider, t Target, req *dialect.Request, env Env, place o
 	return &openAICall{
 		provider: p, model: t.Model, req: req, env: env,
 		up:     place.upstream(req.Operation, req.Stream, body),
-		faults: newFaults(p, t, req.Dialect, env.ExchangeID),
+		faults: kit.NewFaults(p, t, req.Dialect, env.ExchangeID),
 		usage:  dialect.NoUsage,
 	}, nil
 }
 
 func (c *openAICall) Upstream() Upstream        { return c.up }
 func (c *openAICall) StreamContentType() string { return sse.ContentType }
-func (c *openAICall) Usage() dialect.Usage      { return c.usage }
+func (c *openAICall) IsStream(contentType string) bool {
+	return c.req.Stream && kit.IsEventStream(contentType)
+}
+func (c *openAICall) Usage() dialect.Usage { return c.usage }
 
 func (c *openAICall) Err() *dialect.Error {
 	if c.stream == nil {
@@ -48,12 +52,12 @@ func (c *openAICall) Err() *dialect.Error {
 }
 
 func (c *openAICall) Complete(status int, header func(string) string, body []byte) Reply {
-	if e := c.faults.read(status, header, body); e != nil {
-		return c.faults.reply(e)
+	if e := c.faults.Read(status, header, body); e != nil {
+		return c.faults.Reply(e)
 	}
 	members, fault := jsontext.Scan(body)
 	if fault != nil || len(members) == 0 {
-		return c.faults.reply(badReply("The provider's reply is not the JSON that its API promises."))
+		return c.faults.Reply(kit.BadReply("The provider's reply is not the JSON that its API promises."))
 	}
 	result := "choices"
 	if c.req.Operation == dialect.Embeddings {
@@ -62,9 +66,9 @@ func (c *openAICall) Complete(status int, header func(string) string, body []byt
 	list := members.Value(body, result)
 	if len(list) == 0 || list[0] != '[' {
 		if raw := members.Value(body, "error"); len(raw) > 0 && string(raw) != "null" {
-			return c.faults.reply(c.faults.inside(body))
+			return c.faults.Reply(c.faults.Inside(body))
 		}
-		return c.faults.reply(badReply("The provider's reply has no '" + result + "'."))
+		return c.faults.Reply(kit.BadReply("The provider's reply has no '" + result + "'."))
 	}
 	c.count(members.Value(body, "usage"))
 	reply := Reply{Status: http.StatusOK, ContentType: dialect.ContentTypeJSON, Body: body, Unchanged: true}
@@ -94,10 +98,11 @@ func (c *openAICall) count(raw []byte) {
 		return -1
 	}
 	c.usage = dialect.Usage{
-		Input:     number("prompt_tokens"),
-		Output:    number("completion_tokens"),
-		Cached:    number("prompt_tokens_details.cached_tokens"),
-		Reasoning: number("completion_tokens_details.reasoning_tokens"),
+		Input:      number("prompt_tokens"),
+		Output:     number("completion_tokens"),
+		Cached:     number("prompt_tokens_details.cached_tokens"),
+		Reasoning:  number("completion_tokens_details.reasoning_tokens"),
+		CacheWrite: number("prompt_tokens_details.cache_write_tokens"),
 	}
 	if c.usage.Cached < 0 {
 		c.usage.Cached = number("prompt_cache_hit_tokens") // DeepSeek's name

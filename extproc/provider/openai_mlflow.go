@@ -7,6 +7,7 @@ import (
 
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
+	"sluice/extproc/provider/kit"
 )
 
 // What MLflow's server makes of OpenAI's replies: a fixed set of members in a
@@ -22,7 +23,7 @@ func (c *openAICall) toMLflow(body []byte, members jsontext.Members) []byte {
 		b = appendList(b, members.Value(body, "choices"), appendMLflowChoice)
 		b = append(b, `,"usage":`...)
 		b = appendMLflowUsage(b, members.Value(body, "usage"))
-		return append(append(b, `,"provider":`...), quoted(c.provider.ID)+"}"...)
+		return append(append(b, `,"provider":`...), kit.Quoted(c.provider.ID)+"}"...)
 	case dialect.Completions:
 		b = c.appendHead(b, body, members, "")
 		b = appendList(b, members.Value(body, "choices"), appendMLflowText)
@@ -58,7 +59,7 @@ func (c *openAICall) appendMLflowChunk(b, data []byte, members jsontext.Members)
 		b = appendMLflowCounts(b, usage, "prompt_tokens", "completion_tokens", "total_tokens")
 	}
 	if c.req.Operation == dialect.Chat {
-		b = append(append(b, `,"provider":`...), quoted(c.provider.ID)...)
+		b = append(append(b, `,"provider":`...), kit.Quoted(c.provider.ID)...)
 	}
 	return append(b, '}')
 }
@@ -91,7 +92,7 @@ func (c *openAICall) modelOf(body []byte, members jsontext.Members) []byte {
 	if m := members.Value(body, "model"); len(m) > 0 && m[0] == '"' {
 		return m
 	}
-	return []byte(quoted(c.model))
+	return []byte(kit.Quoted(c.model))
 }
 
 func appendMLflowChoice(b []byte, i int, raw []byte) []byte {

@@ -3,6 +3,7 @@ package provider
 import (
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
+	"sluice/extproc/provider/kit"
 )
 
 const withUsage = `{"include_usage":true}`
@@ -21,10 +22,10 @@ func openAIBody(model string, req *dialect.Request, unnamed bool) ([]byte, *dial
 	case req.Dialect == dialect.MLflow && hasModel:
 		return nil, dialect.ModelNotPermitted()
 	case hasModel:
-		edits = append(edits, jsontext.Edit{Start: named.Start, End: named.End, Text: quoted(model)})
+		edits = append(edits, jsontext.Edit{Start: named.Start, End: named.End, Text: kit.Quoted(model)})
 	case !unnamed:
 		start := members[0].KeyStart
-		edits = append(edits, jsontext.Edit{Start: start, End: start, Text: `"model":` + quoted(model) + ","})
+		edits = append(edits, jsontext.Edit{Start: start, End: start, Text: `"model":` + kit.Quoted(model) + ","})
 	}
 	if req.Stream {
 		edit := members.With("stream_options", streamOptions(members.Value(req.Payload, "stream_options")))
@@ -56,5 +57,3 @@ func streamOptions(given []byte) string {
 	}
 	return string(jsontext.Apply(given, edits...))
 }
-
-func quoted(s string) string { return string(dialect.AppendString(nil, s)) }

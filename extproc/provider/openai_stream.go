@@ -6,6 +6,7 @@ import (
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
 	"sluice/extproc/dialect/sse"
+	"sluice/extproc/provider/kit"
 )
 
 // openAIStream carries a stream of OpenAI's chunks to a client. OpenAI's
@@ -30,7 +31,7 @@ func (s *openAIStream) chunk(b []byte, end bool) (out []byte, done bool) {
 		err = s.reader.End(s.event)
 	}
 	if err != nil { // event returns none: this is an event too large
-		s.fail(badReply("The provider sent an event that is too large."))
+		s.fail(kit.BadReply("The provider sent an event that is too large."))
 	}
 	if end && !s.stopped {
 		s.end()
@@ -93,14 +94,14 @@ func (s *openAIStream) data(ev sse.Event, openAI bool) {
 	members, fault := jsontext.ScanInto(s.members, ev.Data)
 	if fault != nil || len(members) == 0 {
 		if !ev.Partial { // a partial one is told as the truncation it is
-			s.fail(badReply("The provider sent an event that is not JSON."))
+			s.fail(kit.BadReply("The provider sent an event that is not JSON."))
 		}
 		return
 	}
 	s.members = members
 	choices := members.Value(ev.Data, "choices")
 	if raw := members.Value(ev.Data, "error"); len(raw) > 0 && string(raw) != "null" {
-		s.fail(s.call.faults.inside(ev.Data))
+		s.fail(s.call.faults.Inside(ev.Data))
 		return
 	}
 	s.finished = s.finished || finishes(choices)

@@ -85,7 +85,7 @@ func sseOf(data ...string) string { return "data: " + strings.Join(data, "\n\nda
 const truncated = `{"error":{"message":"The provider ended the stream before the reply was complete. What came so far may be cut off.","type":"server_error","param":null,"code":"stream_truncated","exchange_id":"ex-1"}}`
 
 func TestOpenAIStreams(t *testing.T) {
-	counted := dialect.Usage{Input: 7, Output: 9, Cached: 3, Reasoning: 2}
+	counted := dialect.Usage{Input: 7, Output: 9, Cached: 3, Reasoning: 2, CacheWrite: -1}
 	for _, c := range []struct {
 		name, in   string
 		usage      bool // asked for
@@ -98,7 +98,7 @@ func TestOpenAIStreams(t *testing.T) {
 			sseOf(`{"choices":[1]}`, `{}`, chunkStop, "[DONE]"), "", dialect.NoUsage},
 		{"usage beside content stays", sseOf(`{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1}}`, "[DONE]"), false,
 			sseOf(`{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1}}`, "[DONE]"), "",
-			dialect.Usage{Input: 1, Output: -1, Cached: -1, Reasoning: -1}},
+			dialect.Usage{Input: 1, Output: -1, Cached: -1, Reasoning: -1, CacheWrite: -1}},
 		{"comments, fields and line ends pass", ": OPENROUTER PROCESSING\r\n\r\nid: 4\r\nevent: x\r\ndata: " + chunkStop + "\r\n\r\ndata:[DONE]\r\n\r\n", false,
 			": OPENROUTER PROCESSING\r\n\r\nid: 4\r\nevent: x\r\ndata: " + chunkStop + "\r\n\r\ndata:[DONE]\r\n\r\n", "", dialect.NoUsage},
 		{"data over two lines", "data: {\"usage\":null,\ndata: \"choices\":[]}\n\n" + sseOf("[DONE]"), false,
@@ -166,7 +166,7 @@ func TestMLflowStreams(t *testing.T) {
 		`{"id":"c","object":"text_completion_chunk","created":5,"model":"m","choices":[{"index":0,"finish_reason":"stop","text":""}],"usage":null}`,
 		`{"id":"c","object":"text_completion_chunk","created":5,"model":"m","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}`)
 	assert.Equal(t, want, feed(call, in, 7))
-	assert.Equal(t, dialect.Usage{Input: 1, Output: 2, Cached: -1, Reasoning: -1}, call.Usage())
+	assert.Equal(t, dialect.Usage{Input: 1, Output: 2, Cached: -1, Reasoning: -1, CacheWrite: -1}, call.Usage())
 
 	call = openMLflow(t, dialect.Chat, true)
 	assert.Equal(t, sseOf(truncated), feed(call, "", 1))
@@ -181,10 +181,10 @@ func TestOpenAIRepliesPass(t *testing.T) {
 	assert.Equal(t, body, string(reply.Body))
 	assert.True(t, reply.Unchanged)
 	assert.Nil(t, reply.Error)
-	assert.Equal(t, dialect.Usage{Input: 3, Output: 4, Cached: -1, Reasoning: -1}, call.Usage())
+	assert.Equal(t, dialect.Usage{Input: 3, Output: 4, Cached: -1, Reasoning: -1, CacheWrite: -1}, call.Usage())
 
 	call = openCall(t, dialect.Route{Dialect: dialect.OpenAI, Operation: dialect.Embeddings}, dialect.Embeddings, `{"model":"e","input":"x"}`)
 	reply = call.Complete(200, jsonHead, []byte(`{"data":[],"usage":{"prompt_tokens":5,"total_tokens":5}}`))
 	assert.Nil(t, reply.Error)
-	assert.Equal(t, dialect.Usage{Input: 5, Output: 0, Cached: -1, Reasoning: -1}, call.Usage())
+	assert.Equal(t, dialect.Usage{Input: 5, Output: 0, Cached: -1, Reasoning: -1, CacheWrite: -1}, call.Usage())
 }

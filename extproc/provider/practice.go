@@ -40,19 +40,19 @@ var practice = &Provider{
 	Models: map[string][]string{
 		TypeChat: {"practice"}, TypeCompletions: {"practice"}, TypeEmbeddings: {"practice"},
 	},
-	check: checkPractice,
-	address: func(Target) (Address, error) {
+	Check: checkPractice,
+	Address: func(Target) (Address, error) {
 		return Address{Local: PracticeLocal, BasePath: "/v1"}, nil
 	},
-	open: openPractice,
+	Open: openPractice,
 }
 
-func checkPractice(t Target) []FieldError {
+func checkPractice(t Target, _ string) []FieldError {
 	fault := t.Config["practice_fail"]
 	if n, err := strconv.Atoi(fault); fault == "" || err == nil && n >= 400 && n <= 599 || slices.Contains(practiceFaults, fault) {
 		return nil
 	}
-	return []FieldError{{"practice_fail", "The parameter 'practice_fail' must be a status from 400 to 599, or one of " +
+	return []FieldError{{Field: "practice_fail", Message: "The parameter 'practice_fail' must be a status from 400 to 599, or one of " +
 		strings.Join(practiceFaults, ", ") + "."}}
 }
 

@@ -2,18 +2,31 @@ package provider
 
 import (
 	"fmt"
-	"net/http"
 	"sort"
 	"strings"
 
 	"sluice/extproc/dialect"
+	"sluice/extproc/provider/kit"
 )
 
-// The endpoint types a provider can answer, in MLflow's words.
+// The shapes that callers of this package use; see package kit.
+type (
+	Target     = kit.Target
+	Address    = kit.Address
+	Upstream   = kit.Upstream
+	Reply      = kit.Reply
+	Call       = kit.Call
+	Env        = kit.Env
+	Provider   = kit.Provider
+	Field      = kit.Field
+	FieldError = kit.FieldError
+)
+
+// The endpoint types, in MLflow's words.
 const (
-	TypeChat        = "llm/v1/chat"
-	TypeCompletions = "llm/v1/completions"
-	TypeEmbeddings  = "llm/v1/embeddings"
+	TypeChat        = kit.TypeChat
+	TypeCompletions = kit.TypeCompletions
+	TypeEmbeddings  = kit.TypeEmbeddings
 )
 
 const typePrefix = "llm/v1/"
@@ -38,20 +51,6 @@ var rows = []*Provider{
 
 var table = index(rows)
 
-// Provider is one row of the table of providers. It is immutable.
-type Provider struct {
-	ID     string              // canonical, e.g. "openai"
-	Title  string              // for people, e.g. "OpenAI"
-	Fields []Field             // configuration parameters, in the order of forms
-	Types  []string            // endpoint types it answers
-	Models map[string][]string // per endpoint type, well-known models, for pickers: any other works too
-
-	// check adds what the fields' own rules can't say. nil: nothing.
-	check   func(t Target) []FieldError
-	address func(t Target) (Address, error)
-	open    func(p *Provider, t Target, req *dialect.Request, env Env) (Call, *dialect.Error)
-}
-
 // Lookup finds a provider by its id, as MLflow matches ids: case does not
 // count, nor does '-' against '_'.
 func Lookup(id string) (*Provider, bool) {
@@ -66,40 +65,6 @@ func All() []*Provider {
 	return all
 }
 
-// IsSecret reports whether a parameter goes to the vault.
-func (p *Provider) IsSecret(field string) bool {
-	f, ok := p.field(field)
-	return ok && f.Secret
-}
-
-// Answers reports whether the provider answers an endpoint type.
-func (p *Provider) Answers(endpointType string) bool {
-	for _, t := range p.Types {
-		if t == endpointType {
-			return true
-		}
-	}
-	return false
-}
-
-func (p *Provider) field(name string) (Field, bool) {
-	for _, f := range p.Fields {
-		if f.Name == name {
-			return f, true
-		}
-	}
-	return Field{}, false
-}
-
-// config is a parameter of a target, or its default.
-func (p *Provider) config(t Target, name string) string {
-	if v := t.Config[name]; v != "" {
-		return v
-	}
-	f, _ := p.field(name)
-	return f.Default
-}
-
 // AddressOf says where a target is reached. The error names the parameter
 // that is wrong; a target that Check accepts has an address.
 func AddressOf(t Target) (Address, error) {
@@ -107,7 +72,7 @@ func AddressOf(t Target) (Address, error) {
 	if !ok {
 		return Address{}, fmt.Errorf("provider %q is not known", t.Provider)
 	}
-	return p.address(t)
+	return p.Address(t)
 }
 
 // Open begins one exchange with a target. The error is the client's: a call
@@ -118,22 +83,9 @@ func Open(t Target, req *dialect.Request, env Env) (Call, *dialect.Error) {
 		return nil, dialect.Internal()
 	}
 	if !p.Answers(typePrefix + string(req.Operation)) {
-		return nil, NotImplemented(p, req)
+		return nil, kit.NotImplemented(p, req)
 	}
-	return p.open(p, t, req, env)
-}
-
-// NotImplemented is MLflow's refusal of an operation, or of its streaming,
-// that a provider does not have.
-func NotImplemented(p *Provider, req *dialect.Request) *dialect.Error {
-	what := string(req.Operation)
-	if req.Stream {
-		what += " streaming"
-	}
-	return &dialect.Error{
-		Status: http.StatusNotImplemented, Code: dialect.CodeNotImplemented, NoRetry: true,
-		Message: "The " + what + " route is not implemented for " + p.Title + " models.",
-	}
+	return p.Open(p, t, req, env)
 }
 
 func canonical(id string) string { return strings.ReplaceAll(strings.ToLower(id), "-", "_") }
@@ -143,10 +95,22 @@ func canonical(id string) string { return strings.ReplaceAll(strings.ToLower(id)
 func index(rows []*Provider) map[string]*Provider {
 	m := make(map[string]*Provider, len(rows))
 	for _, p := range rows {
-		if _, twice := m[canonical(p.ID)]; twice {
-			panic("provider " + p.ID + " is in the table twice")
+		for _, id := range append([]string{p.ID}, p.Aliases...) {
+			if _, twice := m[canonical(id)]; twice {
+				panic("provider " + id + " is in the table twice")
+			}
+			m[canonical(id)] = p
 		}
-		m[canonical(p.ID)] = p
 	}
 	return m
+}
+
+// Check says what is wrong with a target for an endpoint type (see
+// kit.Provider.CheckTarget). An unknown provider is wrong too.
+func Check(t Target, endpointType string) []FieldError {
+	p, ok := Lookup(t.Provider)
+	if !ok {
+		return []FieldError{{Field: "provider", Message: "The provider '" + t.Provider + "' is not known."}}
+	}
+	return p.CheckTarget(t, endpointType)
 }

@@ -1,4 +1,4 @@
-package provider
+package kit
 
 import (
 	"net/http"
@@ -11,37 +11,37 @@ import (
 	"sluice/extproc/dialect/jsontext"
 )
 
-// statusOverloaded is "too busy for everyone": Anthropic's own status.
-const statusOverloaded = 529
+// StatusOverloaded is "too busy for everyone": Anthropic's own status.
+const StatusOverloaded = 529
 
 // maxFaultText bounds how much of a provider's text goes into an error.
 const maxFaultText = 4 << 10
 
-// faults reads a provider's failures for a client: docs/errors.md is its
+// Faults reads a provider's failures for a client: docs/errors.md is its
 // table. What the provider said is passed on without the target's secrets.
-type faults struct {
+type Faults struct {
 	dialect  dialect.Dialect
 	exchange string
 	provider *Provider
 	target   Target
 }
 
-func newFaults(p *Provider, t Target, d dialect.Dialect, exchange string) faults {
-	return faults{dialect: d, exchange: exchange, provider: p, target: t}
+func NewFaults(p *Provider, t Target, d dialect.Dialect, exchange string) Faults {
+	return Faults{dialect: d, exchange: exchange, provider: p, target: t}
 }
 
 // scrub is made when it is needed: most exchanges have no fault.
-func (f faults) scrub() scrubber { return newScrubber(f.provider, f.target) }
+func (f Faults) scrub() scrubber { return newScrubber(f.provider, f.target) }
 
 // reply renders a failure.
-func (f faults) reply(e *dialect.Error) Reply {
+func (f Faults) Reply(e *dialect.Error) Reply {
 	status, ctype, body, headers := dialect.Render(f.dialect, e, f.exchange)
 	return Reply{Status: status, ContentType: ctype, Headers: headers, Body: body, Error: e}
 }
 
 // read returns the failure that a whole reply tells; nil for a success in
 // JSON, which is still to be looked at.
-func (f faults) read(status int, header func(string) string, body []byte) *dialect.Error {
+func (f Faults) Read(status int, header func(string) string, body []byte) *dialect.Error {
 	ctype := strings.ToLower(header("content-type"))
 	isJSON, isText := strings.Contains(ctype, "application/json"), strings.Contains(ctype, "text/plain")
 	e := f.odd(status, header, isJSON, isText && status >= 400 || len(body) == 0 && status >= 400)
@@ -65,7 +65,7 @@ func (f faults) read(status int, header func(string) string, body []byte) *diale
 }
 
 // odd returns the failure of a reply that can't be read, whatever its status.
-func (f faults) odd(status int, header func(string) string, isJSON, isText bool) *dialect.Error {
+func (f Faults) odd(status int, header func(string) string, isJSON, isText bool) *dialect.Error {
 	e := &dialect.Error{Status: http.StatusBadGateway}
 	switch encoding := strings.ToLower(header("content-encoding")); {
 	case encoding != "" && encoding != "identity":
@@ -91,7 +91,7 @@ func (f faults) odd(status int, header func(string) string, isJSON, isText bool)
 // own words. MLflow's clients get the provider's status as it is; OpenAI's
 // must not take a refusal of the endpoint's credential for one of theirs, and
 // know no 529.
-func (f faults) refused(status int) *dialect.Error {
+func (f Faults) refused(status int) *dialect.Error {
 	e := &dialect.Error{Status: status}
 	switch {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
@@ -103,7 +103,7 @@ func (f faults) refused(status int) *dialect.Error {
 	case status == http.StatusTooManyRequests:
 		e.Code = dialect.CodeProviderRateLimited
 		e.Message = "The provider limits the rate of this endpoint's requests. Try again later."
-	case status == statusOverloaded:
+	case status == StatusOverloaded:
 		e.Code = dialect.CodeProviderOverloaded
 		e.Message = "The provider is overloaded. Try again later."
 		if f.dialect == dialect.OpenAI {
@@ -130,7 +130,7 @@ func reason(status int) string {
 
 // describe takes over what a JSON error body says. As MLflow does, the whole
 // body becomes the detail where it has no "error".
-func (f faults) describe(e *dialect.Error, status int, body []byte) {
+func (f Faults) describe(e *dialect.Error, status int, body []byte) {
 	root := gjson.ParseBytes(body)
 	failed := root.Get("error")
 	switch {
@@ -153,7 +153,7 @@ func (f faults) describe(e *dialect.Error, status int, body []byte) {
 }
 
 // detail takes over an error object like OpenAI's and Anthropic's.
-func (f faults) detail(e *dialect.Error, failed gjson.Result) {
+func (f Faults) detail(e *dialect.Error, failed gjson.Result) {
 	switch message := failed.Get("message"); {
 	case message.Type == gjson.String:
 		f.say(e, message.Str)
@@ -180,7 +180,7 @@ func (f faults) detail(e *dialect.Error, failed gjson.Result) {
 // say puts the provider's words in place of ours. A client of OpenAI's dialect
 // is not told what the provider says of the endpoint's credential: it would
 // read as if its own were meant.
-func (f faults) say(e *dialect.Error, words string) {
+func (f Faults) say(e *dialect.Error, words string) {
 	if words == "" || e.Code == dialect.CodeProviderCredentialRejected && f.dialect != dialect.MLflow {
 		return
 	}
@@ -189,7 +189,7 @@ func (f faults) say(e *dialect.Error, words string) {
 
 // clip makes a provider's text fit to be passed on. A secret that the first
 // cut halves is behind the second.
-func (f faults) clip(s string) string {
+func (f Faults) clip(s string) string {
 	s = f.scrub().text(s[:min(len(s), 2*maxFaultText)])
 	if len(s) > maxFaultText {
 		s = strings.ToValidUTF8(s[:maxFaultText], "") + " …"
@@ -198,7 +198,7 @@ func (f faults) clip(s string) string {
 }
 
 // retry passes on when to try again.
-func (f faults) retry(e *dialect.Error, header func(string) string) *dialect.Error {
+func (f Faults) retry(e *dialect.Error, header func(string) string) *dialect.Error {
 	if e == nil {
 		return nil
 	}
@@ -224,11 +224,11 @@ var statusOfType = map[string]int{
 	"request_too_large":     http.StatusRequestEntityTooLarge,
 	"rate_limit_error":      http.StatusTooManyRequests,
 	"timeout_error":         http.StatusGatewayTimeout,
-	"overloaded_error":      statusOverloaded,
+	"overloaded_error":      StatusOverloaded,
 }
 
 // named is the failure that an error inside a stream stands for, by its type.
-func (f faults) named(kind, message string) *dialect.Error {
+func (f Faults) Named(kind, message string) *dialect.Error {
 	status, ok := statusOfType[kind]
 	if !ok {
 		status = http.StatusInternalServerError
@@ -244,7 +244,7 @@ func (f faults) named(kind, message string) *dialect.Error {
 // inside is the failure that a JSON body with an "error" member stands for
 // although its status was a success: in a stream, or from servers that always
 // say 200.
-func (f faults) inside(body []byte) *dialect.Error {
+func (f Faults) Inside(body []byte) *dialect.Error {
 	failed := gjson.GetBytes(body, "error")
 	status := int(failed.Get("code").Int())
 	if status < 400 || status > 599 {
@@ -255,5 +255,23 @@ func (f faults) inside(body []byte) *dialect.Error {
 	}
 	e := f.refused(status)
 	f.describe(e, status, body)
+	return e
+}
+
+// Told is the failure that a provider told in a 2xx reply or stream: by a
+// status, 0 where it named none, a type, its own code, and its words.
+func (f Faults) Told(status int, kind, code, message string) *dialect.Error {
+	if status < 400 || status > 599 {
+		return f.coded(f.Named(kind, message), code)
+	}
+	e := f.refused(status)
+	f.say(e, message)
+	return f.coded(e, code)
+}
+
+func (f Faults) coded(e *dialect.Error, code string) *dialect.Error {
+	if code != "" && e.Code != dialect.CodeProviderCredentialRejected {
+		e.ProviderCode = f.clip(code)
+	}
 	return e
 }

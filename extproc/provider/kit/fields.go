@@ -1,4 +1,4 @@
-package provider
+package kit
 
 import (
 	"errors"
@@ -16,14 +16,10 @@ type FieldError struct {
 	Message string // a sentence
 }
 
-// Check says what is wrong with a target for an endpoint type: an unknown or
-// missing parameter, a value out of its set, a URL that is none. Nothing
-// wrong: nil. The errors are in the order of the provider's fields.
-func Check(t Target, endpointType string) []FieldError {
-	p, ok := Lookup(t.Provider)
-	if !ok {
-		return []FieldError{{"provider", "The provider '" + t.Provider + "' is not known."}}
-	}
+// CheckTarget says what is wrong with a target for an endpoint type: an
+// unknown or missing parameter, a value out of its set, a URL that is none.
+// Nothing wrong: nil. The errors are in the order of the provider's fields.
+func (p *Provider) CheckTarget(t Target, endpointType string) []FieldError {
 	var errs []FieldError
 	add := func(field, message string) { errs = append(errs, FieldError{field, message}) }
 	if !p.Answers(endpointType) {
@@ -43,8 +39,8 @@ func Check(t Target, endpointType string) []FieldError {
 	for _, name := range unknown(p, t) {
 		add(name, "The provider '"+p.ID+"' has no parameter '"+name+"'.")
 	}
-	if p.check != nil && len(errs) == 0 {
-		errs = p.check(t)
+	if p.Check != nil && len(errs) == 0 {
+		errs = p.Check(t, endpointType)
 	}
 	return errs
 }
@@ -52,7 +48,7 @@ func Check(t Target, endpointType string) []FieldError {
 func unknown(p *Provider, t Target) []string {
 	var names []string
 	for name := range t.Config {
-		if _, ok := p.field(name); !ok {
+		if _, ok := p.Field(name); !ok {
 			names = append(names, name)
 		}
 	}
@@ -67,13 +63,13 @@ func (f Field) check(value string) string {
 		return "The parameter '" + f.Name + "' is missing."
 	case value == "":
 		return ""
-	case hasControl(value):
+	case hasControl(value) && !f.Multiline:
 		// Values become headers: a line break would end one and begin another.
 		return "The parameter '" + f.Name + "' must not hold line breaks or other control characters."
 	case len(f.Enum) > 0 && !f.allows(value):
 		return "The parameter '" + f.Name + "' must be one of " + strings.Join(f.Enum, ", ") + "."
 	case f.URL:
-		if _, err := parseBase(value); err != nil {
+		if _, err := ParseBase(value); err != nil {
 			return "The parameter '" + f.Name + "' " + err.Error() + "."
 		}
 	case f.Max > 0:
@@ -96,25 +92,25 @@ func (f Field) allows(value string) bool {
 
 func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
 
-// base is a provider's base URL, taken apart.
-type base struct {
+// Base is a provider's base URL, taken apart.
+type Base struct {
 	Address
-	query string // without '?'
+	Query string // without '?'
 }
 
-// parseBase reads a base URL. The error completes a sentence that begins with
+// ParseBase reads a base URL. The error completes a sentence that begins with
 // the parameter's name.
-func parseBase(raw string) (base, error) {
+func ParseBase(raw string) (Base, error) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", !validHost(u.Hostname()):
-		return base{}, errors.New("must be a URL like https://host/path")
+		return Base{}, errors.New("must be a URL like https://host/path")
 	case u.User != nil:
-		return base{}, errors.New("must not hold a user name or password")
+		return Base{}, errors.New("must not hold a user name or password")
 	case u.Fragment != "":
-		return base{}, errors.New("must not hold a fragment (#)")
+		return Base{}, errors.New("must not hold a fragment (#)")
 	}
-	b := base{query: u.RawQuery}
+	b := Base{Query: u.RawQuery}
 	b.TLS = u.Scheme == "https"
 	b.Host = strings.ToLower(u.Hostname())
 	b.BasePath = strings.TrimRight(u.EscapedPath(), "/")
@@ -125,7 +121,7 @@ func parseBase(raw string) (base, error) {
 	if port := u.Port(); port != "" {
 		n, err := strconv.ParseUint(port, 10, 16)
 		if err != nil || n == 0 {
-			return base{}, errors.New("must have a port from 1 to 65535")
+			return Base{}, errors.New("must have a port from 1 to 65535")
 		}
 		b.Port = uint16(n)
 	}

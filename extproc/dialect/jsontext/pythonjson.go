@@ -1,4 +1,4 @@
-package provider
+package jsontext
 
 import (
 	"bytes"
@@ -9,10 +9,10 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// appendPythonJSON adds a JSON value as Python's json.dumps(json.loads(v))
+// AppendPython adds a JSON value as Python's json.dumps(json.loads(v))
 // writes it: ", " and ": " between tokens, non-ASCII escaped, floats in
 // Python's shortest form. MLflow's clients get tool arguments like this.
-func appendPythonJSON(b []byte, v gjson.Result) []byte {
+func AppendPython(b []byte, v gjson.Result) []byte {
 	switch {
 	case v.IsObject():
 		first := true
@@ -20,7 +20,7 @@ func appendPythonJSON(b []byte, v gjson.Result) []byte {
 		v.ForEach(func(k, v gjson.Result) bool {
 			b = separate(b, &first)
 			b = append(appendPythonString(b, k.Str), ": "...)
-			b = appendPythonJSON(b, v)
+			b = AppendPython(b, v)
 			return true
 		})
 		return append(b, '}')
@@ -28,7 +28,7 @@ func appendPythonJSON(b []byte, v gjson.Result) []byte {
 		first := true
 		b = append(b, '[')
 		v.ForEach(func(_, v gjson.Result) bool {
-			b = appendPythonJSON(separate(b, &first), v)
+			b = AppendPython(separate(b, &first), v)
 			return true
 		})
 		return append(b, ']')

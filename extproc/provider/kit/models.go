@@ -1,4 +1,4 @@
-package provider
+package kit
 
 import (
 	_ "embed"
@@ -8,9 +8,11 @@ import (
 //go:embed models.json
 var modelsJSON []byte
 
-// knownModels are the models that pickers offer, per provider and endpoint
-// type. They are suggestions: a provider takes any name it knows itself.
 var knownModels = readModels(modelsJSON)
+
+// KnownModels are the models of a provider that pickers offer, per endpoint
+// type. They are suggestions: a provider takes any name it knows itself.
+func KnownModels(provider string) map[string][]string { return knownModels[provider] }
 
 func readModels(b []byte) map[string]map[string][]string {
 	var m map[string]map[string][]string
