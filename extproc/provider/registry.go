@@ -2,11 +2,14 @@ package provider
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
 	"sluice/extproc/dialect"
+	"sluice/extproc/provider/anthropic"
 	"sluice/extproc/provider/kit"
+	"sluice/extproc/provider/openai"
 )
 
 // The shapes that callers of this package use; see package kit.
@@ -29,6 +32,10 @@ const (
 	TypeEmbeddings  = kit.TypeEmbeddings
 )
 
+// PracticeLocal is the name of the in-process server of the practice provider,
+// as Address.Local.
+const PracticeLocal = openai.PracticeLocal
+
 const typePrefix = "llm/v1/"
 
 // OperationOf is the operation that an endpoint type answers.
@@ -36,18 +43,11 @@ func OperationOf(endpointType string) dialect.Operation {
 	return dialect.Operation(strings.TrimPrefix(endpointType, typePrefix))
 }
 
-// rows is the table of providers. A provider with OpenAI's API is one row.
-var rows = []*Provider{
-	openAI("openai", "OpenAI", "openai"),
-	openAI("azure", "Azure OpenAI", "azure"),
-	anthropic,
-	practice,
-	compatible("groq", "Groq", "https://api.groq.com/openai/v1"),
-	compatible("deepseek", "DeepSeek", "https://api.deepseek.com/v1"),
-	compatible("xai", "xAI", "https://api.x.ai/v1"),
-	compatible("openrouter", "OpenRouter", "https://openrouter.ai/api/v1"),
-	ollama(),
-}
+// rows is the table of providers.
+var rows = slices.Concat(
+	[]*Provider{openai.Provider, openai.Azure, openai.Practice, anthropic.Provider},
+	openai.Compatible,
+)
 
 var table = index(rows)
 

@@ -3,12 +3,18 @@ package provider_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"sluice/extproc/dialect"
 	"sluice/extproc/provider"
+)
+
+var (
+	openAIChat = dialect.Route{Dialect: dialect.OpenAI, Operation: dialect.Chat}
+	testEnv    = provider.Env{Now: func() time.Time { return time.Unix(1700000000, 0) }, ExchangeID: "ex-1"}
 )
 
 func TestLookup(t *testing.T) {

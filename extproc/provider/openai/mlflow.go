@@ -1,4 +1,4 @@
-package provider
+package openai
 
 import (
 	"strconv"
@@ -15,7 +15,7 @@ import (
 // would fail because the provider left something out, a default stands in.
 
 // toMLflow rewrites a whole reply.
-func (c *openAICall) toMLflow(body []byte, members jsontext.Members) []byte {
+func (c *call) toMLflow(body []byte, members jsontext.Members) []byte {
 	b := make([]byte, 0, len(body)+256)
 	switch c.req.Operation {
 	case dialect.Chat:
@@ -39,7 +39,7 @@ func (c *openAICall) toMLflow(body []byte, members jsontext.Members) []byte {
 }
 
 // appendMLflowChunk rewrites one chunk of a stream.
-func (c *openAICall) appendMLflowChunk(b, data []byte, members jsontext.Members) []byte {
+func (c *call) appendMLflowChunk(b, data []byte, members jsontext.Members) []byte {
 	usage := members.Value(data, "usage")
 	counted := len(usage) > 2 && usage[0] == '{'
 	if c.req.Operation == dialect.Chat {
@@ -66,7 +66,7 @@ func (c *openAICall) appendMLflowChunk(b, data []byte, members jsontext.Members)
 
 // appendHead writes what comes before the choices. object is the default of
 // chat's; completions have their own.
-func (c *openAICall) appendHead(b, body []byte, members jsontext.Members, object string) []byte {
+func (c *call) appendHead(b, body []byte, members jsontext.Members, object string) []byte {
 	b = append(append(b, `{"id":`...), textOr(members.Value(body, "id"), "null")...)
 	b = append(b, `,"object":`...)
 	switch {
@@ -88,7 +88,7 @@ func (c *openAICall) appendHead(b, body []byte, members jsontext.Members, object
 	return append(b, `,"choices":`...)
 }
 
-func (c *openAICall) modelOf(body []byte, members jsontext.Members) []byte {
+func (c *call) modelOf(body []byte, members jsontext.Members) []byte {
 	if m := members.Value(body, "model"); len(m) > 0 && m[0] == '"' {
 		return m
 	}

@@ -1,8 +1,10 @@
-package provider
+// Package openai is OpenAI's API as providers serve it: OpenAI itself, Azure's
+// form of it, the many that are compatible, and the simulator inside the
+// gateway.
+package openai
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 
@@ -19,12 +21,19 @@ const (
 	apiAzureAD = "azuread"
 )
 
+// The rows of OpenAI itself and of Azure's form of its API. Either reaches the
+// other by openai_api_type.
+var (
+	Provider = openAI("openai", "OpenAI", apiOpenAI)
+	Azure    = openAI("azure", "Azure OpenAI", apiAzure)
+)
+
 // openAI is a row for OpenAI's API: OpenAI itself, Azure's form of it, and
 // whatever else openai_api_base points to.
-func openAI(id, title, apiType string) *Provider {
-	p := &Provider{
+func openAI(id, title, apiType string) *kit.Provider {
+	p := &kit.Provider{
 		ID: id, Title: title,
-		Fields: []Field{
+		Fields: []kit.Field{
 			{Name: "openai_api_key", Title: "API key", Required: true, Secret: true,
 				Description: "Sent as a bearer token; as api-key to Azure."},
 			{Name: "openai_api_type", Title: "API type", Default: apiType, Enum: []string{apiOpenAI, apiAzure, apiAzureAD},
@@ -38,32 +47,42 @@ func openAI(id, title, apiType string) *Provider {
 			{Name: "openai_organization", Title: "Organization",
 				Description: "Sent as OpenAI-Organization. Not for Azure."},
 		},
-		Types:  []string{TypeChat, TypeCompletions, TypeEmbeddings},
+		Types:  []string{kit.TypeChat, kit.TypeCompletions, kit.TypeEmbeddings},
 		Models: kit.KnownModels(id),
 		Open:   openOpenAI,
 	}
-	p.Check = func(t Target, _ string) []FieldError { return checkOpenAI(p, t) }
-	p.Address = func(t Target) (Address, error) {
+	p.Check = func(t kit.Target, _ string) []kit.FieldError { return checkOpenAI(p, t) }
+	p.Address = func(t kit.Target) (kit.Address, error) {
 		b, err := openAIBase(p, t)
 		return b.Address, err
 	}
 	return p
 }
 
+// Compatible are the rows of providers with OpenAI's API and nothing of their
+// own but an address.
+var Compatible = []*kit.Provider{
+	compatible("groq", "Groq", "https://api.groq.com/openai/v1"),
+	compatible("deepseek", "DeepSeek", "https://api.deepseek.com/v1"),
+	compatible("xai", "xAI", "https://api.x.ai/v1"),
+	compatible("openrouter", "OpenRouter", "https://openrouter.ai/api/v1"),
+	ollama(),
+}
+
 // compatible is a row of MLflow's OpenAI-compatible family: chat and
 // embeddings, with a bearer token.
-func compatible(id, title, base string) *Provider {
-	p := &Provider{
+func compatible(id, title, base string) *kit.Provider {
+	p := &kit.Provider{
 		ID: id, Title: title,
-		Fields: []Field{
+		Fields: []kit.Field{
 			{Name: "api_key", Title: "API key", Required: true, Secret: true, Description: "Sent as a bearer token."},
 			{Name: "api_base", Title: "API base URL", Default: base, URL: true, Description: "Where the API is reached."},
 		},
-		Types:  []string{TypeChat, TypeEmbeddings},
+		Types:  []string{kit.TypeChat, kit.TypeEmbeddings},
 		Models: kit.KnownModels(id),
 		Open:   openCompatible,
 	}
-	p.Address = func(t Target) (Address, error) {
+	p.Address = func(t kit.Target) (kit.Address, error) {
 		b, err := baseOf(p, t, "api_base")
 		return b.Address, err
 	}
@@ -74,7 +93,7 @@ func compatible(id, title, base string) *Provider {
 const noKey = "ollama"
 
 // ollama is a compatible provider that needs no key.
-func ollama() *Provider {
+func ollama() *kit.Provider {
 	p := compatible("ollama", "Ollama", "http://localhost:11434/v1")
 	p.Fields[0].Required, p.Fields[0].Default = false, noKey
 	p.Fields[0].Description = "Sent as a bearer token, unless empty or '" + noKey + "'."
@@ -82,33 +101,35 @@ func ollama() *Provider {
 }
 
 // checkOpenAI holds the rules between the parameters, in MLflow's words.
-func checkOpenAI(p *Provider, t Target) []FieldError {
+func checkOpenAI(p *kit.Provider, t kit.Target) []kit.FieldError {
 	given := func(name string) bool { return t.Config[name] != "" }
 	kind := apiType(p, t)
 	if kind == apiOpenAI {
 		if given("openai_deployment_name") {
-			return []FieldError{{Field: "openai_deployment_name", Message: "OpenAI route configuration can only specify a value for " +
+			return []kit.FieldError{{Field: "openai_deployment_name", Message: "OpenAI route configuration can only specify a value for " +
 				"'openai_deployment_name' if 'openai_api_type' is 'azure' or 'azuread'. Found type: '" + kind + "'"}}
 		}
 		return nil
 	}
 	if given("openai_organization") {
-		return []FieldError{{Field: "openai_organization", Message: "OpenAI route configuration can only specify a value for " +
+		return []kit.FieldError{{Field: "openai_organization", Message: "OpenAI route configuration can only specify a value for " +
 			"'openai_organization' if 'openai_api_type' is 'openai'"}}
 	}
 	for _, name := range []string{"openai_api_base", "openai_deployment_name", "openai_api_version"} {
 		if !given(name) {
-			return []FieldError{{Field: name, Message: "OpenAI route configuration must specify 'openai_api_base', " +
+			return []kit.FieldError{{Field: name, Message: "OpenAI route configuration must specify 'openai_api_base', " +
 				"'openai_deployment_name', and 'openai_api_version' if 'openai_api_type' is 'azure' or 'azuread'."}}
 		}
 	}
 	return nil
 }
 
-func apiType(p *Provider, t Target) string { return strings.ToLower(p.Config(t, "openai_api_type")) }
+func apiType(p *kit.Provider, t kit.Target) string {
+	return strings.ToLower(p.Config(t, "openai_api_type"))
+}
 
 // base reads the base URL in a parameter.
-func baseOf(p *Provider, t Target, field string) (kit.Base, error) {
+func baseOf(p *kit.Provider, t kit.Target, field string) (kit.Base, error) {
 	raw := p.Config(t, field)
 	if raw == "" {
 		raw = openAIURL
@@ -122,7 +143,7 @@ func baseOf(p *Provider, t Target, field string) (kit.Base, error) {
 
 // openAIBase is the base of a target, with Azure's deployment in its path
 // and the API version in its query.
-func openAIBase(p *Provider, t Target) (kit.Base, error) {
+func openAIBase(p *kit.Provider, t kit.Target) (kit.Base, error) {
 	b, err := baseOf(p, t, "openai_api_base")
 	if err != nil {
 		return kit.Base{}, err
@@ -139,62 +160,37 @@ func openAIBase(p *Provider, t Target) (kit.Base, error) {
 	return b, nil
 }
 
-func openOpenAI(p *Provider, t Target, req *dialect.Request, env Env) (Call, *dialect.Error) {
+func openOpenAI(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit.Call, *dialect.Error) {
 	b, err := openAIBase(p, t)
 	if err != nil {
 		return nil, dialect.Internal()
 	}
-	place := openAIPlace{path: b.BasePath, query: b.Query}
+	place := Place{Path: b.BasePath, Query: b.Query}
 	key := t.Config["openai_api_key"]
 	switch apiType(p, t) {
 	case apiAzure:
-		place.unnamed = true
-		place.headers = [][2]string{{"api-key", key}}
+		place.Unnamed = true
+		place.Headers = [][2]string{{"api-key", key}}
 	case apiAzureAD:
-		place.unnamed = true
-		place.headers = [][2]string{{"authorization", "Bearer " + key}}
+		place.Unnamed = true
+		place.Headers = [][2]string{{"authorization", "Bearer " + key}}
 	default:
-		place.headers = [][2]string{{"authorization", "Bearer " + key}}
+		place.Headers = [][2]string{{"authorization", "Bearer " + key}}
 		if org := t.Config["openai_organization"]; org != "" {
-			place.headers = append(place.headers, [2]string{"openai-organization", org})
+			place.Headers = append(place.Headers, [2]string{"openai-organization", org})
 		}
 	}
-	return newOpenAICall(p, t, req, env, place)
+	return Open(p, t, req, env, place)
 }
 
-func openCompatible(p *Provider, t Target, req *dialect.Request, env Env) (Call, *dialect.Error) {
+func openCompatible(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit.Call, *dialect.Error) {
 	b, err := baseOf(p, t, "api_base")
 	if err != nil {
 		return nil, dialect.Internal()
 	}
-	place := openAIPlace{path: b.BasePath, query: b.Query}
+	place := Place{Path: b.BasePath, Query: b.Query}
 	if key := p.Config(t, "api_key"); key != noKey {
-		place.headers = [][2]string{{"authorization", "Bearer " + key}}
+		place.Headers = [][2]string{{"authorization", "Bearer " + key}}
 	}
-	return newOpenAICall(p, t, req, env, place)
-}
-
-// openAIPlace is where and how one of OpenAI's kind is called.
-type openAIPlace struct {
-	path    string // before the operation's own
-	query   string // without '?'
-	headers [][2]string
-	unnamed bool // the path names the model, the body need not
-}
-
-// upstream is the request for a body.
-func (place openAIPlace) upstream(op dialect.Operation, stream bool, body []byte) Upstream {
-	path := place.path + "/" + string(op)
-	if op == dialect.Chat {
-		path = place.path + "/chat/completions"
-	}
-	if place.query != "" {
-		path += "?" + place.query
-	}
-	accept := dialect.ContentTypeJSON
-	if stream {
-		accept = "text/event-stream"
-	}
-	headers := append([][2]string{{"content-type", dialect.ContentTypeJSON}, {"accept", accept}}, place.headers...)
-	return Upstream{Method: http.MethodPost, Path: path, Headers: headers, Body: body}
+	return Open(p, t, req, env, place)
 }

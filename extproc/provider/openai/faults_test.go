@@ -1,4 +1,4 @@
-package provider_test
+package openai_test
 
 import (
 	"encoding/json"
@@ -16,9 +16,9 @@ import (
 )
 
 // TestFaults is the table of docs/errors.md: what a provider's failure becomes
-// in each client dialect. Each line of testdata/openai/faults.json is one.
+// in each client dialect. Each line of testdata/faults.json is one.
 func TestFaults(t *testing.T) {
-	text, err := os.ReadFile("testdata/openai/faults.json")
+	text, err := os.ReadFile("testdata/faults.json")
 	require.NoError(t, err)
 	var cases []struct {
 		Name    string

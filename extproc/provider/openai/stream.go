@@ -1,4 +1,4 @@
-package provider
+package openai
 
 import (
 	"bytes"
@@ -9,10 +9,10 @@ import (
 	"sluice/extproc/provider/kit"
 )
 
-// openAIStream carries a stream of OpenAI's chunks to a client. OpenAI's
+// stream carries a stream of OpenAI's chunks to a client. OpenAI's
 // clients get the events as they came; MLflow's get each rewritten.
-type openAIStream struct {
-	call     *openAICall
+type stream struct {
+	call     *call
 	reader   sse.Reader
 	members  jsontext.Members // of the current chunk; its memory is used again
 	finished bool             // a choice told its finish_reason
@@ -21,7 +21,7 @@ type openAIStream struct {
 	out      []byte // what the current bytes have become
 }
 
-func (s *openAIStream) chunk(b []byte, end bool) (out []byte, done bool) {
+func (s *stream) chunk(b []byte, end bool) (out []byte, done bool) {
 	if s.stopped {
 		return nil, true
 	}
@@ -42,7 +42,7 @@ func (s *openAIStream) chunk(b []byte, end bool) (out []byte, done bool) {
 
 // end settles a stream that ended without [DONE]. Servers that leave it out
 // have told a finish_reason before.
-func (s *openAIStream) end() {
+func (s *stream) end() {
 	if !s.finished {
 		s.fail(dialect.StreamTruncated())
 		return
@@ -53,7 +53,7 @@ func (s *openAIStream) end() {
 	}
 }
 
-func (s *openAIStream) fail(e *dialect.Error) {
+func (s *stream) fail(e *dialect.Error) {
 	if s.stopped {
 		return
 	}
@@ -63,7 +63,7 @@ func (s *openAIStream) fail(e *dialect.Error) {
 }
 
 // event handles one event. It returns no errors.
-func (s *openAIStream) event(ev sse.Event) error {
+func (s *stream) event(ev sse.Event) error {
 	openAI := s.call.req.Dialect == dialect.OpenAI
 	switch {
 	case s.stopped:
@@ -90,7 +90,7 @@ func appendWhole(out []byte, ev sse.Event) []byte {
 	return append(out, ev.Raw...)
 }
 
-func (s *openAIStream) data(ev sse.Event, openAI bool) {
+func (s *stream) data(ev sse.Event, openAI bool) {
 	members, fault := jsontext.ScanInto(s.members, ev.Data)
 	if fault != nil || len(members) == 0 {
 		if !ev.Partial { // a partial one is told as the truncation it is
@@ -124,7 +124,7 @@ func (s *openAIStream) data(ev sse.Event, openAI bool) {
 
 // wantsUsage reports whether the client is told usage: OpenAI's if it asked,
 // MLflow's unless it said no.
-func (s *openAIStream) wantsUsage() bool {
+func (s *stream) wantsUsage() bool {
 	req := s.call.req
 	if req.Dialect == dialect.OpenAI {
 		return req.IncludeUsage
@@ -138,7 +138,7 @@ func (s *openAIStream) wantsUsage() bool {
 }
 
 // appendWithout adds an event whose data lacks a member.
-func (s *openAIStream) appendWithout(ev sse.Event, key string) []byte {
+func (s *stream) appendWithout(ev sse.Event, key string) []byte {
 	for i := range s.members {
 		if s.members[i].Key != key {
 			continue

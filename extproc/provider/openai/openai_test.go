@@ -1,4 +1,4 @@
-package provider_test
+package openai_test
 
 import (
 	"fmt"

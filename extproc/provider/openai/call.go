@@ -1,4 +1,4 @@
-package provider
+package openai
 
 import (
 	"net/http"
@@ -11,47 +11,47 @@ import (
 	"sluice/extproc/provider/kit"
 )
 
-// openAICall is one exchange with a provider of OpenAI's API.
-type openAICall struct {
-	provider *Provider
+// call is one exchange with a provider of OpenAI's API.
+type call struct {
+	provider *kit.Provider
 	model    string // the target's
 	req      *dialect.Request
-	env      Env
-	up       Upstream
+	env      kit.Env
+	up       kit.Upstream
 	faults   kit.Faults
 	usage    dialect.Usage
-	stream   *openAIStream // set by the first chunk
+	stream   *stream // set by the first chunk
 }
 
-// newOpenAICall begins an exchange with one of OpenAI's kind.
-func newOpenAICall(p *Provider, t Target, req *dialect.Request, env Env, place openAIPlace) (Call, *dialect.Error) {
-	body, e := openAIBody(t.Model, req, place.unnamed)
+// newCall begins an exchange with one of OpenAI's kind.
+func newCall(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env, place Place) (kit.Call, *dialect.Error) {
+	body, e := bodyOf(t.Model, req, place.Unnamed)
 	if e != nil {
 		return nil, e
 	}
-	return &openAICall{
+	return &call{
 		provider: p, model: t.Model, req: req, env: env,
-		up:     place.upstream(req.Operation, req.Stream, body),
+		up:     place.upstream(pathOf(req.Operation), req.Stream, body),
 		faults: kit.NewFaults(p, t, req.Dialect, env.ExchangeID),
 		usage:  dialect.NoUsage,
 	}, nil
 }
 
-func (c *openAICall) Upstream() Upstream        { return c.up }
-func (c *openAICall) StreamContentType() string { return sse.ContentType }
-func (c *openAICall) IsStream(contentType string) bool {
+func (c *call) Upstream() kit.Upstream    { return c.up }
+func (c *call) StreamContentType() string { return sse.ContentType }
+func (c *call) IsStream(contentType string) bool {
 	return c.req.Stream && kit.IsEventStream(contentType)
 }
-func (c *openAICall) Usage() dialect.Usage { return c.usage }
+func (c *call) Usage() dialect.Usage { return c.usage }
 
-func (c *openAICall) Err() *dialect.Error {
+func (c *call) Err() *dialect.Error {
 	if c.stream == nil {
 		return nil
 	}
 	return c.stream.err
 }
 
-func (c *openAICall) Complete(status int, header func(string) string, body []byte) Reply {
+func (c *call) Complete(status int, header func(string) string, body []byte) kit.Reply {
 	if e := c.faults.Read(status, header, body); e != nil {
 		return c.faults.Reply(e)
 	}
@@ -71,22 +71,22 @@ func (c *openAICall) Complete(status int, header func(string) string, body []byt
 		return c.faults.Reply(kit.BadReply("The provider's reply has no '" + result + "'."))
 	}
 	c.count(members.Value(body, "usage"))
-	reply := Reply{Status: http.StatusOK, ContentType: dialect.ContentTypeJSON, Body: body, Unchanged: true}
+	reply := kit.Reply{Status: http.StatusOK, ContentType: dialect.ContentTypeJSON, Body: body, Unchanged: true}
 	if c.req.Dialect == dialect.MLflow {
 		reply.Body, reply.Unchanged = c.toMLflow(body, members), false
 	}
 	return reply
 }
 
-func (c *openAICall) Chunk(b []byte, end bool) (out []byte, done bool) {
+func (c *call) Chunk(b []byte, end bool) (out []byte, done bool) {
 	if c.stream == nil {
-		c.stream = &openAIStream{call: c}
+		c.stream = &stream{call: c}
 	}
 	return c.stream.chunk(b, end)
 }
 
 // count takes in a usage object, null or nothing.
-func (c *openAICall) count(raw []byte) {
+func (c *call) count(raw []byte) {
 	if len(raw) == 0 || raw[0] != '{' {
 		return
 	}
@@ -112,4 +112,4 @@ func (c *openAICall) count(raw []byte) {
 	}
 }
 
-var _ Call = (*openAICall)(nil)
+var _ kit.Call = (*call)(nil)

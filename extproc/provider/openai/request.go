@@ -1,4 +1,4 @@
-package provider
+package openai
 
 import (
 	"sluice/extproc/dialect"
@@ -8,10 +8,10 @@ import (
 
 const withUsage = `{"include_usage":true}`
 
-// openAIBody is the body for a provider of OpenAI's API. The payload is edited
+// bodyOf is the body for a provider of OpenAI's API. The payload is edited
 // in place: what the gateway does not have to change stays as it is, byte for
 // byte. unnamed: the path names the model.
-func openAIBody(model string, req *dialect.Request, unnamed bool) ([]byte, *dialect.Error) {
+func bodyOf(model string, req *dialect.Request, unnamed bool) ([]byte, *dialect.Error) {
 	members := req.Members()
 	if len(members) == 0 {
 		return nil, dialect.Internal()

@@ -1,4 +1,4 @@
-package provider_test
+package openai_test
 
 import (
 	"bufio"
@@ -20,7 +20,7 @@ import (
 
 var testEnv = provider.Env{Now: func() time.Time { return time.Unix(1700000000, 0) }, ExchangeID: "ex-1"}
 
-// mlflowCase is one of testdata/openai/cases.json, observed on MLflow's server.
+// mlflowCase is one of testdata/cases.json, observed on MLflow's server.
 type mlflowCase struct {
 	Name     string
 	Provider string
@@ -55,7 +55,7 @@ type mlflowCase struct {
 
 // TestMLflowCases runs what was observed on MLflow's own server.
 func TestMLflowCases(t *testing.T) {
-	text, err := os.ReadFile("testdata/openai/cases.json")
+	text, err := os.ReadFile("testdata/cases.json")
 	require.NoError(t, err)
 	var cases []mlflowCase
 	require.NoError(t, json.Unmarshal(text, &cases))
@@ -134,7 +134,7 @@ func (c *mlflowCase) check(t *testing.T, status int, ctype string, body []byte) 
 
 // TestMLflowReplies holds replies and chunks against MLflow's own adapter.
 func TestMLflowReplies(t *testing.T) {
-	f, err := os.Open("testdata/openai/replies.jsonl")
+	f, err := os.Open("testdata/replies.jsonl")
 	require.NoError(t, err)
 	defer f.Close()
 	count := 0

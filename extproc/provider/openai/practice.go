@@ -1,4 +1,4 @@
-package provider
+package openai
 
 import (
 	"slices"
@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"sluice/extproc/dialect"
+	"sluice/extproc/provider/kit"
 )
 
 // PracticeLocal is the name of the in-process server that answers for the
@@ -20,13 +21,13 @@ var practiceFaults = []string{
 	"reset-head", "reset", "truncate", "stall", "stall-head", "html", "garbage", "gzip", "error-event",
 }
 
-// practice is the simulator that runs inside the gateway: OpenAI's API
+// Practice is the simulator that runs inside the gateway: OpenAI's API
 // without a model or a key behind it, to try things and to measure. Its
 // parameters go to it as headers x-practice-….
-var practice = &Provider{
+var Practice = &kit.Provider{
 	ID:    "practice",
 	Title: "Practice",
-	Fields: []Field{
+	Fields: []kit.Field{
 		{Name: "practice_delay_ms", Title: "Delay", Max: maxPractice,
 			Description: "Milliseconds to wait before the reply begins."},
 		{Name: "practice_chunk_delay_ms", Title: "Delay between chunks", Max: maxPractice,
@@ -36,27 +37,27 @@ var practice = &Provider{
 		{Name: "practice_fail", Title: "Failure",
 			Description: "How to fail: a status from 400 to 599, or one of " + strings.Join(practiceFaults, ", ") + "."},
 	},
-	Types: []string{TypeChat, TypeCompletions, TypeEmbeddings},
+	Types: []string{kit.TypeChat, kit.TypeCompletions, kit.TypeEmbeddings},
 	Models: map[string][]string{
-		TypeChat: {"practice"}, TypeCompletions: {"practice"}, TypeEmbeddings: {"practice"},
+		kit.TypeChat: {"practice"}, kit.TypeCompletions: {"practice"}, kit.TypeEmbeddings: {"practice"},
 	},
 	Check: checkPractice,
-	Address: func(Target) (Address, error) {
-		return Address{Local: PracticeLocal, BasePath: "/v1"}, nil
+	Address: func(kit.Target) (kit.Address, error) {
+		return kit.Address{Local: PracticeLocal, BasePath: "/v1"}, nil
 	},
 	Open: openPractice,
 }
 
-func checkPractice(t Target, _ string) []FieldError {
+func checkPractice(t kit.Target, _ string) []kit.FieldError {
 	fault := t.Config["practice_fail"]
 	if n, err := strconv.Atoi(fault); fault == "" || err == nil && n >= 400 && n <= 599 || slices.Contains(practiceFaults, fault) {
 		return nil
 	}
-	return []FieldError{{Field: "practice_fail", Message: "The parameter 'practice_fail' must be a status from 400 to 599, or one of " +
+	return []kit.FieldError{{Field: "practice_fail", Message: "The parameter 'practice_fail' must be a status from 400 to 599, or one of " +
 		strings.Join(practiceFaults, ", ") + "."}}
 }
 
-func openPractice(p *Provider, t Target, req *dialect.Request, env Env) (Call, *dialect.Error) {
+func openPractice(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit.Call, *dialect.Error) {
 	var headers [][2]string
 	for _, h := range [][2]string{
 		{"practice_delay_ms", "x-practice-delay-ms"},
@@ -68,5 +69,5 @@ func openPractice(p *Provider, t Target, req *dialect.Request, env Env) (Call, *
 			headers = append(headers, [2]string{h[1], v})
 		}
 	}
-	return newOpenAICall(p, t, req, env, openAIPlace{path: "/v1", headers: headers})
+	return Open(p, t, req, env, Place{Path: "/v1", Headers: headers})
 }
