@@ -58,9 +58,17 @@ type Request struct {
 	IncludeUsage bool
 	MaxTokens    int64    // max_tokens or max_completion_tokens; 0: not given
 	Tools        []string // names of the tools offered, in order
+	// ClientHeader looks up the client's own header by lower-case name, among
+	// those in HeadersPassed; nil: none.
+	ClientHeader func(name string) string
 
 	members Members // top-level members of Body, as Parse found them
 }
+
+// HeadersPassed are the client's headers that may reach a provider, where it
+// speaks the client's dialect: Anthropic's clients choose the API's version and
+// its betas in them. None is a credential.
+var HeadersPassed = [...]string{"anthropic-version", "anthropic-beta"}
 
 // Error is a refusal or failure to be told to the client in its own dialect.
 type Error struct {

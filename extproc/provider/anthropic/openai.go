@@ -1,4 +1,4 @@
-package provider
+package anthropic
 
 import (
 	"strconv"
@@ -10,9 +10,9 @@ import (
 	"sluice/extproc/dialect/jsontext"
 )
 
-// anthropicMaxTokens is the max_tokens sent when the client gave none:
+// defaultMaxTokens is the max_tokens sent when the client gave none:
 // Anthropic requires one. It is also MLflow's.
-const anthropicMaxTokens = 8192
+const defaultMaxTokens = 8192
 
 // jsonInstruction is added to the system prompt for response_format
 // json_object: Anthropic has no JSON mode without a schema. MLflow's words.
@@ -101,7 +101,7 @@ func (r *openAIRequest) maxTokens() *dialect.Error {
 	case jsontext.Present(a):
 		r.raw("max_tokens", a.Raw)
 	default:
-		r.raw("max_tokens", strconv.Itoa(anthropicMaxTokens))
+		r.raw("max_tokens", strconv.Itoa(defaultMaxTokens))
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package provider
+package anthropic
 
 import (
 	"github.com/tidwall/gjson"
@@ -20,7 +20,7 @@ type openAIChunks struct {
 	block string // kind of the open block
 }
 
-func (c *openAIChunks) event(b []byte, ev anthropicEvent, _ anthropicUsage) []byte {
+func (c *openAIChunks) event(b []byte, ev messageEvent, _ tokens) []byte {
 	switch ev.kind {
 	case "message_start":
 		return c.start(b, ev.message)
@@ -179,7 +179,7 @@ func (c *openAIChunks) finish(b []byte, delta gjson.Result) []byte {
 	return c.close(c.open(b), openAIFinish(reason.Str))
 }
 
-func (c *openAIChunks) stop(b []byte, u anthropicUsage) []byte {
+func (c *openAIChunks) stop(b []byte, u tokens) []byte {
 	if c.usage {
 		b = append(append(b, c.head...), `],"usage":`...)
 		b = append(u.appendOpenAI(b), "}\n\n"...)

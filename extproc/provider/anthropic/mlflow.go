@@ -1,4 +1,4 @@
-package provider
+package anthropic
 
 import (
 	"net/http"
@@ -121,7 +121,7 @@ func mlflowToComplete(model string, req *dialect.Request) ([]byte, *dialect.Erro
 	}
 	r.raw("model", string(dialect.AppendString(nil, model)))
 	if !limit.Exists() {
-		r.raw("max_tokens_to_sample", strconv.Itoa(anthropicMaxTokens))
+		r.raw("max_tokens_to_sample", strconv.Itoa(defaultMaxTokens))
 	}
 	return append(r.out, '}'), nil
 }
@@ -158,7 +158,7 @@ func mlflowMaxTokens(p members) string {
 			return v.Raw
 		}
 	}
-	return strconv.Itoa(anthropicMaxTokens)
+	return strconv.Itoa(defaultMaxTokens)
 }
 
 // half is a temperature on Anthropic's scale: MLflow's goes to 2.

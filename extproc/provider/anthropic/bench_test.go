@@ -1,4 +1,4 @@
-package provider_test
+package anthropic_test
 
 import (
 	"encoding/json"
@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"sluice/extproc/dialect"
-	"sluice/extproc/provider"
 )
 
 // chatBody is a conversation of about size bytes.
@@ -21,8 +20,8 @@ func chatBody(size int, model string) []byte {
 	return []byte(`{` + model + `"messages":[` + strings.Join(messages, ",") + `],"temperature":0.5,"max_tokens":100}`)
 }
 
-// BenchmarkAnthropicRequest measures Open: a checked call becomes a request.
-func BenchmarkAnthropicRequest(b *testing.B) {
+// BenchmarkRequest measures Open: a checked call becomes a request.
+func BenchmarkRequest(b *testing.B) {
 	for _, size := range []int{1500, 64 << 10, 3 << 20} {
 		for _, d := range []dialect.Dialect{dialect.OpenAI, dialect.MLflow} {
 			b.Run(fmt.Sprintf("%s/%dKB", d, size/1000), func(b *testing.B) {
@@ -30,11 +29,11 @@ func BenchmarkAnthropicRequest(b *testing.B) {
 				if d == dialect.OpenAI {
 					req = openAIRequest(b, dialect.Chat, chatBody(size, `"model":"e",`))
 				}
-				target := anthropicTarget(nil)
+				target := targetOf(nil)
 				b.SetBytes(int64(len(req.Body)))
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, e := provider.Open(target, req, frozen); e != nil {
+					if _, e := open(target, req, frozen); e != nil {
 						b.Fatal(e)
 					}
 				}
@@ -43,8 +42,8 @@ func BenchmarkAnthropicRequest(b *testing.B) {
 	}
 }
 
-// BenchmarkAnthropicReply measures Complete on a reply of 1.5 KB.
-func BenchmarkAnthropicReply(b *testing.B) {
+// BenchmarkReply measures Complete on a reply of 1.5 KB.
+func BenchmarkReply(b *testing.B) {
 	text, _ := json.Marshal(strings.Repeat("The quick brown fox jumps over the lazy dog. ", 30))
 	body := []byte(`{"id":"msg_01","type":"message","role":"assistant","model":"claude-y","content":[{"type":"text","text":` +
 		string(text) + `}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":10,"output_tokens":300}}`)
@@ -60,8 +59,8 @@ func BenchmarkAnthropicReply(b *testing.B) {
 	}
 }
 
-// BenchmarkAnthropicStream measures one text delta in a chunk of its own.
-func BenchmarkAnthropicStream(b *testing.B) {
+// BenchmarkStream measures one text delta in a chunk of its own.
+func BenchmarkStream(b *testing.B) {
 	delta := []byte("event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0," +
 		"\"delta\":{\"type\":\"text_delta\",\"text\":\"Hello there, this is some\"}}\n\n")
 	for _, d := range []dialect.Dialect{dialect.OpenAI, dialect.MLflow} {

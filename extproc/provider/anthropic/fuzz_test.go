@@ -1,4 +1,4 @@
-package provider_test
+package anthropic_test
 
 import (
 	"encoding/json"
@@ -8,12 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sluice/extproc/dialect"
-	"sluice/extproc/provider"
+	"sluice/extproc/provider/kit"
 )
 
 // seeds are the inputs of a data file's cases.
 func seeds(f *testing.F, file string) (in []json.RawMessage) {
-	b, err := os.ReadFile("testdata/anthropic/" + file)
+	b, err := os.ReadFile("testdata/" + file)
 	require.NoError(f, err)
 	var cases []struct{ In json.RawMessage }
 	require.NoError(f, json.Unmarshal(b, &cases))
@@ -23,8 +23,8 @@ func seeds(f *testing.F, file string) (in []json.RawMessage) {
 	return in
 }
 
-// FuzzAnthropicRequest: a call of OpenAI's dialect becomes JSON or a refusal.
-func FuzzAnthropicRequest(f *testing.F) {
+// FuzzRequest: a call of OpenAI's dialect becomes JSON or a refusal.
+func FuzzRequest(f *testing.F) {
 	for _, in := range seeds(f, "openai_requests.json") {
 		f.Add([]byte(in))
 	}
@@ -34,7 +34,7 @@ func FuzzAnthropicRequest(f *testing.F) {
 			if e != nil {
 				continue
 			}
-			call, e := provider.Open(anthropicTarget(nil), req, frozen)
+			call, e := open(targetOf(nil), req, frozen)
 			if e != nil {
 				require.Equal(t, 400, e.Status)
 				require.NotEmpty(t, e.Param)
@@ -50,14 +50,14 @@ func FuzzAnthropicRequest(f *testing.F) {
 		if e != nil {
 			return
 		}
-		if call, e := provider.Open(anthropicTarget(nil), req, frozen); e == nil {
+		if call, e := open(targetOf(nil), req, frozen); e == nil {
 			require.True(t, json.Valid(call.Upstream().Body), "%s", call.Upstream().Body)
 		}
 	})
 }
 
-// FuzzAnthropicReply: whatever the provider replies, the client gets JSON.
-func FuzzAnthropicReply(f *testing.F) {
+// FuzzReply: whatever the provider replies, the client gets JSON.
+func FuzzReply(f *testing.F) {
 	for _, in := range seeds(f, "openai_replies.json") {
 		f.Add(200, "application/json", []byte(in))
 	}
@@ -68,8 +68,8 @@ func FuzzAnthropicReply(f *testing.F) {
 		if status < 200 || status > 599 {
 			return
 		}
-		calls := []provider.Call{callOf(t, dialect.MLflow, false), callOf(t, dialect.OpenAI, false), openAICall(t, dialect.Completions, false, false)}
-		completion, e := provider.Open(anthropicTarget(nil), mlflowRequest(dialect.Completions, []byte(`{"prompt":"hi"}`), false), frozen)
+		calls := []kit.Call{callOf(t, dialect.MLflow, false), callOf(t, dialect.OpenAI, false), openAICall(t, dialect.Completions, false, false)}
+		completion, e := open(targetOf(nil), mlflowRequest(dialect.Completions, []byte(`{"prompt":"hi"}`), false), frozen)
 		require.Nil(t, e)
 		for _, call := range append(calls, completion) {
 			r := call.Complete(status, headers("content-type", ctype), body)
@@ -80,9 +80,9 @@ func FuzzAnthropicReply(f *testing.F) {
 	})
 }
 
-// FuzzAnthropicStream: a stream cut anywhere gives the same bytes as whole,
+// FuzzStream: a stream cut anywhere gives the same bytes as whole,
 // and they are events of JSON.
-func FuzzAnthropicStream(f *testing.F) {
+func FuzzStream(f *testing.F) {
 	for _, in := range seeds(f, "openai_streams.json") {
 		f.Add(anthropicSSE(f, in), uint16(100), uint16(1000))
 	}
@@ -90,10 +90,10 @@ func FuzzAnthropicStream(f *testing.F) {
 	f.Fuzz(func(t *testing.T, stream []byte, a, b uint16) {
 		i, j := int(a)%(len(stream)+1), int(b)%(len(stream)+1)
 		i, j = min(i, j), max(i, j)
-		for _, open := range []func() provider.Call{
-			func() provider.Call { return callOf(t, dialect.MLflow, true) },
-			func() provider.Call { return openAICall(t, dialect.Chat, true, true) },
-			func() provider.Call { return openAICall(t, dialect.Completions, true, false) },
+		for _, open := range []func() kit.Call{
+			func() kit.Call { return callOf(t, dialect.MLflow, true) },
+			func() kit.Call { return openAICall(t, dialect.Chat, true, true) },
+			func() kit.Call { return openAICall(t, dialect.Completions, true, false) },
 		} {
 			whole, cut := open(), open()
 			want, done := whole.Chunk(stream, true)

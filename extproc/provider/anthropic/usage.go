@@ -1,4 +1,4 @@
-package provider
+package anthropic
 
 import (
 	"strconv"
@@ -8,17 +8,17 @@ import (
 	"sluice/extproc/dialect"
 )
 
-// anthropicUsage counts tokens as Anthropic reports them: input does not hold
+// tokens counts tokens as Anthropic reports them: input does not hold
 // the cached ones. A negative number was not reported.
-type anthropicUsage struct {
+type tokens struct {
 	input, output, cacheRead, cacheWrite, thinking int64
 }
 
-var noAnthropicUsage = anthropicUsage{-1, -1, -1, -1, -1}
+var noTokens = tokens{-1, -1, -1, -1, -1}
 
 // update takes over what a usage object reports. In a stream later reports
 // are totals, not additions.
-func (u *anthropicUsage) update(v gjson.Result) {
+func (u *tokens) update(v gjson.Result) {
 	v.ForEach(func(k, v gjson.Result) bool {
 		switch k.Str {
 		case "input_tokens":
@@ -43,27 +43,27 @@ func count(n *int64, v gjson.Result) {
 }
 
 // prompt is all input, cached or not; -1 if input was not reported.
-func (u anthropicUsage) prompt() int64 {
+func (u tokens) prompt() int64 {
 	if u.input < 0 {
 		return -1
 	}
 	return u.input + max(u.cacheRead, 0) + max(u.cacheWrite, 0)
 }
 
-func (u anthropicUsage) total() int64 {
+func (u tokens) total() int64 {
 	if u.input < 0 || u.output < 0 {
 		return -1
 	}
 	return u.prompt() + u.output
 }
 
-func (u anthropicUsage) counts() dialect.Usage {
+func (u tokens) counts() dialect.Usage {
 	return dialect.Usage{Input: u.prompt(), Output: u.output, Cached: u.cacheRead, CacheWrite: u.cacheWrite, Reasoning: u.thinking}
 }
 
 // appendOpenAI adds OpenAI's usage object. Its three counts are required
 // there, so what was not reported is 0.
-func (u anthropicUsage) appendOpenAI(b []byte) []byte {
+func (u tokens) appendOpenAI(b []byte) []byte {
 	b = appendCount(append(b, `{"prompt_tokens":`...), max(u.prompt(), 0))
 	b = appendCount(append(b, `,"completion_tokens":`...), max(u.output, 0))
 	b = appendCount(append(b, `,"total_tokens":`...), max(u.prompt(), 0)+max(u.output, 0))
@@ -83,7 +83,7 @@ func (u anthropicUsage) appendOpenAI(b []byte) []byte {
 
 // appendMLflow adds MLflow's usage object. extras, which may not exist, is
 // Anthropic's own usage object, whose further members MLflow passes on.
-func (u anthropicUsage) appendMLflow(b []byte, extras gjson.Result) []byte {
+func (u tokens) appendMLflow(b []byte, extras gjson.Result) []byte {
 	b = appendCountOrNull(append(b, `{"prompt_tokens":`...), u.prompt())
 	b = appendCountOrNull(append(b, `,"completion_tokens":`...), u.output)
 	b = appendCountOrNull(append(b, `,"total_tokens":`...), u.total())

@@ -1,4 +1,4 @@
-package provider_test
+package anthropic_test
 
 import (
 	"bufio"
@@ -13,18 +13,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sluice/extproc/dialect"
-	"sluice/extproc/provider"
+	"sluice/extproc/provider/anthropic"
+	"sluice/extproc/provider/kit"
 )
 
 // frozen is the clock of every data file here.
-var frozen = provider.Env{Now: func() time.Time { return time.Unix(1700000000, 0) }, ExchangeID: "ex-1"}
+var frozen = kit.Env{Now: func() time.Time { return time.Unix(1700000000, 0) }, ExchangeID: "ex-1"}
 
-func anthropicTarget(config map[string]string) provider.Target {
+func targetOf(config map[string]string) kit.Target {
 	c := map[string]string{"anthropic_api_key": "sk-ant-canary-0123456789"}
 	for k, v := range config {
 		c[k] = v
 	}
-	return provider.Target{Provider: "anthropic", Model: "claude-x", Config: c}
+	return kit.Target{Provider: "anthropic", Model: "claude-x", Config: c}
 }
 
 func mlflowRequest(op dialect.Operation, payload []byte, stream bool) *dialect.Request {
@@ -97,10 +98,10 @@ func anthropicSSE(t testing.TB, list json.RawMessage) []byte {
 	return out.Bytes()
 }
 
-// TestAnthropicAsMLflow holds the translation of MLflow's dialect against what
-// MLflow's own provider makes of the same; testdata/anthropic/generate.py ran it.
-func TestAnthropicAsMLflow(t *testing.T) {
-	f, err := os.Open("testdata/anthropic/mlflow.jsonl")
+// TestAsMLflow holds the translation of MLflow's dialect against what
+// MLflow's own provider makes of the same; testdata/generate.py ran it.
+func TestAsMLflow(t *testing.T) {
+	f, err := os.Open("testdata/mlflow.jsonl")
 	require.NoError(t, err)
 	defer f.Close()
 	lines := bufio.NewScanner(f)
@@ -117,7 +118,7 @@ func TestAnthropicAsMLflow(t *testing.T) {
 		t.Run(c.Kind+"/"+c.Name, func(t *testing.T) {
 			switch c.Kind {
 			case "chat", "completions":
-				call, e := provider.Open(anthropicTarget(nil), mlflowRequest(dialect.Operation(c.Kind), c.In, false), frozen)
+				call, e := open(targetOf(nil), mlflowRequest(dialect.Operation(c.Kind), c.In, false), frozen)
 				if c.Status != 0 {
 					require.NotNil(t, e)
 					require.Equal(t, c.Status, e.Status)
@@ -131,13 +132,13 @@ func TestAnthropicAsMLflow(t *testing.T) {
 				if c.Kind == "completions_reply" {
 					op, payload = dialect.Completions, `{"prompt":"hi"}`
 				}
-				call, e := provider.Open(anthropicTarget(nil), mlflowRequest(op, []byte(payload), false), frozen)
+				call, e := open(targetOf(nil), mlflowRequest(op, []byte(payload), false), frozen)
 				require.Nil(t, e)
 				r := call.Complete(200, jsonHeaders, c.In)
 				require.Nil(t, r.Error)
 				requireSameTokens(t, c.Want, r.Body)
 			case "chat_stream":
-				call, e := provider.Open(anthropicTarget(nil),
+				call, e := open(targetOf(nil),
 					mlflowRequest(dialect.Chat, []byte(`{"messages":[{"role":"user","content":"hi"}]}`), true), frozen)
 				require.Nil(t, e)
 				out, done := call.Chunk(anthropicSSE(t, c.In), false)
@@ -159,10 +160,10 @@ func TestAnthropicAsMLflow(t *testing.T) {
 	require.Greater(t, n, 100)
 }
 
-// TestAnthropicCases runs whole exchanges observed on MLflow's real server:
+// TestCases runs whole exchanges observed on MLflow's real server:
 // the client's body through the parser, the provider's reply back.
-func TestAnthropicCases(t *testing.T) {
-	b, err := os.ReadFile("testdata/anthropic/cases.json")
+func TestCases(t *testing.T) {
+	b, err := os.ReadFile("testdata/cases.json")
 	require.NoError(t, err)
 	var cases []struct {
 		Name           string
@@ -195,19 +196,19 @@ func TestAnthropicCases(t *testing.T) {
 	require.Len(t, cases, 5)
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
-			op := provider.OperationOf(c.EndpointType)
+			op := dialect.Operation(strings.TrimPrefix(c.EndpointType, "llm/v1/"))
 			req, e := dialect.Parse(dialect.Route{Dialect: dialect.MLflow, Operation: op, Endpoint: "e"}, op, "application/json", c.ClientRequest.Body)
 			require.Nil(t, e)
-			target := provider.Target{Provider: "anthropic", Model: c.EndpointConfig.Model.Name, Config: c.EndpointConfig.Model.Config}
-			call, e := provider.Open(target, req, frozen)
+			target := kit.Target{Provider: "anthropic", Model: c.EndpointConfig.Model.Name, Config: c.EndpointConfig.Model.Config}
+			call, e := open(target, req, frozen)
 			require.Nil(t, e)
 
 			up := call.Upstream()
 			want, err := url.Parse(c.ExpectedUpstream.URL)
 			require.NoError(t, err)
-			address, err := provider.AddressOf(target)
+			address, err := anthropic.Provider.Address(target)
 			require.NoError(t, err)
-			require.Equal(t, provider.Address{TLS: true, Host: want.Host, Port: 443, BasePath: "/v1"}, address)
+			require.Equal(t, kit.Address{TLS: true, Host: want.Host, Port: 443, BasePath: "/v1"}, address)
 			require.Equal(t, want.Path, up.Path)
 			got := map[string]string{}
 			for _, h := range up.Headers {
@@ -235,4 +236,9 @@ func TestAnthropicCases(t *testing.T) {
 			requireSameTokens(t, c.Want.Body, r.Body)
 		})
 	}
+}
+
+// open begins an exchange as the table of providers does.
+func open(t kit.Target, req *dialect.Request, env kit.Env) (kit.Call, *dialect.Error) {
+	return anthropic.Provider.Open(anthropic.Provider, t, req, env)
 }

@@ -1,4 +1,4 @@
-package provider_test
+package anthropic_test
 
 import (
 	"bytes"
@@ -9,18 +9,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sluice/extproc/dialect"
-	"sluice/extproc/provider"
+	"sluice/extproc/provider/anthropic"
+	"sluice/extproc/provider/kit"
 )
 
 const canary = "sk-ant-canary-0123456789"
 
 // callOf opens a chat call in a dialect, with the canary as its key.
-func callOf(t testing.TB, d dialect.Dialect, stream bool) provider.Call {
+func callOf(t testing.TB, d dialect.Dialect, stream bool) kit.Call {
 	t.Helper()
 	if d == dialect.OpenAI {
 		return openAICall(t, dialect.Chat, stream, false)
 	}
-	call, e := provider.Open(anthropicTarget(nil),
+	call, e := open(targetOf(nil),
 		mlflowRequest(dialect.Chat, []byte(`{"messages":[{"role":"user","content":"hi"}]}`), stream), frozen)
 	require.Nil(t, e)
 	return call
@@ -30,9 +31,9 @@ func errorBody(kind, message string) string {
 	return `{"type":"error","error":{"type":"` + kind + `","message":"` + message + `"},"request_id":"req_1"}`
 }
 
-// TestAnthropicFaults: each failure of the provider has one reply per dialect,
+// TestFaults: each failure of the provider has one reply per dialect,
 // and none shows the key, although the provider repeats it.
-func TestAnthropicFaults(t *testing.T) {
+func TestFaults(t *testing.T) {
 	const asJSON = "application/json"
 	for name, c := range map[string]struct {
 		status         int
@@ -115,9 +116,9 @@ const (
 	stopEvent  = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
 )
 
-// TestAnthropicStreamFaults: a stream that fails ends with one error event,
+// TestStreamFaults: a stream that fails ends with one error event,
 // after all that came before it.
-func TestAnthropicStreamFaults(t *testing.T) {
+func TestStreamFaults(t *testing.T) {
 	for name, c := range map[string]struct {
 		in, code string
 		hello    bool // the text came through
@@ -170,7 +171,7 @@ func TestAnthropicStreamFaults(t *testing.T) {
 	}
 }
 
-func TestAnthropicStreamEnds(t *testing.T) {
+func TestStreamEnds(t *testing.T) {
 	whole := startEvent + textEvents + deltaEvent + stopEvent
 	for _, d := range []dialect.Dialect{dialect.MLflow, dialect.OpenAI} {
 		call := callOf(t, d, true)
@@ -195,8 +196,8 @@ func TestAnthropicStreamEnds(t *testing.T) {
 	}
 }
 
-func TestAnthropicTarget(t *testing.T) {
-	call, e := provider.Open(anthropicTarget(map[string]string{
+func TestTarget(t *testing.T) {
+	call, e := open(targetOf(map[string]string{
 		"anthropic_api_base": "https://proxy.example:8443/a/v1/", "anthropic_version": "2024-01-01",
 	}), openAIRequest(t, dialect.Chat, []byte(`{"model":"e","messages":[{"role":"user","content":"hi"}],"stream":true}`)), frozen)
 	require.Nil(t, e)
@@ -209,15 +210,15 @@ func TestAnthropicTarget(t *testing.T) {
 	}, up.Headers)
 	require.NotContains(t, string(up.Body), canary)
 
-	address, err := provider.AddressOf(anthropicTarget(map[string]string{"anthropic_api_base": "https://proxy.example:8443/a/v1/"}))
+	address, err := anthropic.Provider.Address(targetOf(map[string]string{"anthropic_api_base": "https://proxy.example:8443/a/v1/"}))
 	require.NoError(t, err)
-	require.Equal(t, provider.Address{TLS: true, Host: "proxy.example", Port: 8443, BasePath: "/a/v1"}, address)
-	require.Empty(t, provider.Check(anthropicTarget(nil), provider.TypeChat))
-	require.NotEmpty(t, provider.Check(provider.Target{Provider: "anthropic", Model: "m"}, provider.TypeChat))
+	require.Equal(t, kit.Address{TLS: true, Host: "proxy.example", Port: 8443, BasePath: "/a/v1"}, address)
+	require.Empty(t, anthropic.Provider.CheckTarget(targetOf(nil), kit.TypeChat))
+	require.NotEmpty(t, anthropic.Provider.CheckTarget(kit.Target{Provider: "anthropic", Model: "m"}, kit.TypeChat))
 }
 
-// TestAnthropicNotImplemented: MLflow's words for what it has not.
-func TestAnthropicNotImplemented(t *testing.T) {
+// TestNotImplemented: MLflow's words for what it has not.
+func TestNotImplemented(t *testing.T) {
 	for _, c := range []struct {
 		op     dialect.Operation
 		stream bool
@@ -226,22 +227,22 @@ func TestAnthropicNotImplemented(t *testing.T) {
 		{dialect.Embeddings, false, "The embeddings route is not implemented for Anthropic models."},
 		{dialect.Completions, true, "The completions streaming route is not implemented for Anthropic models."},
 	} {
-		_, e := provider.Open(anthropicTarget(nil), mlflowRequest(c.op, []byte(`{"prompt":"hi","input":"hi"}`), c.stream), frozen)
+		_, e := open(targetOf(nil), mlflowRequest(c.op, []byte(`{"prompt":"hi","input":"hi"}`), c.stream), frozen)
 		require.NotNil(t, e)
 		require.Equal(t, 501, e.Status)
 		require.Equal(t, c.want, e.Message)
 	}
 }
 
-// TestAnthropicDeepArguments: what a client nests inside a string is bounded too.
-func TestAnthropicDeepArguments(t *testing.T) {
+// TestDeepArguments: what a client nests inside a string is bounded too.
+func TestDeepArguments(t *testing.T) {
 	deep := strings.Repeat("[", 5e6) + strings.Repeat("]", 5e6)
 	body := `{"model":"e","messages":[{"role":"user","content":"hi"},{"role":"assistant","content":null,"tool_calls":[` +
 		`{"id":"c","type":"function","function":{"name":"f","arguments":"{\"a\":` + deep + `}"}}]}]}`
-	_, e := provider.Open(anthropicTarget(nil), openAIRequest(t, dialect.Chat, []byte(body)), frozen)
+	_, e := open(targetOf(nil), openAIRequest(t, dialect.Chat, []byte(body)), frozen)
 	require.NotNil(t, e)
 	require.Equal(t, "messages[1].tool_calls[0].function.arguments", e.Param)
-	_, e = provider.Open(anthropicTarget(nil), mlflowRequest(dialect.Chat, []byte(strings.Replace(body, `"model":"e",`, "", 1)), false), frozen)
+	_, e = open(targetOf(nil), mlflowRequest(dialect.Chat, []byte(strings.Replace(body, `"model":"e",`, "", 1)), false), frozen)
 	require.NotNil(t, e)
 	require.Equal(t, 422, e.Status)
 	require.Contains(t, e.Message, "messages[1].tool_calls[0].function.arguments")

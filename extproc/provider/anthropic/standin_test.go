@@ -1,4 +1,4 @@
-package provider_test
+package anthropic_test
 
 import (
 	"bytes"
@@ -13,18 +13,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sluice/extproc/dialect"
-	"sluice/extproc/provider"
+	"sluice/extproc/provider/kit"
 	"sluice/internal/simulate"
 )
 
-// TestAnthropicStandIn sends every OpenAI call that is accepted to the strict
+// TestStandIn sends every OpenAI call that is accepted to the strict
 // stand-in for Anthropic, and reads its answers, whole and streamed, as
 // OpenAI's SDKs do.
-func TestAnthropicStandIn(t *testing.T) {
+func TestStandIn(t *testing.T) {
 	server := httptest.NewServer(simulate.NewAnthropic(simulate.Options{Keys: []string{canary}}))
 	defer server.Close()
-	target := anthropicTarget(map[string]string{"anthropic_api_base": server.URL + "/v1"})
-	b, err := os.ReadFile("testdata/anthropic/openai_requests.json")
+	target := targetOf(map[string]string{"anthropic_api_base": server.URL + "/v1"})
+	b, err := os.ReadFile("testdata/openai_requests.json")
 	require.NoError(t, err)
 	var cases []openAICase
 	require.NoError(t, json.Unmarshal(b, &cases))
@@ -34,7 +34,7 @@ func TestAnthropicStandIn(t *testing.T) {
 		}
 		t.Run(c.Name, func(t *testing.T) {
 			req := openAIRequest(t, c.operation(), c.In)
-			call, e := provider.Open(target, req, frozen)
+			call, e := open(target, req, frozen)
 			require.Nil(t, e)
 			res := send(t, server.URL, call.Upstream())
 			defer res.Body.Close()
@@ -55,8 +55,8 @@ func TestAnthropicStandIn(t *testing.T) {
 	}
 }
 
-// TestAnthropicStandInFaults: what the stand-in's faults do to a client.
-func TestAnthropicStandInFaults(t *testing.T) {
+// TestStandInFaults: what the stand-in's faults do to a client.
+func TestStandInFaults(t *testing.T) {
 	stand := simulate.NewAnthropic(simulate.Options{Keys: []string{canary}})
 	server := httptest.NewServer(stand)
 	defer server.Close()
@@ -66,9 +66,9 @@ func TestAnthropicStandInFaults(t *testing.T) {
 		"fault-truncate": dialect.CodeStreamTruncated, "fault-error-event": dialect.CodeProviderOverloaded, "fault-html": dialect.CodeProviderContentType,
 	} {
 		t.Run(model, func(t *testing.T) {
-			target := anthropicTarget(map[string]string{"anthropic_api_base": server.URL + "/v1"})
+			target := targetOf(map[string]string{"anthropic_api_base": server.URL + "/v1"})
 			target.Model = model
-			call, e := provider.Open(target, openAIRequest(t, dialect.Chat, body), frozen)
+			call, e := open(target, openAIRequest(t, dialect.Chat, body), frozen)
 			require.Nil(t, e)
 			res := send(t, server.URL, call.Upstream())
 			defer res.Body.Close()
@@ -86,7 +86,7 @@ func TestAnthropicStandInFaults(t *testing.T) {
 	}
 }
 
-func send(t *testing.T, base string, up provider.Upstream) *http.Response {
+func send(t *testing.T, base string, up kit.Upstream) *http.Response {
 	t.Helper()
 	req, err := http.NewRequest(up.Method, base+up.Path, bytes.NewReader(up.Body))
 	require.NoError(t, err)
@@ -99,7 +99,7 @@ func send(t *testing.T, base string, up provider.Upstream) *http.Response {
 }
 
 // streamed passes a body on in small pieces, as it comes.
-func streamed(t *testing.T, call provider.Call, body io.Reader) (out []byte) {
+func streamed(t *testing.T, call kit.Call, body io.Reader) (out []byte) {
 	t.Helper()
 	buf := make([]byte, 57)
 	for {

@@ -1,4 +1,4 @@
-package provider
+package anthropic
 
 import (
 	"github.com/tidwall/gjson"
@@ -9,16 +9,16 @@ import (
 	"sluice/extproc/provider/kit"
 )
 
-// anthropicEvent is one event of a Messages stream. Parts that it does not
+// messageEvent is one event of a Messages stream. Parts that it does not
 // have do not exist. It is valid during one call only.
-type anthropicEvent struct {
+type messageEvent struct {
 	kind                                 string
 	index                                int64
 	message, block, delta, usage, failed gjson.Result
 }
 
-func readAnthropicEvent(data []byte) anthropicEvent {
-	var ev anthropicEvent
+func readEvent(data []byte) messageEvent {
+	var ev messageEvent
 	jsontext.View(data).ForEach(func(k, v gjson.Result) bool {
 		switch k.Str {
 		case "type":
@@ -41,23 +41,23 @@ func readAnthropicEvent(data []byte) anthropicEvent {
 	return ev
 }
 
-// anthropicRenderer writes a Messages stream in a client's dialect. Each
+// renderer writes a Messages stream in a client's dialect. Each
 // method adds to b what the client is to get.
-type anthropicRenderer interface {
-	event(b []byte, ev anthropicEvent, u anthropicUsage) []byte
+type renderer interface {
+	event(b []byte, ev messageEvent, u tokens) []byte
 	// stop ends a stream that is complete.
-	stop(b []byte, u anthropicUsage) []byte
+	stop(b []byte, u tokens) []byte
 }
 
-// anthropicStream reads a Messages stream cut anywhere.
-type anthropicStream struct {
+// messageStream reads a Messages stream cut anywhere.
+type messageStream struct {
 	dialect  dialect.Dialect
 	exchange string
-	render   anthropicRenderer
+	render   renderer
 	failure  func(kind, message string) *dialect.Error // reads an error of the provider's
 
 	reader  sse.Reader
-	usage   anthropicUsage
+	usage   tokens
 	begun   bool // message_start came
 	stopped bool // nothing more is to be told
 	err     *dialect.Error
@@ -65,7 +65,7 @@ type anthropicStream struct {
 }
 
 // chunk takes the next bytes of the stream.
-func (s *anthropicStream) chunk(b []byte, end bool) (out []byte, done bool) {
+func (s *messageStream) chunk(b []byte, end bool) (out []byte, done bool) {
 	if s.stopped {
 		return nil, true
 	}
@@ -83,7 +83,7 @@ func (s *anthropicStream) chunk(b []byte, end bool) (out []byte, done bool) {
 
 // end closes a stream that did not say so itself. Where only the blank line
 // after its last event is missing, nothing is lost.
-func (s *anthropicStream) end() {
+func (s *messageStream) end() {
 	_ = s.reader.End(func(e sse.Event) error {
 		if e.Data == nil || !jsontext.Valid(e.Data) {
 			return nil
@@ -95,7 +95,7 @@ func (s *anthropicStream) end() {
 	}
 }
 
-func (s *anthropicStream) handle(e sse.Event) error {
+func (s *messageStream) handle(e sse.Event) error {
 	if s.stopped || e.Data == nil {
 		return nil
 	}
@@ -103,7 +103,7 @@ func (s *anthropicStream) handle(e sse.Event) error {
 		s.fail(kit.BadReply("The provider sent an event that is not JSON."))
 		return nil
 	}
-	switch ev := readAnthropicEvent(e.Data); ev.kind {
+	switch ev := readEvent(e.Data); ev.kind {
 	case "error":
 		s.fail(s.failure(ev.failed.Get("type").Str, ev.failed.Get("message").Str))
 	case "message_stop":
@@ -126,7 +126,7 @@ func (s *anthropicStream) handle(e sse.Event) error {
 }
 
 // ready fails a stream whose message_start is missing.
-func (s *anthropicStream) ready() bool {
+func (s *messageStream) ready() bool {
 	if !s.begun {
 		s.fail(kit.BadReply("The provider's stream began in the middle."))
 	}
@@ -134,7 +134,7 @@ func (s *anthropicStream) ready() bool {
 }
 
 // fail ends the stream with an error event.
-func (s *anthropicStream) fail(e *dialect.Error) {
+func (s *messageStream) fail(e *dialect.Error) {
 	s.err, s.stopped = e, true
 	name, data := dialect.StreamError(s.dialect, e, s.exchange)
 	s.out = sse.Append(s.out, name, data)

@@ -1,4 +1,4 @@
-package provider
+package anthropic
 
 import (
 	"github.com/tidwall/gjson"
@@ -21,17 +21,17 @@ func openAIFinish(reason string) string {
 	return "stop"
 }
 
-// anthropicContent is the content of a reply, gathered by kind. Each part is
+// replyContent is the content of a reply, gathered by kind. Each part is
 // JSON without what surrounds it: text without its quotes, lists without
 // their brackets.
-type anthropicContent struct {
+type replyContent struct {
 	text, thinking []byte
 	blocks         []byte // thinking blocks as they came
 	calls          []byte // tool calls in OpenAI's shape
 }
 
-func readAnthropicContent(list gjson.Result) anthropicContent {
-	var c anthropicContent
+func readContent(list gjson.Result) replyContent {
+	var c replyContent
 	list.ForEach(func(_, b gjson.Result) bool {
 		switch b.Get("type").Str {
 		case "text":
@@ -54,8 +54,8 @@ func readAnthropicContent(list gjson.Result) anthropicContent {
 }
 
 // chatForOpenAI renders a whole message as OpenAI's chat completion.
-func chatForOpenAI(message gjson.Result, u anthropicUsage, created int64) []byte {
-	c := readAnthropicContent(message.Get("content"))
+func chatForOpenAI(message gjson.Result, u tokens, created int64) []byte {
+	c := readContent(message.Get("content"))
 	refusal := message.Get("stop_details.explanation")
 	b := make([]byte, 0, len(message.Raw)+256)
 	b = append(append(b, `{"id":`...), jsontext.RawString(message.Get("id"))...)
@@ -90,8 +90,8 @@ func chatForOpenAI(message gjson.Result, u anthropicUsage, created int64) []byte
 
 // completionForOpenAI renders a whole message as OpenAI's text completion.
 // Thinking has no place in it.
-func completionForOpenAI(message gjson.Result, u anthropicUsage, created int64) []byte {
-	c := readAnthropicContent(message.Get("content"))
+func completionForOpenAI(message gjson.Result, u tokens, created int64) []byte {
+	c := readContent(message.Get("content"))
 	b := make([]byte, 0, len(message.Raw)+256)
 	b = append(append(b, `{"id":`...), jsontext.RawString(message.Get("id"))...)
 	b = appendCount(append(b, `,"object":"text_completion","created":`...), created)

@@ -1,4 +1,4 @@
-package provider
+package anthropic
 
 import (
 	"github.com/tidwall/gjson"
@@ -20,7 +20,7 @@ func mlflowFinish(reason string) string {
 
 // chatForMLflow renders a whole message as AnthropicAdapter.model_to_chat
 // does: thinking joins the text, other blocks than tool calls are left out.
-func chatForMLflow(message gjson.Result, u anthropicUsage, created int64) []byte {
+func chatForMLflow(message gjson.Result, u tokens, created int64) []byte {
 	var text, calls []byte
 	message.Get("content").ForEach(func(_, b gjson.Result) bool {
 		switch b.Get("type").Str {
@@ -64,7 +64,7 @@ func appendMLflowCall(b []byte, block gjson.Result) []byte {
 
 // completionForMLflow renders a reply of the text completions API as
 // AnthropicAdapter.model_to_completions does.
-func completionForMLflow(reply gjson.Result, _ anthropicUsage, created int64) []byte {
+func completionForMLflow(reply gjson.Result, _ tokens, created int64) []byte {
 	b := appendCount([]byte(`{"id":null,"object":"text_completion","created":`), created)
 	b = append(append(b, `,"model":`...), jsontext.RawString(reply.Get("model"))...)
 	b = append(append(b, `,"choices":[{"index":0,"text":`...), jsontext.RawString(reply.Get("completion"))...)
@@ -88,10 +88,10 @@ type mlflowChunks struct {
 	held  []byte          // the last message_delta's chunk
 
 	// What MLflow counts: input as message_start had it.
-	usage anthropicUsage
+	usage tokens
 }
 
-func (c *mlflowChunks) event(b []byte, ev anthropicEvent, _ anthropicUsage) []byte {
+func (c *mlflowChunks) event(b []byte, ev messageEvent, _ tokens) []byte {
 	b = append(b, c.held...)
 	c.held = c.held[:0]
 	switch ev.kind {
@@ -114,7 +114,7 @@ func (c *mlflowChunks) event(b []byte, ev anthropicEvent, _ anthropicUsage) []by
 	return b
 }
 
-func (c *mlflowChunks) stop(b []byte, _ anthropicUsage) []byte { return append(b, c.held...) }
+func (c *mlflowChunks) stop(b []byte, _ tokens) []byte { return append(b, c.held...) }
 
 func (c *mlflowChunks) start(message gjson.Result) {
 	c.usage.update(message.Get("usage"))
@@ -127,7 +127,7 @@ func (c *mlflowChunks) start(message gjson.Result) {
 }
 
 // chunk adds one chunk for the content that an event carries.
-func (c *mlflowChunks) chunk(b []byte, ev anthropicEvent, content gjson.Result) []byte {
+func (c *mlflowChunks) chunk(b []byte, ev messageEvent, content gjson.Result) []byte {
 	b = append(b, c.head...)
 	if reason := content.Get("stop_reason"); reason.Type == gjson.String {
 		b = append(append(append(b, '"'), mlflowFinish(reason.Str)...), '"')
@@ -154,7 +154,7 @@ func (c *mlflowChunks) chunk(b []byte, ev anthropicEvent, content gjson.Result) 
 		b = append(b, `,"tool_calls":null`...)
 	}
 	b = append(b, `}}],"usage":`...)
-	if ev.kind == "message_delta" && c.usage != noAnthropicUsage {
+	if ev.kind == "message_delta" && c.usage != noTokens {
 		b = c.usage.appendMLflow(b, gjson.Result{})
 	} else {
 		b = append(b, "null"...)

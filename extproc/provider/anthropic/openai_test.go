@@ -1,4 +1,4 @@
-package provider_test
+package anthropic_test
 
 import (
 	"bytes"
@@ -10,13 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sluice/extproc/dialect"
-	"sluice/extproc/provider"
+	"sluice/extproc/provider/kit"
 )
 
 var update = flag.Bool("update", false, "write what comes out as what is wanted; then check.py, and your eyes, must agree")
 
 // openAICase is one line of the openai_*.json files. Their wanted values are
-// held against the types of the real SDKs by testdata/anthropic/check.py.
+// held against the types of the real SDKs by testdata/check.py.
 type openAICase struct {
 	Name  string            `json:"name"`
 	Op    dialect.Operation `json:"op,omitempty"`    // chat if empty
@@ -36,7 +36,7 @@ func (c *openAICase) operation() dialect.Operation {
 
 // eachOpenAI runs fn for the cases of a file; fn returns what comes out.
 func eachOpenAI(t *testing.T, file string, fn func(*testing.T, *openAICase) []byte) {
-	path := "testdata/anthropic/" + file
+	path := "testdata/" + file
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
 	var cases []*openAICase
@@ -74,22 +74,22 @@ func openAIRequest(t testing.TB, op dialect.Operation, body []byte) *dialect.Req
 	return req
 }
 
-func openAICall(t testing.TB, op dialect.Operation, stream, usage bool) provider.Call {
+func openAICall(t testing.TB, op dialect.Operation, stream, usage bool) kit.Call {
 	t.Helper()
 	req := openAIRequest(t, op, map[dialect.Operation][]byte{
 		dialect.Chat:        []byte(`{"model":"e","messages":[{"role":"user","content":"hi"}]}`),
 		dialect.Completions: []byte(`{"model":"e","prompt":"hi"}`),
 	}[op])
 	req.Stream, req.IncludeUsage = stream, usage
-	call, e := provider.Open(anthropicTarget(nil), req, frozen)
+	call, e := open(targetOf(nil), req, frozen)
 	require.Nil(t, e)
 	return call
 }
 
-func TestAnthropicOpenAIRequests(t *testing.T) {
+func TestOpenAIRequests(t *testing.T) {
 	eachOpenAI(t, "openai_requests.json", func(t *testing.T, c *openAICase) []byte {
 		req := openAIRequest(t, c.operation(), c.In)
-		call, e := provider.Open(anthropicTarget(nil), req, frozen)
+		call, e := open(targetOf(nil), req, frozen)
 		if c.Param == "" {
 			require.Nil(t, e, "%+v", e)
 			require.Equal(t, "/v1/messages", call.Upstream().Path)
@@ -107,7 +107,7 @@ func TestAnthropicOpenAIRequests(t *testing.T) {
 	})
 }
 
-func TestAnthropicOpenAIReplies(t *testing.T) {
+func TestOpenAIReplies(t *testing.T) {
 	eachOpenAI(t, "openai_replies.json", func(t *testing.T, c *openAICase) []byte {
 		r := openAICall(t, c.operation(), false, false).Complete(200, jsonHeaders, c.In)
 		require.Nil(t, r.Error)
@@ -117,7 +117,7 @@ func TestAnthropicOpenAIReplies(t *testing.T) {
 	})
 }
 
-func TestAnthropicOpenAIStreams(t *testing.T) {
+func TestOpenAIStreams(t *testing.T) {
 	eachOpenAI(t, "openai_streams.json", func(t *testing.T, c *openAICase) []byte {
 		call := openAICall(t, c.operation(), true, c.Usage)
 		out, done := call.Chunk(anthropicSSE(t, c.In), false)
