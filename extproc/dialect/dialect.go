@@ -29,6 +29,17 @@ const (
 	Passthrough Operation = "native"       // any call of the provider's own API
 )
 
+// Fits reports whether an endpoint that answers op takes the operation.
+func (o Operation) Fits(op Operation) bool {
+	switch o {
+	case Passthrough:
+		return true
+	case CountTokens:
+		return op == Chat
+	}
+	return o == op
+}
+
 // Route is what a path says about a call. Operation is empty where the path
 // does not tell (MLflow's invocations: the endpoint's type does); Endpoint is
 // empty where the body names it (OpenAI's model).
@@ -41,6 +52,10 @@ type Route struct {
 	Rest string
 	// Stream is set where the path asks for a stream (Gemini).
 	Stream bool
+	// Unified is set for the paths of MLflow's newer gateway that speak MLflow's
+	// dialect: the operation follows from the body, "model" may name the
+	// endpoint, and what is wrong with a body is told with 400.
+	Unified bool
 }
 
 // Request is a client's call, checked. Body is as the client sent it and is

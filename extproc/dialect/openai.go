@@ -9,9 +9,9 @@ import (
 	"sluice/extproc/dialect/jsontext"
 )
 
-// parseOpenAI checks what the gateway itself relies on and leaves the rest to
+// parseJSON checks what the gateway itself relies on and leaves the rest to
 // the provider: the body goes on as it is.
-func parseOpenAI(route Route, op Operation, contentType string, body []byte) (*Request, *Error) {
+func parseJSON(route Route, op Operation, contentType string, body []byte) (*Request, *Error) {
 	if contentType != "" && !isJSON(contentType) {
 		return nil, &Error{
 			Status: http.StatusUnsupportedMediaType, Code: CodeUnsupportedMediaType,
@@ -25,6 +25,9 @@ func parseOpenAI(route Route, op Operation, contentType string, body []byte) (*R
 	if err := ambiguous(members); err != nil {
 		return nil, err
 	}
+	if route.Dialect == Gemini {
+		return parseGemini(route, op, body, members)
+	}
 	model, err := modelOf(body, members)
 	if err != nil {
 		return nil, err
@@ -32,16 +35,17 @@ func parseOpenAI(route Route, op Operation, contentType string, body []byte) (*R
 	if route.Endpoint != "" && route.Endpoint != model {
 		return nil, wrong("model", "The body names another endpoint than the one that was called.")
 	}
-	if route.Operation != op {
+	if !route.Operation.Fits(op) {
 		return nil, wrongType(model, route.Operation)
 	}
-	if err := checkOpenAI(op, body, members); err != nil {
+	if err := check(rulesOf(route), body, members); err != nil {
 		return nil, err
 	}
 	route.Endpoint = model
 	return &Request{
 		Route: route, Body: body, Payload: body, members: members,
-		Stream:       op != Embeddings && string(members.Value(body, "stream")) == "true",
+		Stream: route.Operation != Embeddings && route.Operation != CountTokens &&
+			string(members.Value(body, "stream")) == "true",
 		IncludeUsage: includeUsage(body, members),
 		MaxTokens:    maxTokens(body, members),
 		Tools:        toolNames(body, members),
@@ -100,6 +104,32 @@ type rule struct {
 	looked  bool // is looked into, value by value
 }
 
+func rulesOf(r Route) []rule {
+	switch r.Dialect {
+	case Responses:
+		return responsesRules
+	case Anthropic:
+		return anthropicRules
+	}
+	return openAIRules[r.Operation]
+}
+
+// responsesRules are of OpenAI's Responses API.
+var responsesRules = []rule{
+	{"input", "a string or a list", isPrompt, true, false},
+	{"stream", "true or false", isBool, true, false},
+	{"max_output_tokens", "a whole number that is not negative", isCount, true, false},
+	{"tools", "a list of objects", isObjects, true, true},
+}
+
+// anthropicRules are of Anthropic's Messages API, and of counting its tokens.
+var anthropicRules = []rule{
+	{"messages", "a list with at least one message", isFullList, false, false},
+	{"stream", "true or false", isBool, true, false},
+	{"max_tokens", "a whole number that is not negative", isCount, true, false},
+	{"tools", "a list of objects", isObjects, true, true},
+}
+
 var openAIRules = map[Operation][]rule{
 	Chat: {
 		{"messages", "a list with at least one message", isFullList, false, false},
@@ -121,8 +151,8 @@ var openAIRules = map[Operation][]rule{
 	},
 }
 
-func checkOpenAI(op Operation, body []byte, members Members) *Error {
-	for _, r := range openAIRules[op] {
+func check(rules []rule, body []byte, members Members) *Error {
+	for _, r := range rules {
 		text := members.Value(body, r.key)
 		if r.missing && (text == nil || string(text) == "null") {
 			continue

@@ -26,13 +26,19 @@ func ModelName(body []byte) (string, *Error) {
 	return modelOf(body, members)
 }
 
-// Parse reads and checks a call. op is the operation of the endpoint that is
-// called. An Error is to be told in the route's dialect.
+// Parse reads and checks a call. op is the operation that the endpoint's type
+// answers. An Error is to be told in the route's dialect.
 func Parse(route Route, op Operation, contentType string, body []byte) (*Request, *Error) {
-	if route.Dialect == MLflow {
+	switch route.Dialect {
+	case MLflow:
+		if route.Unified {
+			return parseUnified(route, op, contentType, body)
+		}
 		return parseMLflow(route, op, contentType, body)
+	case Native:
+		return &Request{Route: route, Body: body, Payload: body}, nil
 	}
-	return parseOpenAI(route, op, contentType, body)
+	return parseJSON(route, op, contentType, body)
 }
 
 // isJSON reports whether a content type is JSON's, as FastAPI decides it.
@@ -46,7 +52,8 @@ func isJSON(contentType string) bool {
 // guarded are the members that policies and the gateway look at. Some
 // providers read keys without regard to case, so a variant of one of these
 // could tell the provider something else than was decided on.
-var guarded = []string{"model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "tools", "functions"}
+var guarded = []string{"model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "tools", "functions",
+	"max_output_tokens", "generationConfig", "generation_config"}
 
 // ambiguous refuses an object in which two readers could see different
 // things: equal keys, and case variants of guarded ones.
@@ -113,7 +120,7 @@ func tooMany(what string) *Error {
 // spellings may be there: the larger counts.
 func maxTokens(body []byte, members Members) int64 {
 	var most int64
-	for _, key := range []string{"max_tokens", "max_completion_tokens"} {
+	for _, key := range []string{"max_tokens", "max_completion_tokens", "max_output_tokens"} {
 		text := string(members.Value(body, key))
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil && n == math.MaxInt64 {

@@ -13,28 +13,37 @@ const ContentTypeJSON = "application/json"
 func Render(d Dialect, e *Error, exchangeID string) (status int, contentType string, body []byte, headers [][2]string) {
 	status, headers = e.Status, e.Headers
 	switch d {
-	case OpenAI:
+	case OpenAI, Responses:
 		body = renderOpenAI(e, exchangeID)
 	case Anthropic:
 		body = renderAnthropic(e, exchangeID)
+	case Gemini:
+		body = renderGemini(e, exchangeID)
+	case Native:
+		body = renderNative(e, exchangeID)
+		headers = append(headers[:len(headers):len(headers)], [2]string{"x-amzn-errortype", awsType(e.Status)})
 	case REST:
 		body = renderREST(e, exchangeID)
 	default:
 		body = renderMLflow(e, exchangeID)
 	}
-	if e.NoRetry && (d == OpenAI || d == Anthropic) {
+	if e.NoRetry && (d == OpenAI || d == Responses || d == Anthropic || d == Native) {
 		headers = append(headers[:len(headers):len(headers)], [2]string{"x-should-retry", "false"})
 	}
 	return status, ContentTypeJSON, body, headers
 }
 
 // StreamError is the event that tells an error to a client whose stream has
-// begun: a "data" event in MLflow's shape and in OpenAI's, an "error" event in
-// Anthropic's.
+// begun: a "data" event in the shapes of MLflow, OpenAI and Gemini, an "error"
+// event in those of Anthropic and of OpenAI's Responses.
 func StreamError(d Dialect, e *Error, exchangeID string) (event string, data []byte) {
 	switch d {
 	case Anthropic:
 		return "error", renderAnthropic(e, exchangeID)
+	case Responses:
+		return "error", renderResponsesEvent(e, exchangeID)
+	case Gemini:
+		return "", renderGemini(e, exchangeID)
 	default:
 		// MLflow's newer gateway sends {"error":{"message","type"}} too.
 		return "", renderOpenAI(e, exchangeID)

@@ -1,8 +1,10 @@
 package dialect
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -10,19 +12,49 @@ import (
 // Every MLflow and OpenAI path is served with it and without it.
 const Prefix = "/mlflow-deployments"
 
-var openAIPaths = map[string]Operation{
-	"/v1/chat/completions": Chat,
-	"/v1/completions":      Completions,
-	"/v1/embeddings":       Embeddings,
+// calls are the paths that name no endpoint: the body does.
+var calls = func() map[string]Route {
+	m := map[string]Route{
+		"/gateway/mlflow/v1/chat/completions": {Dialect: MLflow, Operation: Chat, Unified: true},
+	}
+	// MLflow's newer gateway has its own prefix for each dialect it passes on.
+	for _, root := range []string{"", "/gateway/openai"} {
+		m[root+"/v1/chat/completions"] = Route{Dialect: OpenAI, Operation: Chat}
+		m[root+"/v1/completions"] = Route{Dialect: OpenAI, Operation: Completions}
+		m[root+"/v1/embeddings"] = Route{Dialect: OpenAI, Operation: Embeddings}
+		m[root+"/v1/responses"] = Route{Dialect: Responses, Operation: Chat}
+	}
+	for _, root := range []string{"", "/anthropic", "/gateway/anthropic"} {
+		m[root+"/v1/messages"] = Route{Dialect: Anthropic, Operation: Chat}
+		m[root+"/v1/messages/count_tokens"] = Route{Dialect: Anthropic, Operation: CountTokens}
+	}
+	return m
+}()
+
+// Calls are the paths of calls whose body names the endpoint, sorted, without
+// Prefix.
+func Calls() []string { return slices.Sorted(maps.Keys(calls)) }
+
+// geminiRoots are where Gemini's API is served.
+var geminiRoots = []string{"/v1beta/models/", "/gemini/v1beta/models/", "/gateway/gemini/v1beta/models/"}
+
+var geminiMethods = map[string]Route{
+	"generateContent":       {Dialect: Gemini, Operation: Chat},
+	"streamGenerateContent": {Dialect: Gemini, Operation: Chat, Stream: true},
+	"countTokens":           {Dialect: Gemini, Operation: CountTokens},
 }
 
+// nativeRoots are where providers' own APIs are served; the second is the one
+// of MLflow's newer gateway.
+var nativeRoots = []string{"/native/", "/gateway/proxy/"}
+
 // Match recognises a call of a model. It is false for every other path, for
-// other methods than POST, and for names that no endpoint can have; Refuse
-// says what to answer then. path may carry a query and must be normalised
-// (dot segments, doubled slashes) already.
+// other methods than the path takes (all but those of Native: POST), and for
+// names that no endpoint can have; Refuse says what to answer then. path may
+// carry a query and must be normalised (dot segments, doubled slashes) already.
 func Match(method, path string) (Route, bool) {
 	r, ok := matchPath(path)
-	return r, ok && method == http.MethodPost
+	return r, ok && (method == http.MethodPost || r.Dialect == Native)
 }
 
 // Refuse is the answer to a request that Match does not recognise: 405 where
@@ -38,10 +70,14 @@ func Refuse(method, path string) *Error {
 func Of(path string) Dialect {
 	path, prefixed := trim(path)
 	switch {
-	case under(path, "/v1/messages"), under(path, "/anthropic"):
+	case under(path, "/v1/messages"), under(path, "/anthropic"), under(path, "/gateway/anthropic"):
 		return Anthropic
-	case under(path, "/v1"):
+	case under(path, "/v1"), under(path, "/gateway/openai"):
 		return OpenAI
+	case under(path, "/v1beta"), under(path, "/gemini"), under(path, "/gateway/gemini"):
+		return Gemini
+	case under(path, "/native"), under(path, "/gateway/proxy"):
+		return Native
 	case prefixed, under(path, "/endpoints"), under(path, "/gateway"), path == "/health",
 		under(path, "/api/2.0"), under(path, "/api/3.0"):
 		return MLflow
@@ -49,27 +85,91 @@ func Of(path string) Dialect {
 	return REST
 }
 
-func matchPath(path string) (Route, bool) {
-	path, _ = trim(path)
-	if op, ok := openAIPaths[path]; ok {
-		return Route{Dialect: OpenAI, Operation: op}, true
+func matchPath(full string) (Route, bool) {
+	path, prefixed := trim(full)
+	if r, ok := calls[path]; ok {
+		return r, true
 	}
-	rest, ok := strings.CutPrefix(path, "/endpoints/")
-	if !ok {
-		rest, ok = strings.CutPrefix(path, "/gateway/")
+	for _, root := range nativeRoots {
+		// "/gateway/proxy/invocations" calls an endpoint named "proxy".
+		if rest, ok := strings.CutPrefix(path, root); ok && !prefixed && rest != "invocations" {
+			return matchNative(rest, full)
+		}
 	}
-	if !ok {
-		return Route{}, false
+	for _, root := range geminiRoots {
+		if rest, ok := strings.CutPrefix(path, root); ok && !prefixed {
+			return matchGemini(rest)
+		}
+	}
+	return matchInvocations(path)
+}
+
+func matchInvocations(path string) (Route, bool) {
+	rest, gateway := strings.CutPrefix(path, "/gateway/")
+	if !gateway {
+		var ok bool
+		if rest, ok = strings.CutPrefix(path, "/endpoints/"); !ok {
+			return Route{}, false
+		}
 	}
 	segment, ok := strings.CutSuffix(rest, "/invocations")
 	if !ok {
 		return Route{}, false
 	}
-	name, err := url.PathUnescape(segment)
-	if err != nil || !ValidName(name) {
+	r := Route{Dialect: MLflow}
+	if unified, ok := strings.CutSuffix(segment, "/mlflow"); ok && gateway {
+		segment, r.Unified = unified, true
+	}
+	r.Endpoint, ok = endpointOf(segment)
+	if !ok {
 		return Route{}, false
 	}
-	return Route{Dialect: MLflow, Endpoint: name}, true
+	return r, true
+}
+
+func matchGemini(rest string) (Route, bool) {
+	at := strings.LastIndexByte(rest, ':')
+	if at < 0 {
+		return Route{}, false
+	}
+	r, known := geminiMethods[rest[at+1:]]
+	name, ok := endpointOf(rest[:at])
+	if !known || !ok {
+		return Route{}, false
+	}
+	r.Endpoint = name
+	return r, true
+}
+
+// matchNative reads what follows the root: the endpoint, and the provider's
+// own path, which may hold escaped slashes (ids of models do) but no way back
+// up, however it is written.
+func matchNative(rest, full string) (Route, bool) {
+	segment, below, _ := strings.Cut(rest, "/")
+	name, ok := endpointOf(segment)
+	if !ok {
+		return Route{}, false
+	}
+	plain, err := url.PathUnescape(below)
+	if err != nil {
+		return Route{}, false
+	}
+	for _, part := range strings.FieldsFunc(plain, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if part == "." || part == ".." {
+			return Route{}, false
+		}
+	}
+	r := Route{Dialect: Native, Operation: Passthrough, Endpoint: name, Rest: "/" + below}
+	if _, query, has := strings.Cut(full, "?"); has {
+		r.Rest += "?" + query
+	}
+	return r, true
+}
+
+// endpointOf reads the name of an endpoint from a segment of a path.
+func endpointOf(segment string) (string, bool) {
+	name, err := url.PathUnescape(segment)
+	return name, err == nil && ValidName(name)
 }
 
 // ValidName reports whether an endpoint can have this name: MLflow's

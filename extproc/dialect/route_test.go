@@ -25,7 +25,26 @@ func TestMatch(t *testing.T) {
 		"/v1/completions?a":                           openai(dialect.Completions),
 		"/v1/embeddings":                              openai(dialect.Embeddings),
 		"/mlflow-deployments/v1/chat/completions":     openai(dialect.Chat),
+		"/v1/responses":                               {Dialect: dialect.Responses, Operation: dialect.Chat},
+		"/gateway/openai/v1/responses":                {Dialect: dialect.Responses, Operation: dialect.Chat},
+		"/gateway/openai/v1/chat/completions":         openai(dialect.Chat),
+		"/v1/messages?beta=true":                      {Dialect: dialect.Anthropic, Operation: dialect.Chat},
+		"/anthropic/v1/messages":                      {Dialect: dialect.Anthropic, Operation: dialect.Chat},
+		"/gateway/anthropic/v1/messages":              {Dialect: dialect.Anthropic, Operation: dialect.Chat},
+		"/v1/messages/count_tokens":                   {Dialect: dialect.Anthropic, Operation: dialect.CountTokens},
+		"/gateway/mlflow/v1/chat/completions":         {Dialect: dialect.MLflow, Operation: dialect.Chat, Unified: true},
+		"/gateway/a/mlflow/invocations":               {Dialect: dialect.MLflow, Endpoint: "a", Unified: true},
+		"/gateway/mlflow/invocations":                 mlflow("mlflow"),
+		"/gateway/proxy/invocations":                  mlflow("proxy"),
+		"/v1beta/models/g-2.5:generateContent":        {Dialect: dialect.Gemini, Operation: dialect.Chat, Endpoint: "g-2.5"},
+		"/gateway/gemini/v1beta/models/g:streamGenerateContent?alt=sse": {
+			Dialect: dialect.Gemini, Operation: dialect.Chat, Endpoint: "g", Stream: true},
+		"/gemini/v1beta/models/g:countTokens": {Dialect: dialect.Gemini, Operation: dialect.CountTokens, Endpoint: "g"},
 		// Not calls of a model.
+		"/v1beta/models/a/b:generateContent":                   {},
+		"/v1beta/models/a:embedContent":                        {},
+		"/v1beta/models/:generateContent":                      {},
+		"/endpoints/a/mlflow/invocations":                      {},
 		"":                                                     {},
 		"/":                                                    {},
 		"/mlflow-deployments":                                  {},
@@ -48,7 +67,6 @@ func TestMatch(t *testing.T) {
 		"/endpoints/a;b/invocations":                           {},
 		"/Endpoints/a/invocations":                             {},
 		"//endpoints/a/invocations":                            {},
-		"/gateway/a/mlflow/invocations":                        {},
 		"/v1/chat/completions/":                                {},
 		"/V1/chat/completions":                                 {},
 		"/v1/models":                                           {},
@@ -82,5 +100,31 @@ func TestOf(t *testing.T) {
 		"/mlflow-deployments/what": dialect.MLflow, "/mlflow-deployments/v1/embeddings": dialect.OpenAI, "/mlflow-deployments": dialect.MLflow,
 	} {
 		assert.Equal(t, want, dialect.Of(path), path)
+	}
+}
+
+func TestMatchNative(t *testing.T) {
+	for path, want := range map[string]string{
+		"/native/a/v1/chat/completions":          "/v1/chat/completions",
+		"/native/a":                              "/",
+		"/native/a/":                             "/",
+		"/native/a/x?y=z&w":                      "/x?y=z&w",
+		"/gateway/proxy/a/v1/files/f":            "/v1/files/f",
+		"/native/a/model/arn%3Aaws%2Fx/converse": "/model/arn%3Aaws%2Fx/converse",
+		"/native/a/model/100%25/converse":        "/model/100%25/converse",
+		"/native/a/..%2Fb":                       "",
+		"/native/a/x/%2e%2e%2Fb":                 "",
+		"/native/a/x%5C..%5Cb":                   "",
+		"/native/a/%zz":                          "",
+		"/native/":                               "",
+		"/native//x":                             "",
+		"/native/a%2Fb/x":                        "",
+		"/mlflow-deployments/native/a/x":         "",
+	} {
+		got, ok := dialect.Match("DELETE", path)
+		assert.Equal(t, want != "", ok, path)
+		if ok {
+			assert.Equal(t, dialect.Route{Dialect: dialect.Native, Operation: dialect.Passthrough, Endpoint: "a", Rest: want}, got, path)
+		}
 	}
 }
