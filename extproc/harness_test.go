@@ -104,14 +104,14 @@ func newWorld(t *testing.T) *world {
 		Now: func() time.Time { return w.now },
 	})
 	w.server.SetTable(extproc.NewTable(nil, []*catalog.Endpoint{
-		{ID: "e1", Name: "chat", Type: catalog.TypeChat, Target: catalog.Target{Provider: "openai", Model: "gpt-4o-mini"}},
-		{ID: "e2", Name: "limited", Type: catalog.TypeChat, Target: catalog.Target{Provider: "openai", Model: "gpt-4o-mini"},
+		{ID: "e1", Name: "chat", Type: catalog.TypeChat, Targets: []catalog.Target{{Provider: "openai", Model: "gpt-4o-mini"}}},
+		{ID: "e2", Name: "limited", Type: catalog.TypeChat, Targets: []catalog.Target{{Provider: "openai", Model: "gpt-4o-mini"}},
 			Limit: &catalog.Limit{Calls: 1, Period: "minute"}},
-		{ID: "e3", Name: "broken", Type: catalog.TypeChat, Target: catalog.Target{Provider: "openai", Model: "gpt-4o-mini"}},
-		{ID: "e4", Name: "vectors", Type: catalog.TypeEmbeddings, Target: catalog.Target{Provider: "openai", Model: "e-3"}},
+		{ID: "e3", Name: "broken", Type: catalog.TypeChat, Targets: []catalog.Target{{Provider: "openai", Model: "gpt-4o-mini"}}},
+		{ID: "e4", Name: "vectors", Type: catalog.TypeEmbeddings, Targets: []catalog.Target{{Provider: "openai", Model: "e-3"}}},
 	}, func(e *catalog.Endpoint) *extproc.Entry {
 		entry := &extproc.Entry{Endpoint: e, Route: "https:api.openai.com:443", Target: provider.Target{
-			Provider: e.Target.Provider, Model: e.Target.Model, Config: map[string]string{"openai_api_key": secret}}}
+			Provider: e.First().Provider, Model: e.First().Model, Config: map[string]string{"openai_api_key": secret}}}
 		if e.Name == "broken" {
 			entry.Problem = "the credential " + secret + " can't be opened"
 		}

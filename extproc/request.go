@@ -173,7 +173,7 @@ func (x *exchange) resolve(body []byte) *dialect.Error {
 	e := entry.Endpoint
 	r := &x.record
 	r.EndpointID, r.EndpointName, r.EndpointType = e.ID, e.Name, string(e.Type)
-	r.Provider, r.Model = e.Target.Provider, e.Target.Model
+	r.Provider, r.Model = e.First().Provider, e.First().Model
 	if x.route.Operation == "" {
 		x.route.Operation = operationOf(e.Type)
 	}

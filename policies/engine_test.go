@@ -229,8 +229,8 @@ func TestInputDocument(t *testing.T) {
 	caller := identity.Caller{UserID: "u1", UserName: "anna", Organizations: []string{"o1", "o2"}, Roles: []string{"auditor"},
 		Project: "fraud", Execution: "ws-1", TokenID: "t1", TokenName: "laptop"}
 	endpoint := catalog.Endpoint{ID: "e1", Name: "chat", Type: catalog.TypeChat,
-		Target: catalog.Target{Provider: "openai", Model: "gpt-x", Config: map[string]string{"openai_api_base": "https://x"},
-			Secrets: catalog.Secrets{"openai_api_key": "canary"}},
+		Targets: []catalog.Target{{Provider: "openai", Model: "gpt-x", Config: map[string]string{"openai_api_base": "https://x"},
+			Secrets: catalog.Secrets{"openai_api_key": "canary"}}},
 		Permissions: catalog.Permissions{Users: []string{"u1"}, Organizations: []string{"o1"}, Roles: []string{"r"}, Projects: []string{"p"}}}
 	d, err := e.Decide(t.Context(), &policies.Input{
 		Action: policies.ActionInvoke, Caller: &caller, Endpoint: &endpoint,

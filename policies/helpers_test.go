@@ -69,7 +69,7 @@ func (w *world) caller(t identity.Token) *identity.Caller {
 func (w *world) endpoint(name string, p catalog.Permissions) *catalog.Endpoint {
 	e, err := w.catalog.Create(w.tb.Context(), catalog.Endpoint{
 		Name: name, Type: catalog.TypeChat, Permissions: p,
-		Target: catalog.Target{Provider: "openai", Model: "gpt-x", Config: map[string]string{"openai_api_base": "https://a.example/v1"}},
+		Targets: []catalog.Target{{Provider: "openai", Model: "gpt-x", Config: map[string]string{"openai_api_base": "https://a.example/v1"}}},
 	})
 	require.NoError(w.tb, err)
 	return e

@@ -110,7 +110,7 @@ func callerTerm(c *identity.Caller) any {
 // endpointTerm has the shape that decision.Memo asks for. Secrets stay out.
 func endpointTerm(e *catalog.Endpoint) any {
 	config := ast.NewObject()
-	for name, value := range e.Target.Config {
+	for name, value := range e.First().Config {
 		config.Insert(ast.StringTerm(name), ast.StringTerm(value))
 	}
 	p := &e.Permissions
@@ -118,8 +118,8 @@ func endpointTerm(e *catalog.Endpoint) any {
 		[2]*ast.Term{keyID, ast.StringTerm(e.ID)},
 		[2]*ast.Term{keyName, ast.StringTerm(e.Name)},
 		[2]*ast.Term{keyType, word(string(e.Type))},
-		[2]*ast.Term{keyProvider, ast.StringTerm(e.Target.Provider)},
-		[2]*ast.Term{keyModel, ast.StringTerm(e.Target.Model)},
+		[2]*ast.Term{keyProvider, ast.StringTerm(e.First().Provider)},
+		[2]*ast.Term{keyModel, ast.StringTerm(e.First().Model)},
 		[2]*ast.Term{keyConfig, ast.NewTerm(config)},
 		[2]*ast.Term{keyUsable, boolean(e.Problem == "")},
 		[2]*ast.Term{keyPermissions, ast.NewTerm(ast.NewObject(

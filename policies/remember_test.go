@@ -100,7 +100,7 @@ func TestMemoryTurnsOver(t *testing.T) {
 	endpoints := make([]catalog.Endpoint, 4_500)
 	for i := range endpoints {
 		endpoints[i] = catalog.Endpoint{Name: fmt.Sprint("e", i), Type: catalog.TypeChat,
-			Target: catalog.Target{Provider: "p", Model: "m"}, Permissions: catalog.Permissions{Everyone: i%2 == 0}}
+			Targets: []catalog.Target{{Provider: "p", Model: "m"}}, Permissions: catalog.Permissions{Everyone: i%2 == 0}}
 	}
 	_, err := w.catalog.Apply(t.Context(), endpoints)
 	require.NoError(t, err)

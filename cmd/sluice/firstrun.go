@@ -95,17 +95,17 @@ func (g *gateway) ensurePractice(ctx context.Context) error {
 func (g *gateway) makePractice(ctx context.Context) error {
 	e := catalog.Endpoint{
 		ID: catalog.NewID(), Name: practiceName, Type: catalog.TypeChat,
-		Target:      catalog.Target{Provider: "practice", Model: practiceName, Config: map[string]string{}},
+		Targets:     []catalog.Target{{Name: catalog.DefaultTarget, Weight: 1, Provider: "practice", Model: practiceName, Config: map[string]string{}}},
 		Permissions: catalog.Permissions{Everyone: true},
 	}
-	about := map[string]string{"endpointName": e.Name, "modelProvider": e.Target.Provider, "modelName": e.Target.Model}
+	about := map[string]string{"endpointName": e.Name, "modelProvider": e.First().Provider, "modelName": e.First().Model}
 	err := g.record(&audit.Event{
 		Kind: audit.KindCreateEndpoint, TargetType: audit.TargetEndpoint, TargetID: e.ID, TargetName: e.Name,
 		EndpointType: string(e.Type), Metadata: about,
 		Changes: []audit.Change{
 			{Field: "endpointName", After: e.Name}, {Field: "endpointType", After: string(e.Type)},
 			{Field: "isEveryoneAllowed", After: "true"},
-			{Field: "modelName", After: e.Target.Model}, {Field: "modelProvider", After: e.Target.Provider},
+			{Field: "modelName", After: e.First().Model}, {Field: "modelProvider", After: e.First().Provider},
 		},
 	})
 	if err != nil {

@@ -20,7 +20,7 @@ const linger = time.Minute
 
 // targetOf is the endpoint's target with its opened credentials.
 func targetOf(e *catalog.Endpoint) provider.Target {
-	return provider.Target{Provider: e.Target.Provider, Model: e.Target.Model, Config: e.Target.Parameters()}
+	return provider.Target{Provider: e.First().Provider, Model: e.First().Model, Config: e.First().Parameters()}
 }
 
 // upstreamOf is what Envoy has to know of a target.

@@ -42,7 +42,7 @@ func TestApply(t *testing.T) {
 	assert.True(t, chat.Permissions.Everyone)
 	assert.Equal(t, int64(10), chat.Limit.Calls)
 	assert.False(t, claude.Permissions.Everyone)
-	assert.Equal(t, "anthropic", claude.Target.Provider)
+	assert.Equal(t, "anthropic", claude.First().Provider)
 	assert.Equal(t, []string{w.users["alice"]}, claude.Permissions.Users)
 	assert.Equal(t, []string{w.science}, claude.Permissions.Organizations)
 	assert.Contains(t, w.activated, "claude")

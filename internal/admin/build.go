@@ -43,14 +43,19 @@ func (d definition) settle(before *catalog.Endpoint) (*catalog.Endpoint, error) 
 	if before != nil {
 		e.ID, e.Created, e.Updated, e.Permissions = before.ID, before.Created, before.Updated, before.Permissions
 	}
-	e.Target = catalog.Target{Provider: p.ID, Model: d.model, Config: map[string]string{}, Secrets: catalog.Secrets{}}
-	if before != nil && before.Target.Provider == p.ID {
-		for k, v := range before.Target.Secrets {
-			e.Target.Secrets[k] = v
-		}
-		e.Target.Unreadable = append([]string(nil), before.Target.Unreadable...)
+	e.Targets = []catalog.Target{{Name: catalog.DefaultTarget, Weight: 1}}
+	if before != nil {
+		e.HeadTimeout, e.Targets = before.HeadTimeout, append([]catalog.Target(nil), before.Targets...)
 	}
-	d.fill(p, &e.Target)
+	t := e.First()
+	t.Provider, t.Model, t.Config, t.Secrets, t.Unreadable = p.ID, d.model, map[string]string{}, catalog.Secrets{}, nil
+	if before != nil && before.First().Provider == p.ID {
+		for k, v := range before.First().Secrets {
+			t.Secrets[k] = v
+		}
+		t.Unreadable = append([]string(nil), before.First().Unreadable...)
+	}
+	d.fill(p, t)
 	if err := checkTarget(e); err != nil {
 		return nil, err
 	}
@@ -180,7 +185,7 @@ func checkLimit(l *catalog.Limit) error {
 // providerTarget is the target as the provider registry takes it, credentials
 // among the parameters.
 func providerTarget(e *catalog.Endpoint) provider.Target {
-	return provider.Target{Provider: e.Target.Provider, Model: e.Target.Model, Config: e.Target.Parameters()}
+	return provider.Target{Provider: e.First().Provider, Model: e.First().Model, Config: e.First().Parameters()}
 }
 
 // reach checks that the endpoint's provider may be called and waits until

@@ -23,7 +23,7 @@ func (s *server) listEndpoints(c *call) error {
 		return err
 	}
 	found, err := s.visible(c, func(e *catalog.Endpoint) bool {
-		return p.matches(e.Name, string(e.Type), e.Target.Provider, e.Target.Model)
+		return p.matches(e.Name, string(e.Type), e.First().Provider, e.First().Model)
 	}, c.all())
 	if err != nil {
 		return err
@@ -44,9 +44,9 @@ func endpointSortKey(field string) func(*catalog.Endpoint) string {
 		case "endpointType":
 			return string(e.Type)
 		case "modelName":
-			return e.Target.Model
+			return e.First().Model
 		case "modelProvider":
-			return e.Target.Provider
+			return e.First().Provider
 		}
 		return e.Name
 	}
@@ -94,11 +94,11 @@ func (c *call) replyEndpoint(e *catalog.Endpoint) error {
 func endpointShape(e *catalog.Endpoint) api.Endpoint {
 	out := api.Endpoint{
 		EndpointID: e.ID, EndpointName: e.Name, EndpointType: string(e.Type),
-		ModelProvider: e.Target.Provider, ModelName: e.Target.Model,
+		ModelProvider: e.First().Provider, ModelName: e.First().Model,
 		ModelConfig: map[string]string{}, ModelConfigSecrets: secretNames(e),
 		CreationDate: shown(e.Created), UpdateDate: shown(e.Updated),
 	}
-	for k, v := range e.Target.Config {
+	for k, v := range e.First().Config {
 		out.ModelConfig[k] = v
 	}
 	if e.Limit != nil {
@@ -113,8 +113,8 @@ func shown(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 // secretNames lists the credentials that are stored, also those that the vault
 // can't open at the moment.
 func secretNames(e *catalog.Endpoint) []string {
-	names := sortedKeys(e.Target.Secrets)
-	for _, name := range e.Target.Unreadable {
+	names := sortedKeys(e.First().Secrets)
+	for _, name := range e.First().Unreadable {
 		if !contains(names, name) {
 			names = append(names, name)
 		}

@@ -48,7 +48,7 @@ func TestEndpointFromBirthToDeath(t *testing.T) {
 	assert.Equal(t, []any{"openai_api_key"}, patched.at("modelConfigSecrets"), "a secret that is left out is kept")
 	assert.NotContains(t, patched.json(), "limit")
 	e, _ := w.catalog.Snapshot().Get("chat2")
-	assert.Equal(t, canary, e.Target.Secrets["openai_api_key"])
+	assert.Equal(t, canary, e.First().Secrets["openai_api_key"])
 
 	w.as("root", "GET", endpoints+"/chat", "").must(404)
 	gone := w.as("root", "DELETE", endpoints+"/chat2", "").must(200)
@@ -95,7 +95,7 @@ func TestAddressChangeAsksForTheKey(t *testing.T) {
 		assert.Equal(t, "modelConfig.openai_api_key", r.at("field"))
 	}
 	stayed, _ := w.catalog.Snapshot().Get("a")
-	assert.Empty(t, stayed.Target.Config)
+	assert.Empty(t, stayed.First().Config)
 	move(`"openai_api_base":"https://api.openai.com/v2"`).must(200)
 	move(`"openai_api_base":"https://collector.example/v1","openai_api_key":"sk-another"`).must(200)
 	move(`"openai_api_base":"https://collector.example/v2"`).must(200)

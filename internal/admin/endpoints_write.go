@@ -111,8 +111,8 @@ func (s *server) patchEndpoint(c *call) error {
 // goes to another.
 func patched(e *catalog.Endpoint, patch api.EndpointPatch) definition {
 	d := definition{
-		name: e.Name, kind: string(e.Type), provider: e.Target.Provider, model: e.Target.Model,
-		config: e.Target.Config, limit: e.Limit,
+		name: e.Name, kind: string(e.Type), provider: e.First().Provider, model: e.First().Model,
+		config: e.First().Config, limit: e.Limit,
 	}
 	set(&d.name, patch.EndpointName)
 	set(&d.kind, patch.EndpointType)
@@ -195,7 +195,8 @@ func (s *server) commitUpdate(c *call, before, after *catalog.Endpoint, ev *audi
 	var done *catalog.Endpoint
 	err := s.change(c, func() (err error) {
 		done, err = s.Catalog.Update(c.ctx(), before.Name, func(e *catalog.Endpoint) error {
-			e.Name, e.Type, e.Target, e.Limit, e.Permissions = after.Name, after.Type, after.Target, after.Limit, after.Permissions
+			e.Name, e.Type, e.Limit, e.Permissions = after.Name, after.Type, after.Limit, after.Permissions
+			e.Targets, e.HeadTimeout = after.Targets, after.HeadTimeout
 			return nil
 		})
 		return err

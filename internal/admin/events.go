@@ -46,7 +46,7 @@ func (c *call) endpointEvent(kind string, e *catalog.Endpoint, changes []audit.C
 	ev := c.event(kind, audit.TargetEndpoint, e.ID, e.Name, changes)
 	ev.EndpointType = string(e.Type)
 	ev.Metadata = map[string]string{
-		"endpointName": e.Name, "modelProvider": e.Target.Provider, "modelName": e.Target.Model,
+		"endpointName": e.Name, "modelProvider": e.First().Provider, "modelName": e.First().Model,
 	}
 	return ev
 }
@@ -113,9 +113,9 @@ func endpointChanges(before, after *catalog.Endpoint) []audit.Change {
 	if before == nil || after == nil {
 		return changes
 	}
-	for _, name := range sortedKeys(after.Target.Secrets) {
-		old, had := before.Target.Secrets[name]
-		if had && old != after.Target.Secrets[name] {
+	for _, name := range sortedKeys(after.First().Secrets) {
+		old, had := before.First().Secrets[name]
+		if had && old != after.First().Secrets[name] {
 			changes = append(changes, audit.Change{
 				Field: "modelConfig." + name, Before: secretSet, After: secretChanged,
 			})
@@ -130,7 +130,7 @@ func endpointFields(e *catalog.Endpoint) fields {
 	}
 	f := fields{
 		"endpointName": e.Name, "endpointType": string(e.Type),
-		"modelProvider": e.Target.Provider, "modelName": e.Target.Model,
+		"modelProvider": e.First().Provider, "modelName": e.First().Model,
 		"limit":             limitText(e.Limit),
 		"isEveryoneAllowed": fmt.Sprint(e.Permissions.Everyone),
 		"userIds":           strings.Join(e.Permissions.Users, ","),
@@ -138,7 +138,7 @@ func endpointFields(e *catalog.Endpoint) fields {
 		"roles":             strings.Join(e.Permissions.Roles, ","),
 		"projects":          strings.Join(e.Permissions.Projects, ","),
 	}
-	for k, v := range e.Target.Config {
+	for k, v := range e.First().Config {
 		f["modelConfig."+k] = v
 	}
 	for _, name := range secretNames(e) {

@@ -56,7 +56,7 @@ type mlflowRoutes struct {
 func mlflowShape(e *catalog.Endpoint) mlflowEndpoint {
 	out := mlflowEndpoint{
 		Name: e.Name, Type: string(e.Type),
-		Model: mlflowModel{Name: e.Target.Model, Provider: e.Target.Provider},
+		Model: mlflowModel{Name: e.First().Model, Provider: e.First().Provider},
 		URL:   "/gateway/" + e.Name + "/invocations",
 	}
 	if l := e.Limit; l != nil {

@@ -20,8 +20,8 @@ func (w *world) fill(n, share int) {
 	for i := range list {
 		list[i] = catalog.Endpoint{
 			Name: fmt.Sprintf("e%05d", i), Type: catalog.TypeChat,
-			Target: catalog.Target{Provider: "openai", Model: "gpt-4", Config: map[string]string{},
-				Secrets: catalog.Secrets{"openai_api_key": canary}},
+			Targets: []catalog.Target{{Provider: "openai", Model: "gpt-4", Config: map[string]string{},
+				Secrets: catalog.Secrets{"openai_api_key": canary}}},
 		}
 		if i%share == 0 {
 			list[i].Permissions.Users = []string{w.users["alice"]}

@@ -22,7 +22,7 @@ type modelList struct {
 }
 
 func modelShape(e *catalog.Endpoint) model {
-	return model{ID: e.Name, Object: "model", Created: e.Created.Unix(), OwnedBy: e.Target.Provider}
+	return model{ID: e.Name, Object: "model", Created: e.Created.Unix(), OwnedBy: e.First().Provider}
 }
 
 // listModels is GET /v1/models: the endpoints that the caller may call.

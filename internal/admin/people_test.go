@@ -196,5 +196,5 @@ func TestChangesAtTheSameTime(t *testing.T) {
 	}
 	assert.Equal(t, 80, changes)
 	e, _ := w.catalog.Snapshot().Get("a")
-	assert.Equal(t, model, e.Target.Model)
+	assert.Equal(t, model, e.First().Model)
 }

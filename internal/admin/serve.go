@@ -231,7 +231,7 @@ func (s *server) refuse(c *call, result string, e *dialect.Error) error {
 	}
 	if endpoint, ok := s.Catalog.Snapshot().Get(c.r.PathValue("name")); ok {
 		x.EndpointID, x.EndpointName, x.EndpointType = endpoint.ID, endpoint.Name, string(endpoint.Type)
-		x.Provider, x.Model = endpoint.Target.Provider, endpoint.Target.Model
+		x.Provider, x.Model = endpoint.First().Provider, endpoint.First().Model
 	}
 	now := s.Now()
 	err := s.Trail.Refuse(x, nil, &audit.Outcome{

@@ -56,7 +56,9 @@ func (s *Store) apply(w *writer, e *Endpoint) (Change, error) {
 	if !exists {
 		return Change{Name: e.Name, Action: Created, After: e}, s.create(w, e)
 	}
-	e.Target.Unreadable = nil // the given credentials are all there are
+	for i := range e.Targets {
+		e.Targets[i].Unreadable = nil // the given credentials are all there are
+	}
 	if samePermissions(&e.Permissions, &Permissions{}) {
 		e.Permissions = old.clone().Permissions
 	}

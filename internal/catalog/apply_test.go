@@ -23,7 +23,7 @@ func TestApply(t *testing.T) {
 	require.EqualValues(t, 1, w.Snapshot().Revision, "one change for all")
 
 	changed := endpoint("a")
-	changed.Target.Secrets["openai_api_key"] = "sk-2"
+	changed.First().Secrets["openai_api_key"] = "sk-2"
 	changed.Permissions = catalog.Permissions{}
 	second, err := w.Apply(ctx, []catalog.Endpoint{endpoint("b"), changed, endpoint("c")})
 	require.NoError(t, err)
@@ -36,7 +36,7 @@ func TestApply(t *testing.T) {
 	require.Same(t, second[1].After, a)
 	require.Same(t, first[1].After, second[1].Before)
 	require.Equal(t, first[1].After.ID, a.ID)
-	require.Equal(t, "sk-2", a.Target.Secrets["openai_api_key"])
+	require.Equal(t, "sk-2", a.First().Secrets["openai_api_key"])
 	require.Equal(t, []string{"u1", "u2"}, a.Permissions.Users, "none given: they are kept")
 	require.Equal(t, allFacts(w.Store), allFacts(w.reopen()))
 
@@ -80,5 +80,5 @@ func TestApplyReplacesWhatTheVaultLost(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, s.Status().Broken)
 	e, _ := w.reopen().Snapshot().Get("sick")
-	require.Equal(t, catalog.Secrets{"openai_api_key": "sk-canary"}, e.Target.Secrets)
+	require.Equal(t, catalog.Secrets{"openai_api_key": "sk-canary"}, e.First().Secrets)
 }

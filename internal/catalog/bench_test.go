@@ -52,7 +52,7 @@ func BenchmarkUpdateAmongMany(b *testing.B) {
 	for b.Loop() {
 		i++
 		_, err := w.Update(b.Context(), "endpoint-00250", func(e *catalog.Endpoint) error {
-			e.Target.Model = fmt.Sprint(i)
+			e.First().Model = fmt.Sprint(i)
 			return nil
 		})
 		if err != nil {

@@ -38,31 +38,6 @@ type Permissions struct {
 	Projects      []string `json:"projects,omitempty"`
 }
 
-// Target is one provider, model and credential behind an endpoint.
-type Target struct {
-	Provider string            `json:"provider"` // canonical provider id, e.g. "openai"
-	Model    string            `json:"model"`    // the provider's name of the model
-	Config   map[string]string `json:"config"`   // parameters that are not secret
-	Secrets  Secrets           `json:"-"`        // opened credentials, in memory only
-	// Unreadable names the credentials that are stored but that the vault
-	// can't open. Setting one in Secrets replaces it; taking its name away
-	// from Unreadable deletes it.
-	Unreadable []string `json:"unreadable,omitempty"`
-}
-
-// Parameters returns the parameters with the opened credentials among them, in
-// a new map: what a call needs, so never log or marshal it.
-func (t Target) Parameters() map[string]string {
-	all := make(map[string]string, len(t.Config)+len(t.Secrets))
-	for k, v := range t.Config {
-		all[k] = v
-	}
-	for k, v := range t.Secrets {
-		all[k] = v
-	}
-	return all
-}
-
 // Limit is MLflow's rate limit of an endpoint: Calls in each Period.
 type Limit struct {
 	Calls  int64  `json:"calls"`
@@ -73,16 +48,23 @@ type Limit struct {
 // Endpoint is a named, permissioned way to reach a model. An Endpoint in a
 // snapshot is shared and must not be changed.
 type Endpoint struct {
-	ID          string // 24 hex digits
-	Name        string // unique, matches NamePattern
-	Type        EndpointType
-	Target      Target
+	ID   string // 24 hex digits
+	Name string // unique, matches NamePattern
+	Type EndpointType
+	// Targets are what is behind it: one to MaxTargets, sorted by Order, then
+	// Name.
+	Targets []Target
+	// HeadTimeout is how long a target may take until the head of its reply
+	// before the next one is tried. 0: no limit of its own. It says nothing
+	// where an endpoint has one target.
+	HeadTimeout time.Duration
 	Limit       *Limit // nil: none
 	Permissions Permissions
 	Created     time.Time
 	Updated     time.Time
 	// Problem is why the endpoint can't be called at the moment, as a
-	// sentence for its callers (503); "" when it can. The store sets it.
+	// sentence for its callers (503); "" when at least one target can be. The
+	// store sets it.
 	Problem string
 
 	memo *decision.Memo[Endpoint]

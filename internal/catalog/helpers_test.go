@@ -89,11 +89,12 @@ func endpoint(name string) catalog.Endpoint {
 	return catalog.Endpoint{
 		Name: name,
 		Type: catalog.TypeChat,
-		Target: catalog.Target{
+		Targets: []catalog.Target{{
+			Name: catalog.DefaultTarget, Weight: 1,
 			Provider: "openai", Model: "gpt-x",
 			Config:  map[string]string{"openai_api_base": "https://api.example.com/v1"},
 			Secrets: catalog.Secrets{"openai_api_key": "sk-canary"},
-		},
+		}},
 		Limit:       &catalog.Limit{Calls: 10, Period: "minute"},
 		Permissions: catalog.Permissions{Users: []string{"u2", "u1", "u2"}, Roles: []string{"r"}},
 	}
@@ -116,8 +117,8 @@ type facts struct {
 }
 
 func factsOf(e *catalog.Endpoint) facts {
-	return facts{e.ID, e.Name, e.Type, e.Target.Provider, e.Target.Model, e.Target.Config, e.Target.Secrets,
-		e.Target.Unreadable, e.Limit, e.Permissions, e.Created, e.Updated, e.Problem}
+	return facts{e.ID, e.Name, e.Type, e.First().Provider, e.First().Model, e.First().Config, e.First().Secrets,
+		e.First().Unreadable, e.Limit, e.Permissions, e.Created, e.Updated, e.Problem}
 }
 
 func allFacts(s *catalog.Store) []facts {

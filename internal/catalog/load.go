@@ -18,11 +18,15 @@ func (s *Store) load() (*Snapshot, error) {
 		query string
 		row   func(scan func(...any) error) error
 	}{
-		{`SELECT id, name, type, provider, model, everyone, limit_calls, limit_key, limit_period, created, updated
+		{`SELECT id, name, type, head_timeout, everyone, limit_calls, limit_key, limit_period, created, updated
 			FROM endpoints`, snap.loadEndpoint},
-		{"SELECT endpoint_id, name, value FROM endpoint_parameters", snap.loadParameter},
 		{"SELECT endpoint_id, kind, subject FROM endpoint_grants ORDER BY subject", snap.loadGrant},
-		{"SELECT endpoint_id, name, sealed FROM endpoint_secrets ORDER BY name", func(scan func(...any) error) error {
+		{`SELECT endpoint_id, id, name, position, weight, disabled, provider, model
+			FROM targets ORDER BY position, name`, snap.loadTarget},
+		{`SELECT endpoint_id, target_id, p.name, value
+			FROM target_parameters p JOIN targets ON id = target_id`, snap.loadParameter},
+		{`SELECT endpoint_id, target_id, s.name, sealed
+			FROM target_secrets s JOIN targets ON id = target_id ORDER BY s.name`, func(scan func(...any) error) error {
 			return s.loadSecret(snap, scan)
 		}},
 	} {
@@ -32,7 +36,10 @@ func (s *Store) load() (*Snapshot, error) {
 	}
 	for _, e := range snap.sorted {
 		e.memo = decision.NewMemo(e)
-		if e.Problem = problem(e); e.Problem != "" {
+		if len(e.Targets) == 0 {
+			return nil, fmt.Errorf("endpoint %s has no target", quote(e.Name))
+		}
+		if e.judge(); e.Problem != "" {
 			snap.broken[e.ID] = e
 		}
 	}
@@ -41,16 +48,13 @@ func (s *Store) load() (*Snapshot, error) {
 }
 
 func (s *Snapshot) loadEndpoint(scan func(...any) error) error {
-	e := &Endpoint{
-		Target: Target{Config: map[string]string{}, Secrets: Secrets{}, Unreadable: []string{}},
-		Permissions: Permissions{
-			Users: []string{}, Organizations: []string{}, Roles: []string{}, Projects: []string{},
-		},
-	}
+	e := &Endpoint{Permissions: Permissions{
+		Users: []string{}, Organizations: []string{}, Roles: []string{}, Projects: []string{},
+	}}
 	var calls sql.NullInt64
 	var limit Limit
-	var created, updated int64
-	err := scan(&e.ID, &e.Name, &e.Type, &e.Target.Provider, &e.Target.Model, &e.Permissions.Everyone,
+	var headTimeout, created, updated int64
+	err := scan(&e.ID, &e.Name, &e.Type, &headTimeout, &e.Permissions.Everyone,
 		&calls, &limit.Key, &limit.Period, &created, &updated)
 	if err != nil {
 		return err
@@ -59,18 +63,37 @@ func (s *Snapshot) loadEndpoint(scan func(...any) error) error {
 		limit.Calls = calls.Int64
 		e.Limit = &limit
 	}
+	e.HeadTimeout = time.Duration(headTimeout) * time.Millisecond
 	e.Created, e.Updated = time.UnixMilli(created).UTC(), time.UnixMilli(updated).UTC()
 	s.byName[e.Name], s.byID[e.ID] = e, e
 	s.sorted = append(s.sorted, e)
 	return nil
 }
 
-func (s *Snapshot) loadParameter(scan func(...any) error) error {
-	var id, name, value string
-	if err := scan(&id, &name, &value); err != nil {
+func (s *Snapshot) loadTarget(scan func(...any) error) error {
+	var endpointID string
+	t := Target{Config: map[string]string{}, Secrets: Secrets{}, Unreadable: []string{}}
+	err := scan(&endpointID, &t.ID, &t.Name, &t.Order, &t.Weight, &t.Disabled, &t.Provider, &t.Model)
+	if err != nil {
 		return err
 	}
-	s.byID[id].Target.Config[name] = value
+	e := s.byID[endpointID]
+	e.Targets = append(e.Targets, t)
+	return nil
+}
+
+// targetOf finds a target of a row that was read with its endpoint's id.
+func (s *Snapshot) targetOf(endpointID, id string) *Target {
+	t, _ := s.byID[endpointID].targetByID(id) // the database holds no row without its target
+	return t
+}
+
+func (s *Snapshot) loadParameter(scan func(...any) error) error {
+	var endpointID, id, name, value string
+	if err := scan(&endpointID, &id, &name, &value); err != nil {
+		return err
+	}
+	s.targetOf(endpointID, id).Config[name] = value
 	return nil
 }
 
@@ -87,15 +110,15 @@ func (s *Snapshot) loadGrant(scan func(...any) error) error {
 	return nil
 }
 
-// loadSecret opens one credential. One that does not open marks its endpoint
+// loadSecret opens one credential. One that does not open marks its target
 // and is no error: the others must start.
 func (s *Store) loadSecret(snap *Snapshot, scan func(...any) error) error {
-	var id, name string
+	var endpointID, id, name string
 	var sealed []byte
-	if err := scan(&id, &name, &sealed); err != nil {
+	if err := scan(&endpointID, &id, &name, &sealed); err != nil {
 		return err
 	}
-	target := &snap.byID[id].Target
+	target := snap.targetOf(endpointID, id)
 	plain, err := s.vault.Open(sealed, sealContext(id, name))
 	if err != nil {
 		target.Unreadable = append(target.Unreadable, name)

@@ -56,8 +56,8 @@ func churn(t *testing.T, w *world, name string) {
 			t.Error(err)
 		}
 		_, err := w.Update(t.Context(), name, func(e *catalog.Endpoint) error {
-			e.Name, e.Target.Model = name+"-x", fmt.Sprint(i)
-			e.Target.Secrets["openai_api_key"] = fmt.Sprint("sk-", i)
+			e.Name, e.First().Model = name+"-x", fmt.Sprint(i)
+			e.First().Secrets["openai_api_key"] = fmt.Sprint("sk-", i)
 			return nil
 		})
 		if err != nil {
@@ -85,7 +85,7 @@ func consistent(s *catalog.Snapshot) bool {
 		if !ok1 || !ok2 || byName != e || byID != e {
 			return false
 		}
-		if e.Target.Model != "gpt-x" && "sk-"+e.Target.Model != e.Target.Secrets["openai_api_key"] {
+		if e.First().Model != "gpt-x" && "sk-"+e.First().Model != e.First().Secrets["openai_api_key"] {
 			return false
 		}
 	}

@@ -76,15 +76,7 @@ func (s *Snapshot) remove(e *Endpoint) {
 func (e *Endpoint) clone() *Endpoint {
 	c := *e
 	c.memo = nil
-	c.Target.Config = maps.Clone(e.Target.Config)
-	c.Target.Secrets = maps.Clone(e.Target.Secrets)
-	if c.Target.Config == nil {
-		c.Target.Config = map[string]string{}
-	}
-	if c.Target.Secrets == nil {
-		c.Target.Secrets = Secrets{}
-	}
-	c.Target.Unreadable = slices.Clone(e.Target.Unreadable)
+	c.Targets = cloneTargets(e.Targets)
 	if e.Limit != nil {
 		limit := *e.Limit
 		c.Limit = &limit
@@ -98,10 +90,7 @@ func (e *Endpoint) clone() *Endpoint {
 // same tells whether two normalized endpoints differ in nothing that is kept.
 func same(a, b *Endpoint) bool {
 	return a.ID == b.ID && a.Name == b.Name && a.Type == b.Type &&
-		a.Target.Provider == b.Target.Provider && a.Target.Model == b.Target.Model &&
-		maps.Equal(a.Target.Config, b.Target.Config) &&
-		maps.Equal(a.Target.Secrets, b.Target.Secrets) &&
-		slices.Equal(a.Target.Unreadable, b.Target.Unreadable) &&
+		a.HeadTimeout == b.HeadTimeout && sameTargets(a.Targets, b.Targets) &&
 		sameLimit(a.Limit, b.Limit) && samePermissions(&a.Permissions, &b.Permissions)
 }
 

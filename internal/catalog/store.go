@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -99,7 +98,8 @@ func (s *Store) Create(ctx context.Context, e Endpoint) (*Endpoint, error) {
 // Update changes what change changes of the endpoint with the name: the name
 // too, but not the id and the moment of creation. When change returns an
 // error nothing changes and the error is returned, wrapped. Secrets that
-// change leaves in place are kept.
+// change leaves in place are kept; they belong to the target with their id, so
+// a target that loses its id keeps them only under its name.
 func (s *Store) Update(ctx context.Context, name string, change func(*Endpoint) error) (*Endpoint, error) {
 	var e *Endpoint
 	err := s.mutate(ctx, func(w *writer) error {
@@ -169,10 +169,16 @@ func (s *Store) create(w *writer, e *Endpoint) error {
 		e.ID = s.newID()
 	}
 	e.Created = s.stamp()
-	e.Updated, e.Problem, e.Target.Unreadable = e.Created, "", nil
+	e.Updated = e.Created
+	e.nameFirst()
+	e.identify(&Endpoint{}, s.newID)
+	for i := range e.Targets {
+		e.Targets[i].Unreadable = nil
+	}
 	if err := e.normalize(); err != nil {
 		return err
 	}
+	e.judge()
 	if err := w.free(e); err != nil {
 		return err
 	}
@@ -184,34 +190,25 @@ func (s *Store) create(w *writer, e *Endpoint) error {
 // returns what is in force: old where nothing changed.
 func (s *Store) replace(w *writer, old, e *Endpoint) (*Endpoint, error) {
 	e.ID, e.Created, e.Updated = old.ID, old.Created, s.stamp()
+	e.nameFirst()
+	e.identify(old, s.newID)
 	if err := e.normalize(); err != nil {
 		return nil, err
 	}
 	if same(old, e) {
 		return old, nil
 	}
-	for _, name := range e.Target.Unreadable {
-		if !slices.Contains(old.Target.Unreadable, name) {
-			return nil, wrong("modelConfig."+name, "no such credential is stored")
-		}
+	if err := e.checkUnreadable(old); err != nil {
+		return nil, err
 	}
 	if e.Name != old.Name {
 		if err := w.free(&Endpoint{Name: e.Name}); err != nil {
 			return nil, err
 		}
 	}
-	e.Problem = problem(e)
+	e.judge()
 	w.draft.put(old, e)
 	return e, w.update(old, e)
-}
-
-// problem says to callers that credentials can't be opened.
-func problem(e *Endpoint) string {
-	if len(e.Target.Unreadable) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("The vault can't open the credential %s of this endpoint. Ask an administrator to set it again.",
-		strings.Join(e.Target.Unreadable, ", "))
 }
 
 // mutate runs do in a transaction with a draft of the next snapshot. If do

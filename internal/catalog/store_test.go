@@ -62,18 +62,18 @@ func TestCreateRefuses(t *testing.T) {
 		{"dots", func(e *catalog.Endpoint) { e.Name = ".." }, "endpointName", "step in a path"},
 		{"long name", func(e *catalog.Endpoint) { e.Name = long }, "endpointName", "longer than 255"},
 		{"type", func(e *catalog.Endpoint) { e.Type = "llm/v1/dance" }, "endpointType", `"llm/v1/dance" is none of llm/v1/chat`},
-		{"no provider", func(e *catalog.Endpoint) { e.Target.Provider = "" }, "modelProvider", "missing"},
-		{"no model", func(e *catalog.Endpoint) { e.Target.Model = "" }, "modelName", "missing"},
+		{"no provider", func(e *catalog.Endpoint) { e.First().Provider = "" }, "modelProvider", "missing"},
+		{"no model", func(e *catalog.Endpoint) { e.First().Model = "" }, "modelName", "missing"},
 		{"id", func(e *catalog.Endpoint) { e.ID = "x" }, "endpointId", "24 hex digits"},
-		{"key", func(e *catalog.Endpoint) { e.Target.Config["a b"] = "x" }, "modelConfig", `"a b"`},
-		{"value", func(e *catalog.Endpoint) { e.Target.Config["k"] = long }, "modelConfig.k", "longer than 65536"},
-		{"not UTF-8", func(e *catalog.Endpoint) { e.Target.Config["k"] = "\xff" }, "modelConfig.k", "not UTF-8"},
-		{"secret with NUL", func(e *catalog.Endpoint) { e.Target.Secrets["k"] = "canary\x00" }, "modelConfig.k", "control characters"},
-		{"empty secret", func(e *catalog.Endpoint) { e.Target.Secrets["k"] = "" }, "modelConfig.k", "empty; leave it out"},
-		{"secret and parameter", func(e *catalog.Endpoint) { e.Target.Config["openai_api_key"] = "canary" }, "modelConfig.openai_api_key", "as a secret and as a parameter"},
+		{"key", func(e *catalog.Endpoint) { e.First().Config["a b"] = "x" }, "modelConfig", `"a b"`},
+		{"value", func(e *catalog.Endpoint) { e.First().Config["k"] = long }, "modelConfig.k", "longer than 65536"},
+		{"not UTF-8", func(e *catalog.Endpoint) { e.First().Config["k"] = "\xff" }, "modelConfig.k", "not UTF-8"},
+		{"secret with NUL", func(e *catalog.Endpoint) { e.First().Secrets["k"] = "canary\x00" }, "modelConfig.k", "control characters"},
+		{"empty secret", func(e *catalog.Endpoint) { e.First().Secrets["k"] = "" }, "modelConfig.k", "empty; leave it out"},
+		{"secret and parameter", func(e *catalog.Endpoint) { e.First().Config["openai_api_key"] = "canary" }, "modelConfig.openai_api_key", "as a secret and as a parameter"},
 		{"many keys", func(e *catalog.Endpoint) {
 			for i := range 200 {
-				e.Target.Config[fmt.Sprint("k", i)] = "x"
+				e.First().Config[fmt.Sprint("k", i)] = "x"
 			}
 		}, "modelConfig", "more than 128"},
 		{"no calls", func(e *catalog.Endpoint) { e.Limit.Calls = 0 }, "limit.calls", "0 is less than 1"},
@@ -132,22 +132,22 @@ func TestUpdate(t *testing.T) {
 		{"rename keeps id and secrets", func(e *catalog.Endpoint) { e.Name = "other" },
 			func(f *facts) { f.Name = "other" }, 0},
 		{"what the store sets stays", func(e *catalog.Endpoint) {
-			e.ID, e.Created, e.Problem, e.Target.Model = "x", time.Time{}, "mine", "m"
+			e.ID, e.Created, e.Problem, e.First().Model = "x", time.Time{}, "mine", "m"
 		}, func(f *facts) { f.Model = "m" }, 0},
-		{"type and provider", func(e *catalog.Endpoint) { e.Type, e.Target.Provider = catalog.TypeEmbeddings, "anthropic" },
+		{"type and provider", func(e *catalog.Endpoint) { e.Type, e.First().Provider = catalog.TypeEmbeddings, "anthropic" },
 			func(f *facts) { f.Type, f.Provider = catalog.TypeEmbeddings, "anthropic" }, 0},
 		{"parameters added, changed, removed", func(e *catalog.Endpoint) {
-			e.Target.Config = map[string]string{"new": "1", "keep": "y"}
+			e.First().Config = map[string]string{"new": "1", "keep": "y"}
 		}, func(f *facts) { f.Config = map[string]string{"new": "1", "keep": "y"} }, 0},
-		{"secret changed", func(e *catalog.Endpoint) { e.Target.Secrets["openai_api_key"] = "sk-2" },
+		{"secret changed", func(e *catalog.Endpoint) { e.First().Secrets["openai_api_key"] = "sk-2" },
 			func(f *facts) { f.Secrets["openai_api_key"] = "sk-2" }, 1},
-		{"secret added", func(e *catalog.Endpoint) { e.Target.Secrets["b"] = "sk-3" },
+		{"secret added", func(e *catalog.Endpoint) { e.First().Secrets["b"] = "sk-3" },
 			func(f *facts) { f.Secrets["b"] = "sk-3" }, 1},
-		{"secret removed", func(e *catalog.Endpoint) { delete(e.Target.Secrets, "openai_api_key") },
+		{"secret removed", func(e *catalog.Endpoint) { delete(e.First().Secrets, "openai_api_key") },
 			func(f *facts) { f.Secrets = map[string]string{} }, 0},
 		{"secret becomes a parameter", func(e *catalog.Endpoint) {
-			delete(e.Target.Secrets, "openai_api_key")
-			e.Target.Config["openai_api_key"] = "shown"
+			delete(e.First().Secrets, "openai_api_key")
+			e.First().Config["openai_api_key"] = "shown"
 		}, func(f *facts) {
 			f.Secrets = map[string]string{}
 			f.Config = map[string]string{"keep": "x", "openai_api_key": "shown"}
@@ -166,7 +166,7 @@ func TestUpdate(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
 			given := endpoint("chat")
-			given.Target.Config = map[string]string{"keep": "x"}
+			given.First().Config = map[string]string{"keep": "x"}
 			before := w.create(given)
 			was := factsOf(before)
 			w.create(endpoint("zzz")) // a neighbour that must stay
@@ -217,12 +217,12 @@ func TestUpdateFails(t *testing.T) {
 	require.ErrorIs(t, update("chat", func(e *catalog.Endpoint) error { e.Name = "x"; return boom }), boom)
 	require.ErrorIs(t, update("nope", func(*catalog.Endpoint) error { return nil }), catalog.ErrNotFound)
 	require.ErrorContains(t, update("chat", func(e *catalog.Endpoint) error {
-		e.Target.Unreadable = []string{"ghost"}
+		e.First().Unreadable = []string{"ghost"}
 		return nil
 	}), "modelConfig.ghost: no such credential")
 	w.vault.failing = "/new"
 	err := update("chat", func(e *catalog.Endpoint) error {
-		e.Target.Model, e.Target.Secrets["new"] = "m", "canary"
+		e.First().Model, e.First().Secrets["new"] = "m", "canary"
 		return nil
 	})
 	require.ErrorIs(t, err, errVault)
@@ -241,7 +241,7 @@ func TestDelete(t *testing.T) {
 	_, err = w.Delete(t.Context(), "chat")
 	require.ErrorIs(t, err, catalog.ErrNotFound)
 	require.ErrorContains(t, err, `deleting endpoint "chat": not found`)
-	for _, table := range []string{"endpoints", "endpoint_parameters", "endpoint_secrets", "endpoint_grants"} {
+	for _, table := range []string{"endpoints", "targets", "target_parameters", "target_secrets", "endpoint_grants"} {
 		var n int
 		require.NoError(t, w.db.QueryRow("SELECT count(*) FROM "+table).Scan(&n))
 		require.Zero(t, n, table)
@@ -306,16 +306,16 @@ func TestSecretsAreNotShown(t *testing.T) {
 	e := w.create(endpoint("chat"))
 	b, err := json.Marshal(e)
 	require.NoError(t, err)
-	s, err := json.Marshal(e.Target.Secrets)
+	s, err := json.Marshal(e.First().Secrets)
 	require.NoError(t, err)
 	require.JSONEq(t, `["openai_api_key"]`, string(s))
-	shown := fmt.Sprintf("%v %+v %#v %s %q %x %v %s", *e, *e, *e, e.Target.Secrets, e.Target.Secrets, e.Target.Secrets, e.Target, b)
+	shown := fmt.Sprintf("%v %+v %#v %s %q %x %v %s", *e, *e, *e, e.First().Secrets, e.First().Secrets, e.First().Secrets, *e.First(), b)
 	require.NotContains(t, shown, "canary")
 	require.NotContains(t, shown, fmt.Sprintf("%x", "canary"))
 	require.Contains(t, shown, "secrets(openai_api_key)")
 
 	var dump string
-	require.NoError(t, w.db.QueryRow("SELECT group_concat(endpoint_id || name || sealed) FROM endpoint_secrets").Scan(&dump))
+	require.NoError(t, w.db.QueryRow("SELECT group_concat(target_id || name || sealed) FROM target_secrets").Scan(&dump))
 	require.NotContains(t, dump, "canary")
 }
 

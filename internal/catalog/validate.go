@@ -41,17 +41,17 @@ func wrong(field, format string, args ...any) error {
 	return &FieldError{Field: field, Message: fmt.Sprintf(format, args...)}
 }
 
-// checkName says whether name can be an endpoint's name.
-func checkName(name string) error {
+// checkName says whether name can be the name of an endpoint or a target.
+func checkName(field, name string) error {
 	switch {
 	case name == "":
-		return wrong("endpointName", "it is missing")
+		return wrong(field, "it is missing")
 	case len(name) > maxName:
-		return wrong("endpointName", "it is longer than %d bytes", maxName)
+		return wrong(field, "it is longer than %d bytes", maxName)
 	case !namePattern.MatchString(name):
-		return wrong("endpointName", "%q has other characters than letters, digits, _ - and .", name)
+		return wrong(field, "%q has other characters than letters, digits, _ - and .", name)
 	case strings.Trim(name, ".") == "":
-		return wrong("endpointName", "%q would be taken for a step in a path; add a letter or a digit", name)
+		return wrong(field, "%q would be taken for a step in a path; add a letter or a digit", name)
 	}
 	return nil
 }
@@ -63,7 +63,7 @@ func (e *Endpoint) normalize() error {
 	if !idPattern.MatchString(e.ID) {
 		return wrong("endpointId", "%q is not 24 hex digits in lower case", e.ID)
 	}
-	if err := checkName(e.Name); err != nil {
+	if err := checkName("endpointName", e.Name); err != nil {
 		return err
 	}
 	switch e.Type {
@@ -71,30 +71,32 @@ func (e *Endpoint) normalize() error {
 	default:
 		return wrong("endpointType", "%q is none of %s, %s, %s", e.Type, TypeChat, TypeCompletions, TypeEmbeddings)
 	}
-	return errors.Join(e.Target.normalize(), e.Limit.check(), e.Permissions.normalize())
+	return errors.Join(e.normalizeTargets(), e.Limit.check(), e.Permissions.normalize())
 }
 
-func (t *Target) normalize() error {
-	if err := errors.Join(checkText("modelProvider", t.Provider, false), checkText("modelName", t.Model, false)); err != nil {
+// normalize checks what the target says of itself. at is put before the names
+// of fields.
+func (t *Target) normalize(at string) error {
+	if err := errors.Join(checkText(at+"modelProvider", t.Provider, false), checkText(at+"modelName", t.Model, false)); err != nil {
 		return err
 	}
 	if len(t.Config)+len(t.Secrets) > maxKeys {
-		return wrong("modelConfig", "it has more than %d entries", maxKeys)
+		return wrong(at+"modelConfig", "it has more than %d entries", maxKeys)
 	}
 	for _, key := range slices.Sorted(maps.Keys(t.Config)) {
-		if err := errors.Join(checkKey(key), checkText("modelConfig."+key, t.Config[key], true)); err != nil {
+		if err := errors.Join(checkKey(at, key), checkText(at+"modelConfig."+key, t.Config[key], true)); err != nil {
 			return err
 		}
 	}
 	for _, key := range t.Secrets.Names() {
-		value, field := t.Secrets[key], "modelConfig."+key
+		value, field := t.Secrets[key], at+"modelConfig."+key
 		if _, both := t.Config[key]; both {
 			return wrong(field, "it is given as a secret and as a parameter")
 		}
 		if value == "" {
 			return wrong(field, "it is empty; leave it out to set none")
 		}
-		if err := errors.Join(checkKey(key), checkText(field, value, true)); err != nil {
+		if err := errors.Join(checkKey(at, key), checkText(field, value, true)); err != nil {
 			return err
 		}
 	}
@@ -149,9 +151,9 @@ func (p *Permissions) lists() [4]grants {
 	}
 }
 
-func checkKey(key string) error {
+func checkKey(at, key string) error {
 	if !keyPattern.MatchString(key) {
-		return wrong("modelConfig", "the name %q takes up to 128 letters, digits, _ - and .", key)
+		return wrong(at+"modelConfig", "the name %q takes up to 128 letters, digits, _ - and .", key)
 	}
 	return nil
 }

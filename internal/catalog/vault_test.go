@@ -14,7 +14,7 @@ import (
 func broken(t *testing.T) (*world, *catalog.Store) {
 	w := newWorld(t)
 	sick := endpoint("sick")
-	sick.Target.Secrets = catalog.Secrets{"bad_1": "canary1", "bad_2": "canary2", "good": "canary3"}
+	sick.First().Secrets = catalog.Secrets{"bad_1": "canary1", "bad_2": "canary2", "good": "canary3"}
 	w.create(sick)
 	w.create(endpoint("well"))
 	w.vault.failing = "/bad_"
@@ -26,10 +26,10 @@ func TestVaultThatFailsBreaksOneEndpointOnly(t *testing.T) {
 	require.Equal(t, catalog.Status{Endpoints: 2, Broken: []string{"sick"}}, s.Status())
 	well, _ := s.Snapshot().Get("well")
 	require.Empty(t, well.Problem)
-	require.Equal(t, "sk-canary", well.Target.Secrets["openai_api_key"])
+	require.Equal(t, "sk-canary", well.First().Secrets["openai_api_key"])
 	sick, _ := s.Snapshot().Get("sick")
-	require.Equal(t, []string{"bad_1", "bad_2"}, sick.Target.Unreadable)
-	require.Equal(t, catalog.Secrets{"good": "canary3"}, sick.Target.Secrets)
+	require.Equal(t, []string{"bad_1", "bad_2"}, sick.First().Unreadable)
+	require.Equal(t, catalog.Secrets{"good": "canary3"}, sick.First().Secrets)
 	require.True(t, strings.HasPrefix(sick.Problem, "The vault can't open the credential bad_1, bad_2"), sick.Problem)
 }
 
@@ -53,13 +53,13 @@ func TestUnreadableCredentials(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w, s := broken(t)
 			w.vault.failing = ""
-			e, err := s.Update(t.Context(), "sick", func(e *catalog.Endpoint) error { tt.change(&e.Target); return nil })
+			e, err := s.Update(t.Context(), "sick", func(e *catalog.Endpoint) error { tt.change(e.First()); return nil })
 			require.NoError(t, err)
-			require.Equal(t, tt.unreadable, e.Target.Unreadable)
+			require.Equal(t, tt.unreadable, e.First().Unreadable)
 			require.Equal(t, len(tt.unreadable) > 0, e.Problem != "")
 			require.Equal(t, len(tt.unreadable) > 0, len(s.Status().Broken) == 1)
 			again, _ := w.reopen().Snapshot().Get("sick")
-			require.Equal(t, tt.secrets, again.Target.Secrets)
+			require.Equal(t, tt.secrets, again.First().Secrets)
 			require.Empty(t, again.Problem)
 		})
 	}
@@ -69,8 +69,9 @@ func TestSealedCredentialIsBoundToItsEndpoint(t *testing.T) {
 	w := newWorld(t)
 	w.create(endpoint("a"))
 	w.create(endpoint("b"))
-	_, err := w.db.Exec(`UPDATE endpoint_secrets SET sealed =
-		(SELECT sealed FROM endpoint_secrets s JOIN endpoints e ON e.id = s.endpoint_id WHERE e.name = 'a')`)
+	_, err := w.db.Exec(`UPDATE target_secrets SET sealed =
+		(SELECT sealed FROM target_secrets s JOIN targets t ON t.id = s.target_id
+			JOIN endpoints e ON e.id = t.endpoint_id WHERE e.name = 'a')`)
 	require.NoError(t, err)
 	require.Equal(t, []string{"b"}, w.reopen().Status().Broken)
 }

@@ -38,9 +38,9 @@ func (w *writer) free(e *Endpoint) error {
 func (w *writer) insert(e *Endpoint) error {
 	calls, key, period := limitColumns(e.Limit)
 	err := w.exec(`INSERT INTO endpoints
-		(id, name, type, provider, model, everyone, limit_calls, limit_key, limit_period, created, updated)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		e.ID, e.Name, e.Type, e.Target.Provider, e.Target.Model, e.Permissions.Everyone,
+		(id, name, type, head_timeout, everyone, limit_calls, limit_key, limit_period, created, updated)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.ID, e.Name, e.Type, e.HeadTimeout.Milliseconds(), e.Permissions.Everyone,
 		calls, key, period, e.Created.UnixMilli(), e.Updated.UnixMilli())
 	if err != nil {
 		return err
@@ -50,9 +50,9 @@ func (w *writer) insert(e *Endpoint) error {
 
 func (w *writer) update(old, e *Endpoint) error {
 	calls, key, period := limitColumns(e.Limit)
-	err := w.exec(`UPDATE endpoints SET name = ?, type = ?, provider = ?, model = ?, everyone = ?,
+	err := w.exec(`UPDATE endpoints SET name = ?, type = ?, head_timeout = ?, everyone = ?,
 		limit_calls = ?, limit_key = ?, limit_period = ?, updated = ? WHERE id = ?`,
-		e.Name, e.Type, e.Target.Provider, e.Target.Model, e.Permissions.Everyone,
+		e.Name, e.Type, e.HeadTimeout.Milliseconds(), e.Permissions.Everyone,
 		calls, key, period, e.Updated.UnixMilli(), e.ID)
 	if err != nil {
 		return err
@@ -62,63 +62,10 @@ func (w *writer) update(old, e *Endpoint) error {
 
 // details writes the rows below an endpoint that differ from old's.
 func (w *writer) details(old, e *Endpoint) error {
-	if err := w.parameters(old, e); err != nil {
-		return err
-	}
-	if err := w.secrets(old, e); err != nil {
+	if err := w.targets(old, e); err != nil {
 		return err
 	}
 	return w.grants(old, e)
-}
-
-func (w *writer) parameters(old, e *Endpoint) error {
-	for name := range old.Target.Config {
-		if _, kept := e.Target.Config[name]; !kept {
-			if err := w.exec("DELETE FROM endpoint_parameters WHERE endpoint_id = ? AND name = ?", e.ID, name); err != nil {
-				return err
-			}
-		}
-	}
-	for name, value := range e.Target.Config {
-		if before, had := old.Target.Config[name]; had && before == value {
-			continue
-		}
-		err := w.exec("INSERT OR REPLACE INTO endpoint_parameters (endpoint_id, name, value) VALUES (?, ?, ?)", e.ID, name, value)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// secrets seals what is new or changed and leaves the other rows alone, those
-// that can't be opened too.
-func (w *writer) secrets(old, e *Endpoint) error {
-	kept := make(map[string]bool, len(e.Target.Unreadable))
-	for _, name := range e.Target.Unreadable {
-		kept[name] = true
-	}
-	for _, name := range append(old.Target.Secrets.Names(), old.Target.Unreadable...) {
-		if _, set := e.Target.Secrets[name]; !set && !kept[name] {
-			if err := w.exec("DELETE FROM endpoint_secrets WHERE endpoint_id = ? AND name = ?", e.ID, name); err != nil {
-				return err
-			}
-		}
-	}
-	for name, value := range e.Target.Secrets {
-		if old.Target.Secrets[name] == value { // a secret is never empty
-			continue
-		}
-		sealed, err := w.vault.Seal([]byte(value), sealContext(e.ID, name))
-		if err != nil {
-			return err
-		}
-		err = w.exec("INSERT OR REPLACE INTO endpoint_secrets (endpoint_id, name, sealed) VALUES (?, ?, ?)", e.ID, name, sealed)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (w *writer) grants(old, e *Endpoint) error {
@@ -166,6 +113,3 @@ func limitColumns(l *Limit) (calls any, key, period string) {
 	}
 	return l.Calls, l.Key, l.Period
 }
-
-// sealContext binds a sealed credential to its place.
-func sealContext(endpointID, name string) string { return "endpoint/" + endpointID + "/" + name }

@@ -50,7 +50,7 @@ func TestOpenTightensFilesOfAnEarlierRun(t *testing.T) {
 func TestOpenSettings(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "sluice.db"))
 	for pragma, want := range map[string]string{
-		"journal_mode": "wal", "foreign_keys": "1", "synchronous": "2", "busy_timeout": "5000", "user_version": "1",
+		"journal_mode": "wal", "foreign_keys": "1", "synchronous": "2", "busy_timeout": "5000", "user_version": "2",
 	} {
 		var got string
 		require.NoError(t, db.QueryRow("PRAGMA "+pragma).Scan(&got))
@@ -91,7 +91,7 @@ func TestOpenRefuses(t *testing.T) {
 			_, err := db.Exec("PRAGMA user_version = 99")
 			require.NoError(t, err)
 			require.NoError(t, db.Close())
-		}, state.ErrNewer, "its schema is version 99 and this program knows up to 1"},
+		}, state.ErrNewer, "its schema is version 99 and this program knows up to 2"},
 		{"another program's database", func(t *testing.T, path string) {
 			db, err := sql.Open("sqlite", path)
 			require.NoError(t, err)
