@@ -6,6 +6,8 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	codecv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/upstream_codec/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 )
@@ -33,7 +35,7 @@ const (
 // EDS, except for a local one, which is a unix socket that never moves.
 func upstreamCluster(u Upstream, local map[string]string, proxied bool) *clusterv3.Cluster {
 	if u.Local != "" {
-		return withLimits(localCluster(u.Key(), local[u.Local], http1Only()))
+		return withLimits(localCluster(u.Key(), local[u.Local], staged(u, http1Only())))
 	}
 	c := &clusterv3.Cluster{
 		Name:                 u.Key(),
@@ -53,7 +55,7 @@ func upstreamCluster(u Upstream, local map[string]string, proxied bool) *cluster
 	if u.TLS {
 		options = byALPN()
 	}
-	c.TypedExtensionProtocolOptions = protocol(options)
+	c.TypedExtensionProtocolOptions = protocol(staged(u, options))
 	return withLimits(c)
 }
 
@@ -102,6 +104,17 @@ func withLimits(c *clusterv3.Cluster) *clusterv3.Cluster {
 	}}}
 	c.PerConnectionBufferLimitBytes = u32(connectionBuffers)
 	return c
+}
+
+// staged puts the upstream stage before the connections of a staged upstream.
+func staged(u Upstream, o *httpv3.HttpProtocolOptions) *httpv3.HttpProtocolOptions {
+	if u.Staged {
+		o.HttpFilters = []*hcmv3.HttpFilter{
+			filter(filterExtProc, extProcUpstream()),
+			filter("upstream-codec", &codecv3.UpstreamCodec{}),
+		}
+	}
+	return o
 }
 
 func protocol(o *httpv3.HttpProtocolOptions) map[string]*anypb.Any {

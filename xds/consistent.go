@@ -24,7 +24,7 @@ func (c *ControlPlane) Consistent() error {
 	}
 	routed := table.GetVirtualHosts()[0].GetMatcher().GetMatcherTree().GetExactMatchMap().GetMap()
 	for key := range routed {
-		if clusters[key] == nil {
+		if clusters[key] == nil && !strings.HasPrefix(key, "targets:") {
 			return fmt.Errorf("route %s has no cluster", key)
 		}
 	}
@@ -34,13 +34,13 @@ func (c *ControlPlane) Consistent() error {
 			return fmt.Errorf("%s is not a cluster", name)
 		}
 		fixed := name == clusterExtProc || name == clusterControl
-		if !fixed && routed[name] == nil {
+		if !fixed && routed[name] == nil && !strings.HasPrefix(name, "staged:") {
 			return fmt.Errorf("cluster %s has no route", name)
 		}
 		if cluster.GetType() == clusterv3.Cluster_EDS && endpoints[name] == nil {
 			return fmt.Errorf("cluster %s has no load assignment", name)
 		}
-		if strings.HasPrefix(name, "https:") && secrets[secretRoots] == nil {
+		if strings.HasPrefix(strings.TrimPrefix(name, "staged:"), "https:") && secrets[secretRoots] == nil {
 			return fmt.Errorf("cluster %s has no roots to verify against", name)
 		}
 	}

@@ -18,8 +18,10 @@ var (
 	ServerSecret       = serverSecret
 	RootsSecret        = rootsSecret
 	ReplyPaths         = replyPaths
-	InvocationPath     = invocationPath
-	OpenAIPaths        = openAIPaths
+	CallPaths          = []string{invocationPath, geminiPath, nativePath}
+	EscapedSlash       = escapedSlash
+	GroupRoute         = groupRoute
+	ExtProcUpstream    = extProcUpstream
 )
 
 func (p replyPath) Path() string             { return p.path }

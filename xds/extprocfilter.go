@@ -21,7 +21,7 @@ func extProc() *extprocv3.ExternalProcessor {
 			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
 				EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: clusterExtProc},
 			},
-			InitialMetadata: []*corev3.HeaderValue{{Key: "x-stage", Value: "router"}},
+			InitialMetadata: []*corev3.HeaderValue{{Key: StageHeader, Value: StageRouter}},
 		},
 		StatPrefix: "router",
 		// It authenticates and authorises: without it nothing passes.
@@ -39,7 +39,37 @@ func extProc() *extprocv3.ExternalProcessor {
 		MutationRules: &mutationv3.HeaderMutationRules{
 			AllowAllRouting: no(), AllowEnvoy: no(), DisallowIsError: yes(),
 		},
+		MetadataOptions: &extprocv3.MetadataOptions{
+			ReceivingNamespaces: &extprocv3.MetadataOptions_MetadataNamespaces{
+				Untyped: []string{RouteNamespace, StateNamespace},
+			},
+		},
 	}
+}
+
+// extProcUpstream is the filter of staged upstreams: each attempt of a call
+// asks the ext_proc server for the request that its target takes. It gets the
+// client's own body every time.
+func extProcUpstream() *extprocv3.ExternalProcessor {
+	f := extProc()
+	f.GrpcService.InitialMetadata = []*corev3.HeaderValue{{Key: StageHeader, Value: StageUpstream}}
+	f.StatPrefix = "upstream"
+	f.ProcessingMode = &extprocv3.ProcessingMode{
+		RequestHeaderMode:   extprocv3.ProcessingMode_SEND,
+		RequestBodyMode:     extprocv3.ProcessingMode_BUFFERED,
+		ResponseHeaderMode:  extprocv3.ProcessingMode_SEND, // how the attempt ended
+		ResponseBodyMode:    extprocv3.ProcessingMode_NONE,
+		RequestTrailerMode:  extprocv3.ProcessingMode_SKIP,
+		ResponseTrailerMode: extprocv3.ProcessingMode_SKIP,
+	}
+	f.AllowModeOverride, f.AllowedOverrideModes = false, nil
+	// The host is the target's, as the path is.
+	f.MutationRules.AllowAllRouting = yes()
+	f.RequestAttributes = []string{AttributeCluster, AttributeAttempt}
+	f.MetadataOptions = &extprocv3.MetadataOptions{
+		ForwardingNamespaces: &extprocv3.MetadataOptions_MetadataNamespaces{Untyped: []string{StateNamespace}},
+	}
+	return f
 }
 
 // processing is what the server is sent: headers and whole bodies both ways.

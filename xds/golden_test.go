@@ -32,8 +32,11 @@ func TestGolden(t *testing.T) {
 		"local-replies":     xds.LocalReplyConfig(),
 		"listener-tls":      listener(t, xds.TLSListener, "127.0.0.1:8443"),
 		"listener-plain":    listener(t, xds.PlainListener, "127.0.0.1:8080"),
-		"routes-none":       xds.RouteConfiguration(nil, 32<<20, time.Minute),
-		"routes":            xds.RouteConfiguration([]xds.Upstream{openai, {Local: "practice"}, {Host: "10.0.0.1", Port: 8000}}, 32<<20, time.Minute),
+		"routes-none":       xds.RouteConfiguration(nil, nil, 32<<20, time.Minute),
+		"routes":            xds.RouteConfiguration([]xds.Upstream{openai, {Local: "practice"}, {Host: "10.0.0.1", Port: 8000}}, nil, 32<<20, time.Minute),
+		"ext-proc-upstream": xds.ExtProcUpstream(),
+		"route-group":       xds.GroupRoute(xds.Group{Attempts: 3, HeadTimeout: 20 * time.Second}, time.Minute),
+		"cluster-staged":    xds.UpstreamCluster(xds.Upstream{TLS: true, Host: "api.openai.com", Port: 443, Staged: true}, nil, false),
 		"cluster-extproc":   xds.ExtProcCluster("/run/extproc.sock"),
 		"cluster-control":   xds.ControlCluster("/run/control.sock"),
 		"cluster-tls":       xds.UpstreamCluster(openai, nil, false),
@@ -107,7 +110,7 @@ func TestValid(t *testing.T) {
 	for _, m := range []interface{ ValidateAll() error }{
 		xds.HTTPManager(time.Minute), xds.ExtProc(), xds.ExtProcCluster("/s"),
 		xds.UpstreamCluster(xds.Upstream{TLS: true, Host: "h", Port: 1}, nil, true),
-		xds.RouteConfiguration([]xds.Upstream{{Host: "h", Port: 1}}, 1, time.Minute),
+		xds.RouteConfiguration([]xds.Upstream{{Host: "h", Port: 1}}, nil, 1, time.Minute),
 	} {
 		require.NoError(t, m.ValidateAll())
 	}

@@ -50,9 +50,11 @@ func httpManager(idle time.Duration) *hcmv3.HttpConnectionManager {
 		RequestIdExtension:           requestIDs(),
 
 		// One spelling of a path for policy, routing and audit.
-		NormalizePath:                yes(),
-		MergeSlashes:                 true,
-		PathWithEscapedSlashesAction: hcmv3.HttpConnectionManager_REJECT_REQUEST,
+		NormalizePath: yes(),
+		MergeSlashes:  true,
+		// Ids of models have slashes, so calls of providers' own APIs may have
+		// escaped ones; the routes refuse them everywhere else.
+		PathWithEscapedSlashesAction: hcmv3.HttpConnectionManager_KEEP_UNCHANGED,
 		StripMatchingHostPort:        true,
 
 		ServerName:                 "sluice",

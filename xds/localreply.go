@@ -91,8 +91,10 @@ var brokenReplies = []struct {
 // matches counts, the last matches all. It is dialect.Of as regular
 // expressions over path and query; a test holds the two together.
 var replyPaths = []replyPath{
-	{dialect.Anthropic, `^(/mlflow-deployments)?(/v1/messages|/anthropic)([/?].*)?$`},
-	{dialect.OpenAI, `^(/mlflow-deployments)?/v1([/?].*)?$`},
+	{dialect.Anthropic, `^(/mlflow-deployments)?(/v1/messages|/anthropic|/gateway/anthropic)([/?].*)?$`},
+	{dialect.OpenAI, `^(/mlflow-deployments)?(/v1|/gateway/openai)([/?].*)?$`},
+	{dialect.Gemini, `^(/mlflow-deployments)?(/v1beta|/gemini|/gateway/gemini)([/?].*)?$`},
+	{dialect.Native, `^(/mlflow-deployments)?(/native|/gateway/proxy)([/?].*)?$`},
 	{dialect.MLflow, `^(/mlflow-deployments|/endpoints|/gateway|/api/2[.]0|/api/3[.]0|/health)([/?].*)?$`},
 	{dialect.REST, anyReplyPath},
 }

@@ -21,6 +21,10 @@ var paths = []string{
 	"/v1/completions", "/v1/embeddings", "/v1/embeddings/", "/v1/messages", "/v1/messages/count_tokens", "/v1/messagesx", "/v10/chat/completions",
 	"/anthropic", "/anthropic/v1/messages", "/mlflow-deployments", "/mlflow-deployments/health", "/mlflow-deployments/v1/embeddings",
 	"/mlflow-deployments/v1/messages", "/mlflow-deployments/endpoints/x/invocations", "/mlflow-deploymentsx/v1/embeddings", "/V1/embeddings",
+	"/v1/responses", "/gateway/openai/v1/responses", "/gateway/openai", "/gateway/anthropic/v1/messages", "/gateway/mlflow/v1/chat/completions",
+	"/gateway/a/mlflow/invocations", "/gateway/mlflow/invocations", "/v1beta/models/g:generateContent", "/gemini/v1beta/models/g-2.5:countTokens?x",
+	"/gateway/gemini/v1beta/models/g:streamGenerateContent", "/v1beta/models", "/v1beta/models/g", "/gateway/gemini", "/gateway/proxy/a/x",
+	"/gateway/proxy", "/gateway/proxy/invocations", "/native/a", "/native/a/v1/files?x", "/native", "/nativex/a", "/mlflow-deployments/native/a",
 }
 
 // TestReplyPathsAreDialects holds the regular expressions to dialect.Of.
@@ -52,6 +56,9 @@ func TestCallsPassExtProc(t *testing.T) {
 // isCall is what Envoy's routes say, which look at a path without its query.
 func isCall(path string) bool {
 	path, _, _ = strings.Cut(path, "?")
-	rest := strings.TrimPrefix(path, dialect.Prefix)
-	return regexp.MustCompile("^(?:"+xds.InvocationPath+")$").MatchString(path) || slices.Contains(xds.OpenAIPaths, rest)
+	whole := func(regex string) bool { return regexp.MustCompile("^(?:" + regex + ")$").MatchString(path) }
+	if slices.Contains(dialect.Calls(), strings.TrimPrefix(path, dialect.Prefix)) {
+		return true
+	}
+	return slices.ContainsFunc(xds.CallPaths, whole)
 }

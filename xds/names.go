@@ -23,6 +23,14 @@ const LocalReplyHeader = "x-gateway-local"
 // replies that it makes itself it words by localReplies.
 const ImmediatePrefix = "sluice_"
 
+// StageHeader is the gRPC metadata by which Envoy says which stage calls the
+// ext_proc server, and the stages.
+const (
+	StageHeader   = "x-stage"
+	StageRouter   = "router"
+	StageUpstream = "upstream"
+)
+
 // privatePrefix begins the headers that only the gateway's parts may set.
 const privatePrefix = "x-gateway-"
 

@@ -18,7 +18,8 @@ import (
 // Envoy answers within milliseconds unless something is wrong with it.
 const answerTimeout = 10 * time.Second
 
-// SetUpstreams replaces the set of upstreams that Envoy can reach. It returns
+// SetUpstreams replaces the set of upstreams that Envoy can reach, and of the
+// groups that calls with several targets are routed by. It returns
 // when Envoy has taken what changed (at once when nothing did), so that a
 // request routed by a new upstream's Key finds it. What is new is made before
 // routes lead to it, what is gone goes after the last route to it.
@@ -28,10 +29,15 @@ const answerTimeout = 10 * time.Second
 // error is a *RejectedError. When ctx ends first, the change goes on without
 // the caller. A host that has no address is not an error: see
 // Status.Unresolved.
-func (c *ControlPlane) SetUpstreams(ctx context.Context, ups []Upstream) error {
+func (c *ControlPlane) SetUpstreams(ctx context.Context, ups []Upstream, groups ...Group) error {
 	for _, u := range ups {
 		if err := c.valid(u); err != nil {
 			return err
+		}
+	}
+	for _, g := range groups {
+		if g.Attempts < 2 || g.HeadTimeout < 0 {
+			return fmt.Errorf("group %s: two attempts or more are needed, and no negative time", g.Key())
 		}
 	}
 	select {
@@ -40,7 +46,8 @@ func (c *ControlPlane) SetUpstreams(ctx context.Context, ups []Upstream) error {
 		return fmt.Errorf("waiting for another change to reach Envoy: %w", ctx.Err())
 	}
 	added, gone := c.compare(ups)
-	if len(added) == 0 && len(gone) == 0 {
+	regrouped := c.regroup(groups)
+	if len(added) == 0 && len(gone) == 0 && !regrouped {
 		<-c.turn
 		return nil
 	}
@@ -59,7 +66,7 @@ func (c *ControlPlane) SetUpstreams(ctx context.Context, ups []Upstream) error {
 
 func (c *ControlPlane) valid(u Upstream) error {
 	if u.Local != "" {
-		if c.o.LocalSockets[u.Local] == "" || u != (Upstream{Local: u.Local}) {
+		if c.o.LocalSockets[u.Local] == "" || u != (Upstream{Local: u.Local, Staged: u.Staged}) {
 			return fmt.Errorf("upstream %s: there is no such local server", u.Key())
 		}
 		return nil
@@ -100,6 +107,20 @@ func (c *ControlPlane) compare(want []Upstream) (added, gone []Upstream) {
 	sortUpstreams(added)
 	sortUpstreams(gone)
 	return added, gone
+}
+
+// regroup takes over the groups and reports whether they are others than before.
+func (c *ControlPlane) regroup(want []Group) bool {
+	want = slices.Clone(want)
+	slices.SortFunc(want, func(a, b Group) int { return cmp.Compare(a.Key(), b.Key()) })
+	want = slices.Compact(want)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if slices.Equal(want, c.groups) {
+		return false
+	}
+	c.groups = want
+	return true
 }
 
 func sortUpstreams(ups []Upstream) {
@@ -166,8 +187,9 @@ func (c *ControlPlane) updateRoutes(gone []Upstream) error {
 			ups = append(ups, u)
 		}
 	}
+	groups := c.groups
 	c.mu.Unlock()
-	changed, err := c.put(resource.RouteType, c.routes(ups))
+	changed, err := c.put(resource.RouteType, c.routes(ups, groups))
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,7 @@
 package xds
 
 import (
-	"net"
-	"strconv"
+	"net/http"
 	"time"
 
 	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
@@ -26,16 +25,21 @@ const (
 	controlIdle = time.Minute
 )
 
-// invocationPath matches MLflow's calls of a model, before a query.
-const invocationPath = `(/mlflow-deployments)?/(endpoints|gateway)/[^/]+/invocations`
+// The calls of a model whose paths name the endpoint, before a query. What
+// follows a nativePath is the provider's own.
+const (
+	invocationPath = `(/mlflow-deployments)?(/(endpoints|gateway)/[^/]+|/gateway/[^/]+/mlflow)/invocations`
+	geminiPath     = `(/gemini|/gateway/gemini)?/v1beta/models/[^/]+:[a-zA-Z]+`
+	nativePath     = `(/native|/gateway/proxy)/.*`
+)
 
-// openAIPaths are OpenAI's, also served under dialect.Prefix.
-var openAIPaths = []string{"/v1/chat/completions", "/v1/completions", "/v1/embeddings"}
+// escapedSlash matches paths in which two readers could see different ones.
+const escapedSlash = `.*%(2[fF]|5[cC]).*`
 
 // routeConfiguration is the one routing table. Which upstream a request goes
 // to is said by RouteHeader, which only the ext_proc server can set, and found
 // in a hash map: the cost does not grow with the number of upstreams.
-func routeConfiguration(ups []Upstream, bodyBytes int64, idle time.Duration) *routev3.RouteConfiguration {
+func routeConfiguration(ups []Upstream, groups []Group, bodyBytes int64, idle time.Duration) *routev3.RouteConfiguration {
 	return &routev3.RouteConfiguration{
 		Name: routesName,
 		VirtualHosts: []*routev3.VirtualHost{{
@@ -49,20 +53,25 @@ func routeConfiguration(ups []Upstream, bodyBytes int64, idle time.Duration) *ro
 					Override: &extprocv3.ExtProcPerRoute_Overrides{Overrides: &extprocv3.ExtProcOverrides{}},
 				}),
 			},
-			Matcher: routeMatcher(ups, idle),
+			Matcher: routeMatcher(ups, groups, idle),
 		}},
 	}
 }
 
 // routeMatcher finds the route by RouteHeader, else by path.
-func routeMatcher(ups []Upstream, idle time.Duration) *matchv3.Matcher {
+func routeMatcher(ups []Upstream, groups []Group, idle time.Duration) *matchv3.Matcher {
 	m := &matchv3.Matcher{OnNoMatch: onMatch(pack(unroutedRequests()))}
-	if len(ups) == 0 {
-		return m // an empty map is not valid
-	}
-	routes := make(map[string]*matchv3.Matcher_OnMatch, len(ups))
+	routes := make(map[string]*matchv3.Matcher_OnMatch, len(ups)+len(groups))
 	for _, u := range ups {
-		routes[u.Key()] = onMatch(pack(upstreamRoute(u, idle)))
+		if !u.Staged { // groups lead there
+			routes[u.Key()] = onMatch(pack(upstreamRoute(u, idle)))
+		}
+	}
+	for _, g := range groups {
+		routes[g.Key()] = onMatch(pack(groupRoute(g, idle)))
+	}
+	if len(routes) == 0 {
+		return m // an empty map is not valid
 	}
 	m.MatcherType = &matchv3.Matcher_MatcherTree_{MatcherTree: &matchv3.Matcher_MatcherTree{
 		Input: &xdscorev3.TypedExtensionConfig{
@@ -97,7 +106,7 @@ func upstreamRoute(u Upstream, idle time.Duration) *routev3.Route {
 		Match: anyPath(),
 		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
 			ClusterSpecifier:     &routev3.RouteAction_Cluster{Cluster: u.Key()},
-			HostRewriteSpecifier: &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: hostHeader(u)},
+			HostRewriteSpecifier: &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: u.HostHeader()},
 			// An answer may take as long as it likes while it goes on.
 			Timeout:     zeroDuration(),
 			IdleTimeout: duration(idle),
@@ -106,20 +115,6 @@ func upstreamRoute(u Upstream, idle time.Duration) *routev3.Route {
 		RequestHeadersToRemove:  removedFromRequests,
 		ResponseHeadersToRemove: []string{LocalReplyHeader},
 	}
-}
-
-// hostHeader is what the upstream is addressed as.
-func hostHeader(u Upstream) string {
-	switch {
-	case u.Local != "":
-		return u.Local
-	case u.TLS && u.Port == 443, !u.TLS && u.Port == 80:
-		if host := net.JoinHostPort(u.Host, ""); host[0] == '[' {
-			return host[:len(host)-1] // an IPv6 address keeps its brackets
-		}
-		return u.Host
-	}
-	return net.JoinHostPort(u.Host, strconv.Itoa(int(u.Port)))
 }
 
 // retryUnsent tries once more, at another address if there is one, where the
@@ -154,15 +149,41 @@ func unroutedRequests() *routev3.RouteList {
 		Name:                 RouteHeader,
 		HeaderMatchSpecifier: &routev3.HeaderMatcher_PresentMatch{PresentMatch: true},
 	}}
-	routes := []*routev3.Route{unrouted(lost), callRoute(&routev3.RouteMatch{
-		PathSpecifier: &routev3.RouteMatch_SafeRegex{SafeRegex: &envoymatcherv3.RegexMatcher{Regex: invocationPath}},
-	})}
+	routes := []*routev3.Route{
+		unrouted(lost), unrouted(pathIs(nativePath)), refuse(pathIs(escapedSlash)),
+		callRoute(pathIs(invocationPath)), callRoute(pathIs(geminiPath)),
+	}
 	for _, prefix := range []string{"", dialect.Prefix} {
-		for _, p := range openAIPaths {
+		for _, p := range dialect.Calls() {
 			routes = append(routes, callRoute(&routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Path{Path: prefix + p}}))
 		}
 	}
 	return &routev3.RouteList{Routes: append(routes, controlRoute())}
+}
+
+func pathIs(regex string) *routev3.RouteMatch {
+	return &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_SafeRegex{
+		SafeRegex: &envoymatcherv3.RegexMatcher{Regex: regex},
+	}}
+}
+
+// refuse answers 400 at once, and nobody else sees the request.
+func refuse(match *routev3.RouteMatch) *routev3.Route {
+	return &routev3.Route{
+		Match: match,
+		Action: &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{
+			Status: http.StatusBadRequest,
+		}},
+		TypedPerFilterConfig: withoutExtProc(),
+	}
+}
+
+func withoutExtProc() map[string]*anypb.Any {
+	return map[string]*anypb.Any{
+		filterExtProc: pack(&extprocv3.ExtProcPerRoute{
+			Override: &extprocv3.ExtProcPerRoute_Disabled{Disabled: true},
+		}),
+	}
 }
 
 // callRoute holds a call of a model until the ext_proc server has routed it.
@@ -177,13 +198,16 @@ func callRoute(match *routev3.RouteMatch) *routev3.Route {
 	return unrouted(match)
 }
 
+// unroutedCluster is a name that no cluster has.
+const unroutedCluster = "unrouted"
+
 // unrouted leads nowhere: 503. It is not a direct response, since Envoy takes
 // the limit on bodies from routes only.
 func unrouted(match *routev3.RouteMatch) *routev3.Route {
 	return &routev3.Route{
 		Match: match,
 		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
-			ClusterSpecifier:            &routev3.RouteAction_Cluster{Cluster: "unrouted"}, // there is none of this name
+			ClusterSpecifier:            &routev3.RouteAction_Cluster{Cluster: unroutedCluster},
 			ClusterNotFoundResponseCode: routev3.RouteAction_SERVICE_UNAVAILABLE,
 			Timeout:                     zeroDuration(),
 		}},
@@ -192,6 +216,10 @@ func unrouted(match *routev3.RouteMatch) *routev3.Route {
 
 // controlRoute leads everything else to the control server, past ext_proc.
 func controlRoute() *routev3.Route {
+	filters := withoutExtProc()
+	filters[filterBuffer] = pack(&bufferv3.BufferPerRoute{
+		Override: &bufferv3.BufferPerRoute_Buffer{Buffer: controlBody(controlBodyBytes)},
+	})
 	return &routev3.Route{
 		Match: anyPath(),
 		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
@@ -199,14 +227,7 @@ func controlRoute() *routev3.Route {
 			Timeout:          zeroDuration(),
 			IdleTimeout:      duration(controlIdle),
 		}},
-		TypedPerFilterConfig: map[string]*anypb.Any{
-			filterExtProc: pack(&extprocv3.ExtProcPerRoute{
-				Override: &extprocv3.ExtProcPerRoute_Disabled{Disabled: true},
-			}),
-			filterBuffer: pack(&bufferv3.BufferPerRoute{
-				Override: &bufferv3.BufferPerRoute_Buffer{Buffer: controlBody(controlBodyBytes)},
-			}),
-		},
+		TypedPerFilterConfig:   filters,
 		RequestHeadersToRemove: []string{RouteHeader, "x-envoy-expected-rq-timeout-ms", "x-envoy-external-address"},
 	}
 }

@@ -3,6 +3,7 @@ package xds
 import (
 	"net"
 	"strconv"
+	"time"
 )
 
 // Upstream is an address that Envoy connects to, with its TLS settings.
@@ -14,10 +15,17 @@ type Upstream struct {
 	// Local names a server in this process ("practice"), reached over its unix
 	// socket; the other fields are then zero.
 	Local string
+	// Staged marks the twin of an upstream whose requests pass the upstream
+	// stage of the ext_proc server: for calls that have several targets to try.
+	Staged bool
 }
 
 // Key is the route key of the upstream and the name of its cluster.
 func (u Upstream) Key() string {
+	if u.Staged {
+		u.Staged = false
+		return "staged:" + u.Key()
+	}
 	switch {
 	case u.Local != "":
 		return "local:" + u.Local
@@ -26,4 +34,32 @@ func (u Upstream) Key() string {
 	default:
 		return "http:" + net.JoinHostPort(u.Host, strconv.Itoa(int(u.Port)))
 	}
+}
+
+// HostHeader is what the upstream is addressed as.
+func (u Upstream) HostHeader() string {
+	switch {
+	case u.Local != "":
+		return u.Local
+	case u.TLS && u.Port == 443, !u.TLS && u.Port == 80:
+		if host := net.JoinHostPort(u.Host, ""); host[0] == '[' {
+			return host[:len(host)-1] // an IPv6 address keeps its brackets
+		}
+		return u.Host
+	}
+	return net.JoinHostPort(u.Host, strconv.Itoa(int(u.Port)))
+}
+
+// Group is a route for calls that may be tried at several staged upstreams.
+// Which, and in which order, the ext_proc server says for each call (Groups).
+type Group struct {
+	Attempts int // at most, from 2
+	// HeadTimeout ends an attempt whose reply has not begun by then; 0: the
+	// idle timeout does.
+	HeadTimeout time.Duration
+}
+
+// Key is the route key of the group.
+func (g Group) Key() string {
+	return "targets:" + strconv.Itoa(g.Attempts) + ":" + g.HeadTimeout.String()
 }

@@ -59,8 +59,9 @@ type ControlPlane struct {
 	turn   chan struct{}
 	pushes sync.WaitGroup
 
-	mu     sync.Mutex // guards the following field
+	mu     sync.Mutex // guards the following fields
 	places map[Upstream]*place
+	groups []Group // sorted by key
 }
 
 // New checks the options and builds the first configuration, without upstreams
@@ -122,7 +123,7 @@ func (c *ControlPlane) pushFixed() error {
 	for typeURL, set := range map[string]map[string]types.Resource{
 		resource.ClusterType:  clusters,
 		resource.ListenerType: listeners,
-		resource.RouteType:    c.routes(nil),
+		resource.RouteType:    c.routes(nil, nil),
 	} {
 		if _, err := c.put(typeURL, set); err != nil {
 			return err
@@ -149,8 +150,8 @@ func (c *ControlPlane) count(typeURL string) {
 	c.metrics.resources.WithLabelValues(shortName(typeURL)).Set(float64(len(c.stores[typeURL].want())))
 }
 
-func (c *ControlPlane) routes(ups []Upstream) map[string]types.Resource {
-	return map[string]types.Resource{routesName: routeConfiguration(ups, c.o.BodyBytes, c.o.IdleTimeout)}
+func (c *ControlPlane) routes(ups []Upstream, groups []Group) map[string]types.Resource {
+	return map[string]types.Resource{routesName: routeConfiguration(ups, groups, c.o.BodyBytes, c.o.IdleTimeout)}
 }
 
 // SetCertificate replaces the server certificate: new connections get it,
