@@ -43,7 +43,16 @@ func (r *Rules) TLSConfig() *tls.Config {
 
 // DialContext connects to "host:port" by the rules: the address is checked at
 // the moment of connecting, so that a name can't change between check and use.
+// Its errors are ConnectErrors.
 func (r *Rules) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := r.dial(ctx, network, address)
+	if err != nil {
+		return nil, &ConnectError{err}
+	}
+	return c, nil
+}
+
+func (r *Rules) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", address, err)
