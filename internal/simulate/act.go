@@ -37,6 +37,7 @@ type Act struct {
 	HoldFor    time.Duration // wait that long after the first chunk
 	Words      int           // length of the answer in words; 0: as it comes
 	Bytes      int           // length of the answer's text in bytes; 0: as it comes
+	Refuse     bool          // the model declines
 }
 
 var faultNames = map[string]Fault{
@@ -49,6 +50,9 @@ var faultNames = map[string]Fault{
 func ActOfModel(model string) (act Act, ok bool) {
 	if model == "hold" {
 		return Act{Hold: true}, true
+	}
+	if model == "refusal" {
+		return Act{Refuse: true}, true
 	}
 	kind, rest, found := strings.Cut(model, "-")
 	if !found {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -18,6 +19,7 @@ type question struct {
 	words      int // of the whole prompt
 	tools      []tool
 	choice     toolChoice
+	single     bool // at most one tool is called
 	stop       []string
 	maxWords   int // 0: no limit
 	stream     bool
@@ -29,6 +31,7 @@ type question struct {
 type tool struct {
 	name   string
 	schema json.RawMessage
+	free   bool // takes any text instead of arguments
 }
 
 // toolChoice is who decides whether a tool is called.
@@ -41,7 +44,7 @@ type toolChoice struct {
 // answer is what the model says to a question.
 type answer struct {
 	text    string
-	call    *toolCall // instead of text
+	calls   []toolCall // instead of text
 	finish  finish
 	stopped string // the stop sequence, with finishSequence
 	words   int
@@ -59,6 +62,7 @@ const (
 	finishSequence               // a stop sequence came up
 	finishLength                 // the limit of words was reached
 	finishTool                   // a tool is to be called
+	finishRefusal                // the model declined; text says so
 )
 
 // voice is what a model says to a question, before stop and length apply.
@@ -90,14 +94,28 @@ func imageNote(n int) string {
 	return fmt.Sprintf(" (%d images)", n)
 }
 
+// refusalText is what a model says that declines.
+const refusalText = "I'm sorry, I can't help with that."
+
 // answerTo answers a question in the voice, shaped by the act.
 func answerTo(q *question, say voice, act Act) answer {
-	if t, ok := chooseTool(q); ok && act.Words == 0 && act.Bytes == 0 {
-		arguments := sampleOf(t.schema, lastWord(q.text))
-		return answer{finish: finishTool, words: countWords(string(arguments)),
-			call: &toolCall{id: idOf(q.seed), name: t.name, arguments: string(arguments)}}
+	if act.Refuse {
+		return answer{finish: finishRefusal, text: refusalText, words: countWords(refusalText)}
 	}
-	return limit(q, wording(q, say, act))
+	tools := chooseTools(q)
+	if len(tools) == 0 || act.Words > 0 || act.Bytes > 0 {
+		return limit(q, wording(q, say, act))
+	}
+	a := answer{finish: finishTool}
+	for i, t := range tools {
+		call := toolCall{id: callID(q.seed, i), name: t.name, arguments: string(sampleOf(t.schema, lastWord(q.text)))}
+		if t.free {
+			call.arguments = q.text
+		}
+		a.calls = append(a.calls, call)
+		a.words += countWords(call.arguments)
+	}
+	return a
 }
 
 func wording(q *question, say voice, act Act) string {
@@ -131,25 +149,37 @@ func limit(q *question, text string) answer {
 	return a
 }
 
-func chooseTool(q *question) (tool, bool) {
+// chooseTools returns the tools to be called at once, none for an answer in words.
+func chooseTools(q *question) []tool {
 	if len(q.tools) == 0 || q.choice.none {
-		return tool{}, false
+		return nil
 	}
-	if q.choice.force {
-		return forcedTool(q)
+	var chosen []tool
+	if !q.toolResult {
+		chosen = mentionedTools(q)
 	}
-	if q.toolResult {
-		return tool{}, false
+	switch {
+	case q.choice.force && (len(chosen) == 0 || q.choice.name != ""):
+		if t, ok := forcedTool(q); ok {
+			return []tool{t}
+		}
+	case q.single && len(chosen) > 1:
+		return chosen[:1]
 	}
+	return chosen
+}
+
+func mentionedTools(q *question) []tool {
+	var found []tool
 	said := strings.ToLower(q.text)
 	for _, t := range q.tools {
-		for _, word := range nameWords(t.name) {
-			if len(word) >= 4 && strings.Contains(said, word) {
-				return t, true
-			}
+		if slices.ContainsFunc(nameWords(t.name), func(word string) bool {
+			return len(word) >= 4 && strings.Contains(said, word)
+		}) {
+			found = append(found, t)
 		}
 	}
-	return tool{}, false
+	return found
 }
 
 func forcedTool(q *question) (tool, bool) {
@@ -208,6 +238,14 @@ func textOfWords(text string, n int) string {
 func textOfBytes(n int) string {
 	word := strings.Repeat("x", 1023) + " "
 	return strings.Repeat(word, n/len(word)) + word[:n%len(word)]
+}
+
+// callID names the tool calls of one answer.
+func callID(seed []byte, index int) string {
+	if index == 0 {
+		return idOf(seed)
+	}
+	return idOf(fmt.Appendf(nil, "%s %d", seed, index))
 }
 
 // idOf is a short name of a request, the same for the same bytes.

@@ -3,7 +3,6 @@ package simulate
 import (
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -31,6 +30,8 @@ func (a anthropic) answer(r *Received, act Act, e env) reply {
 	handle := a.messages
 	switch r.Path {
 	case "/v1/messages":
+	case "/v1/messages/count_tokens":
+		handle = a.countTokens
 	case "/v1/complete":
 		handle = a.complete
 	default:
@@ -55,7 +56,7 @@ func checkAnthropicKey(r *Received, e env) *problem {
 	switch {
 	case key == "":
 		refusal.message = "x-api-key header is required"
-	case len(e.keys) > 0 && !slices.Contains(e.keys, key):
+	case !e.accepts(key):
 		refusal.message = "invalid x-api-key"
 	default:
 		return nil
@@ -105,7 +106,7 @@ var anthropicKinds = map[int]string{
 	statusOverloaded:                 "overloaded_error",
 }
 
-func (anthropic) fail(status int) reply {
+func (anthropic) fail(_ *Received, status int) reply {
 	p := &problem{status: status, kind: anthropicKinds[status], message: http.StatusText(status)}
 	switch {
 	case status == http.StatusTooManyRequests:
@@ -120,7 +121,7 @@ func (anthropic) fail(status int) reply {
 	return p.anthropic()
 }
 
-func (anthropic) errorEvent() []byte {
+func (anthropic) errorEvent(_ *Received) []byte {
 	return namedEvent("error", anthropicError("overloaded_error", "Overloaded"))
 }
 

@@ -23,6 +23,9 @@ type anthropicBlock struct {
 	Input     json.RawMessage `json:"input"`
 	ToolUseID string          `json:"tool_use_id"`
 	Content   json.RawMessage `json:"content"`
+	Thinking  *string         `json:"thinking"`
+	Signature string          `json:"signature"`
+	Data      string          `json:"data"` // of redacted thinking
 }
 
 type anthropicImage struct {
@@ -122,11 +125,52 @@ func checkBlock(at, role string, b anthropicBlock) *problem {
 		if b.ToolUseID == "" {
 			return badRequest("", "%s.tool_result.tool_use_id: Field required", at)
 		}
-	case "thinking", "redacted_thinking", "document", "search_result", "server_tool_use", "web_search_tool_result":
+	case "thinking", "redacted_thinking":
+		return checkThought(at, role, b)
+	case "document", "search_result", "server_tool_use", "web_search_tool_result":
 	default:
 		return badRequest("", "%s: Input tag '%s' found using 'type' does not match any of the expected tags", at, b.Type)
 	}
 	return nil
+}
+
+// checkThought refuses reasoning that is not the stand-in's own, unchanged.
+func checkThought(at, role string, b anthropicBlock) *problem {
+	if role != "assistant" {
+		return badRequest("", "%s: `%s` blocks can only be in `assistant` messages", at, b.Type)
+	}
+	if b.Type == "redacted_thinking" {
+		if _, ok := disclose(anthropicSeal, b.Data); !ok {
+			return badRequest("", "%s: Invalid `data` in `redacted_thinking` block", at)
+		}
+		return nil
+	}
+	switch {
+	case b.Thinking == nil:
+		return badRequest("", "%s.thinking.thinking: Field required", at)
+	case b.Signature == "":
+		return badRequest("", "%s.thinking.signature: Field required", at)
+	case !sealed(anthropicSeal, *b.Thinking, b.Signature):
+		return badRequest("", "%s: Invalid `signature` in `thinking` block", at)
+	}
+	return nil
+}
+
+// checkThoughtFirst: with extended thinking the turn that called the tools whose
+// results come last starts with its reasoning.
+func checkThoughtFirst(turns []turn) *problem {
+	n := len(turns)
+	if n < 2 || !slices.ContainsFunc(turns[n-1].blocks, func(b anthropicBlock) bool { return b.Type == "tool_result" }) {
+		return nil
+	}
+	switch found := turns[n-2].blocks[0].Type; found {
+	case "thinking", "redacted_thinking":
+		return nil
+	default:
+		return badRequest("", "messages.%d.content.0.type: Expected `thinking` or `redacted_thinking`, but found `%s`. When "+
+			"`thinking` is enabled, a final `assistant` message must start with a thinking block (preceeding the lastmost set of "+
+			"`tool_use` and `tool_result` blocks).", n-2, found)
+	}
 }
 
 // anthropicToolID reports whether an id matches the API's ^[a-zA-Z0-9_-]+$.

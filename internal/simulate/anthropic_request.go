@@ -13,6 +13,8 @@ var (
 	anthropicMessageNames = []string{"cache_control", "container", "context_management", "inference_geo", "max_tokens",
 		"mcp_servers", "messages", "metadata", "model", "output_config", "output_format", "service_tier", "speed", "stop_sequences",
 		"stream", "system", "temperature", "thinking", "tool_choice", "tools", "top_k", "top_p"}
+	anthropicCountNames = []string{"cache_control", "context_management", "mcp_servers", "messages", "model", "output_config",
+		"output_format", "speed", "system", "thinking", "tool_choice", "tools"}
 	anthropicCompleteNames = []string{"max_tokens_to_sample", "metadata", "model", "prompt", "stop_sequences", "stream",
 		"temperature", "top_k", "top_p"}
 )
@@ -55,6 +57,7 @@ func (s *anthropicSampling) question(maxTokens int, body []byte) *question {
 
 type anthropicRequest struct {
 	anthropicSampling
+	Version    string             `json:"anthropic_version"` // at a cloud's
 	MaxTokens  *int               `json:"max_tokens"`
 	Messages   []anthropicMessage `json:"messages"`
 	System     json.RawMessage    `json:"system"`
@@ -62,11 +65,22 @@ type anthropicRequest struct {
 	ToolChoice *struct {
 		Type string `json:"type"`
 		Name string `json:"name"`
+
+		DisableParallelToolUse bool `json:"disable_parallel_tool_use"`
 	} `json:"tool_choice"`
 	Thinking *struct {
 		Type         string `json:"type"`
 		BudgetTokens *int   `json:"budget_tokens"`
 	} `json:"thinking"`
+	OutputConfig *struct {
+		Format *anthropicFormat `json:"format"`
+	} `json:"output_config"`
+	OutputFormat *anthropicFormat `json:"output_format"` // its name in the beta
+}
+
+type anthropicFormat struct {
+	Type   string          `json:"type"`
+	Schema json.RawMessage `json:"schema"`
 }
 
 type anthropicTool struct {
@@ -87,8 +101,13 @@ func (r *anthropicRequest) question(body []byte) (*question, *problem) {
 	if p := first(p, r.readSystem(q), r.readTools(q), r.readToolChoice(q)); p != nil {
 		return nil, p
 	}
-	if p := checkTurns(turns); p != nil {
+	if p := first(checkTurns(turns), r.readFormat(q)); p != nil {
 		return nil, p
+	}
+	if r.Thinking != nil && r.Thinking.Type == "enabled" {
+		if p := checkThoughtFirst(turns); p != nil {
+			return nil, p
+		}
 	}
 	readQuestion(q, turns)
 	return q, nil
@@ -131,6 +150,46 @@ func (r *anthropicRequest) checkThinking() *problem {
 }
 
 func (r *anthropicRequest) thinks() bool { return r.Thinking != nil && r.Thinking.Type != "disabled" }
+
+// readFormat reads what a structured answer must fit.
+func (r *anthropicRequest) readFormat(q *question) *problem {
+	format := r.OutputFormat
+	if r.OutputConfig != nil && r.OutputConfig.Format != nil {
+		format = r.OutputConfig.Format
+	}
+	if format == nil {
+		return nil
+	}
+	if format.Type != "json_schema" || isNull(format.Schema) {
+		return badRequest("", "output_config.format: Input should be a json_schema with its schema")
+	}
+	var schema any
+	_ = json.Unmarshal(format.Schema, &schema) // it is part of a body that was read
+	if openObject(schema) {
+		return badRequest("", "output_config.format.schema: For 'object' type, 'additionalProperties' must be explicitly "+
+			"set to false")
+	}
+	q.schema = format.Schema
+	return nil
+}
+
+// openObject reports whether a schema holds an object that takes any property.
+func openObject(schema any) bool {
+	switch v := schema.(type) {
+	case map[string]any:
+		if v["type"] == "object" && v["additionalProperties"] != false {
+			return true
+		}
+		for _, inner := range v {
+			if openObject(inner) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, openObject)
+	}
+	return false
+}
 
 func (r *anthropicRequest) readSystem(q *question) *problem {
 	if isNull(r.System) {
@@ -179,6 +238,7 @@ func (r *anthropicRequest) readToolChoice(q *question) *problem {
 	if len(r.Tools) == 0 {
 		return badRequest("", "tool_choice: may only be specified while providing tools")
 	}
+	q.single = r.ToolChoice.DisableParallelToolUse
 	switch r.ToolChoice.Type {
 	case "auto":
 	case "none":

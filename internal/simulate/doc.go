@@ -39,4 +39,5 @@
 //	hold-<ms>             first chunk, the rest after that long
 //	words-<n>[-<ms>]      answer of n words, the delay between chunks
 //	big-<bytes>           answer whose text has that many bytes
+//	refusal               the model declines, as the provider tells it
 package simulate

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -98,7 +97,7 @@ func (o openAI) checkCredential(r *Received, route openAIRoute, e env) *problem 
 	case key == "":
 		refusal.message = "You didn't provide an API key. You need to provide your API key in an Authorization " +
 			"header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
-	case len(e.keys) > 0 && !slices.Contains(e.keys, key):
+	case !e.accepts(key):
 		refusal.code, refusal.message = "invalid_api_key", "Incorrect API key provided: "+masked(key)+
 			". You can find your API key at https://platform.openai.com/account/api-keys."
 	default:
@@ -164,7 +163,7 @@ func optional(s string) *string {
 	return &s
 }
 
-func (openAI) fail(status int) reply {
+func (openAI) fail(_ *Received, status int) reply {
 	p := &problem{status: status, kind: "invalid_request_error", message: http.StatusText(status)}
 	switch {
 	case status == http.StatusUnauthorized:
@@ -181,7 +180,7 @@ func (openAI) fail(status int) reply {
 	return p.openAI()
 }
 
-func (openAI) errorEvent() []byte {
+func (openAI) errorEvent(_ *Received) []byte {
 	return dataEvent(map[string]any{"error": map[string]any{"type": "server_error", "code": "server_error", "param": nil,
 		"message": "The server had an error while processing your request. Sorry about that!"}})
 }

@@ -115,12 +115,16 @@ func (o openAI) chat(r *Received, route openAIRoute, act Act, e env) reply {
 
 func chatMessage(a answer) *openAIReplyMsg {
 	m := &openAIReplyMsg{Role: "assistant", Annotations: []struct{}{}}
-	if a.call == nil {
+	switch {
+	case a.finish == finishRefusal:
+		m.Refusal = &a.text
+	case len(a.calls) == 0:
 		m.Content = &a.text
-		return m
 	}
-	m.ToolCalls = []openAICallOut{{ID: "call_" + a.call.id, Type: "function",
-		Function: openAICallNamed{Name: a.call.name, Arguments: a.call.arguments}}}
+	for _, c := range a.calls {
+		m.ToolCalls = append(m.ToolCalls, openAICallOut{ID: "call_" + c.id, Type: "function",
+			Function: openAICallNamed{Name: c.name, Arguments: c.arguments}})
+	}
 	return m
 }
 

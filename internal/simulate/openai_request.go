@@ -96,6 +96,7 @@ type openAIChat struct {
 	MaxCompletionTokens *int            `json:"max_completion_tokens"`
 	Tools               []openAITool    `json:"tools"`
 	ToolChoice          json.RawMessage `json:"tool_choice"`
+	ParallelToolCalls   *bool           `json:"parallel_tool_calls"`
 	ResponseFormat      *struct {
 		Type       string `json:"type"`
 		JSONSchema *struct {
@@ -127,6 +128,7 @@ func (c *openAIChat) question(body []byte) (*question, *problem) {
 	if p := first(p, c.check(), checkOpenAIMessages(c.Messages), c.readTools(q), c.readToolChoice(q), c.readFormat(q)); p != nil {
 		return nil, p
 	}
+	q.single = c.ParallelToolCalls != nil && !*c.ParallelToolCalls
 	readOpenAIMessages(q, c.Messages)
 	return q, nil
 }

@@ -66,9 +66,12 @@ func chatEvents(c openAICompletion, q *question, a answer, includeUsage bool) []
 	c.Object = "chat.completion.chunk"
 	s := newOpenAIStream(c, includeUsage)
 	for i := range q.choices {
-		if a.call != nil {
-			s.addCall(i, a.call)
-		} else {
+		switch {
+		case len(a.calls) > 0:
+			s.addCalls(i, a.calls)
+		case a.finish == finishRefusal:
+			s.addRefusal(i, a.text)
+		default:
 			s.addText(i, a.text)
 		}
 		reason := openAIFinish(a.finish)
@@ -85,17 +88,35 @@ func (s *openAIStream) addText(choice int, text string) {
 	}
 }
 
-// addCall streams a tool call: its name first, then its arguments in halves.
-func (s *openAIStream) addCall(choice int, call *toolCall) {
-	index := 0
-	s.add(true, openAIChunkChoice{Index: choice, Delta: &openAIDelta{Role: "assistant",
-		Content: jsonNull, Refusal: jsonNull, ToolCalls: []openAICallOut{{
-			Index: &index, ID: "call_" + call.id, Type: "function", Function: openAICallNamed{Name: call.name}}}}})
-	half := len(call.arguments) / 2
-	for _, piece := range []string{call.arguments[:half], call.arguments[half:]} {
-		s.add(true, openAIChunkChoice{Index: choice, Delta: &openAIDelta{ToolCalls: []openAICallOut{{
-			Index: &index, Function: openAICallNamed{Arguments: piece}}}}})
+func (s *openAIStream) addRefusal(choice int, text string) {
+	s.add(false, openAIChunkChoice{Index: choice,
+		Delta: &openAIDelta{Role: "assistant", Content: jsonNull, Refusal: marshal("")}})
+	for _, piece := range chunksOf(text) {
+		s.add(true, openAIChunkChoice{Index: choice, Delta: &openAIDelta{Refusal: marshal(piece)}})
 	}
+}
+
+// addCalls streams tool calls, one after the other: the name of each first, then
+// its arguments in halves. The first chunk says who speaks.
+func (s *openAIStream) addCalls(choice int, calls []toolCall) {
+	for index, c := range calls {
+		opening := &openAIDelta{ToolCalls: []openAICallOut{{Index: &index, ID: "call_" + c.id, Type: "function",
+			Function: openAICallNamed{Name: c.name}}}}
+		if index == 0 {
+			opening.Role, opening.Content, opening.Refusal = "assistant", jsonNull, jsonNull
+		}
+		s.add(true, openAIChunkChoice{Index: choice, Delta: opening})
+		for _, piece := range halves(c.arguments) {
+			s.add(true, openAIChunkChoice{Index: choice, Delta: &openAIDelta{ToolCalls: []openAICallOut{{
+				Index: &index, Function: openAICallNamed{Arguments: piece}}}}})
+		}
+	}
+}
+
+// halves cuts a text in two.
+func halves(text string) []string {
+	half := len(text) / 2
+	return []string{text[:half], text[half:]}
 }
 
 func completionEvents(c openAICompletion, q *question, a answer, includeUsage bool) []event {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,8 +13,10 @@ import (
 
 // Options of a provider. The zero value is ready to use.
 type Options struct {
-	// Keys are the credentials that are accepted. Empty: any.
+	// Keys are the credentials that are accepted. Empty, and no Tokens: any.
 	Keys []string
+	// Tokens are accepted too, each until it ends. May be nil.
+	Tokens *Tokens
 	// Keep is how many of the latest requests are kept for Requests.
 	// 0 means 1024, a negative number none.
 	Keep int
@@ -29,8 +32,9 @@ type Options struct {
 // Received is a request as it reached a provider.
 type Received struct {
 	Method     string
-	Path       string // without query
+	Path       string // without query, decoded
 	Query      string
+	Target     string // path and query as they were on the wire
 	Host       string
 	ServerName string // of TLS, empty without
 	Proto      string // "HTTP/1.1" or "HTTP/2.0"
@@ -45,9 +49,9 @@ type wire interface {
 	// answer checks the request and renders the right reply or the refusal.
 	answer(r *Received, act Act, env env) reply
 	// fail renders a failure of the provider in its own shape.
-	fail(status int) reply
+	fail(r *Received, status int) reply
 	// errorEvent is what a stream carries when the provider fails in it.
-	errorEvent() []byte
+	errorEvent(r *Received) []byte
 	// stamp sets the headers that the provider sends with every reply.
 	stamp(h http.Header, requestID string)
 }
@@ -56,7 +60,16 @@ type wire interface {
 type env struct {
 	now          time.Time
 	keys         []string
+	tokens       *Tokens
 	allowUnknown bool
+}
+
+// accepts reports whether a credential is one of the provider's.
+func (e env) accepts(key string) bool {
+	if len(e.keys) == 0 && e.tokens == nil {
+		return true
+	}
+	return slices.Contains(e.keys, key) || e.tokens.valid(key, e.now)
 }
 
 // Provider is an http.Handler that answers like a model provider. It is safe
@@ -185,7 +198,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *Provider) reply(got *Received, act Act) reply {
 	switch act.Fault {
 	case Fail:
-		out := p.wire.fail(act.Status)
+		out := p.wire.fail(got, act.Status)
 		if act.RetryAfter != "" {
 			out.header.Set("Retry-After", act.RetryAfter)
 		}
@@ -195,10 +208,11 @@ func (p *Provider) reply(got *Received, act Act) reply {
 	case Garbage:
 		return reply{status: http.StatusOK, header: jsonHeader(), body: []byte(`{"id": "half a rep`)}
 	}
-	out := p.wire.answer(got, act, env{now: p.opts.Now(), keys: p.opts.Keys, allowUnknown: p.opts.AllowUnknown})
+	out := p.wire.answer(got, act, env{now: p.opts.Now(), keys: p.opts.Keys, tokens: p.opts.Tokens,
+		allowUnknown: p.opts.AllowUnknown})
 	if act.Fault == ErrorEvent && len(out.events) > 0 {
 		first := firstContent(out.events)
-		out.events = append(out.events[:first+1:first+1], event{data: p.wire.errorEvent()})
+		out.events = append(out.events[:first+1:first+1], event{data: p.wire.errorEvent(got)})
 	}
 	if act.Fault == Gzip {
 		out = gzipped(out)
@@ -246,7 +260,7 @@ func (p *Provider) keep(got *Received) {
 }
 
 func newReceived(r *http.Request, body []byte) *Received {
-	got := &Received{Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Host: r.Host,
+	got := &Received{Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Target: r.RequestURI, Host: r.Host,
 		Proto: r.Proto, Header: r.Header.Clone(), Body: body}
 	if r.TLS != nil {
 		got.ServerName = r.TLS.ServerName
