@@ -75,6 +75,9 @@ type Message struct {
 	Role   Role
 	Name   string // of the participant; "" for most
 	Blocks []Block
+	// Number is the message's place in the client's list, from 1, for errors;
+	// 0: not known. Of several joined into one turn it is the first's.
+	Number int
 }
 
 // Kind tells what a block holds.
@@ -190,6 +193,9 @@ type Reply struct {
 	Stop     StopReason
 	StopText string // the stop sequence that came; "" where it is not known
 	Usage    Usage
+	// ServiceTier that answered, in OpenAI's words: default, priority, flex; ""
+	// where it is not told.
+	ServiceTier string
 }
 
 // Usage counts tokens; a negative number was not reported. Input holds what
