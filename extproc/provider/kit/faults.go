@@ -43,17 +43,23 @@ func (f Faults) Reply(e *dialect.Error) Reply {
 // JSON, which is still to be looked at.
 func (f Faults) Read(status int, header func(string) string, body []byte) *dialect.Error {
 	ctype := strings.ToLower(header("content-type"))
-	isJSON, isText := strings.Contains(ctype, "application/json"), strings.Contains(ctype, "text/plain")
+	isJSON, isText := isJSONType(ctype), strings.Contains(ctype, "text/plain")
 	e := f.odd(status, header, isJSON, isText && status >= 400 || len(body) == 0 && status >= 400)
 	if e != nil || status < 300 {
 		return f.retry(e, header)
 	}
+	readable := false
+	if isJSON {
+		_, fault := jsontext.Scan(body)
+		readable = fault == nil
+	}
 	e = f.refused(status)
+	if name := nameOfAWS(header, readable, body); name != "" {
+		e = f.refusedByAWS(status, name)
+	}
 	switch {
-	case isJSON:
-		if _, fault := jsontext.Scan(body); fault == nil {
-			f.describe(e, status, body)
-		}
+	case readable:
+		f.describe(e, status, body)
 	case isText && len(body) > 0:
 		text := f.clip(string(body))
 		if f.dialect == dialect.MLflow {
@@ -62,6 +68,12 @@ func (f Faults) Read(status int, header func(string) string, body []byte) *diale
 		f.say(e, text)
 	}
 	return f.retry(e, header)
+}
+
+// isJSONType reports whether a content type, in lower case, is JSON's: also in
+// AWS's name for it, application/x-amz-json-1.1.
+func isJSONType(ctype string) bool {
+	return strings.Contains(ctype, "application/json") || strings.Contains(ctype, "application/x-amz-json")
 }
 
 // odd returns the failure of a reply that can't be read, whatever its status.
@@ -144,7 +156,7 @@ func (f Faults) describe(e *dialect.Error, status int, body []byte) {
 	if f.dialect == dialect.MLflow && len(body) <= maxFaultText {
 		e.Detail = f.scrub().json(body)
 	}
-	for _, name := range []string{"message", "detail"} {
+	for _, name := range []string{"message", "Message", "detail"} {
 		if text := root.Get(name); text.Type == gjson.String {
 			f.say(e, text.Str)
 			return
@@ -230,6 +242,9 @@ var statusOfType = map[string]int{
 // named is the failure that an error inside a stream stands for, by its type.
 func (f Faults) Named(kind, message string) *dialect.Error {
 	status, ok := statusOfType[kind]
+	if !ok {
+		status, ok = statusOfAWS[kind]
+	}
 	if !ok {
 		status = http.StatusInternalServerError
 	}
