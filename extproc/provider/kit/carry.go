@@ -1,7 +1,6 @@
 package kit
 
 import (
-	"errors"
 	"net/http"
 
 	"sluice/extproc/conversation"
@@ -82,7 +81,7 @@ func (c *carried) Complete(status int, header func(string) string, body []byte) 
 	}
 	r, err := c.carrier.Provider.Read(body)
 	if err != nil {
-		return c.faults.Reply(c.failure(err))
+		return c.faults.Reply(c.faults.Failed(err))
 	}
 	c.usage = r.Usage
 	c.meta.Created = c.env.Now().Unix()
@@ -90,18 +89,6 @@ func (c *carried) Complete(status int, header func(string) string, body []byte) 
 		Status: http.StatusOK, ContentType: dialect.ContentTypeJSON,
 		Body: c.carrier.Client.AppendReply(make([]byte, 0, len(body)+512), r, c.meta),
 	}
-}
-
-// failure is the client's error for what a codec found wrong.
-func (c *carried) failure(err error) *dialect.Error {
-	var told *conversation.Failure
-	switch {
-	case errors.As(err, &told):
-		return c.faults.Told(told.Status, told.Kind, told.Code, told.Message)
-	case errors.Is(err, conversation.ErrTruncated):
-		return dialect.StreamTruncated()
-	}
-	return BadReply("The provider's reply is not what its API promises.")
 }
 
 func (c *carried) Chunk(b []byte, end bool) (out []byte, done bool) {
@@ -120,7 +107,7 @@ func (c *carried) Chunk(b []byte, end bool) (out []byte, done bool) {
 		}
 	}
 	if err != nil && !c.done {
-		c.err, c.done = c.failure(err), true
+		c.err, c.done = c.faults.Failed(err), true
 		name, data := dialect.StreamError(c.req.Dialect, c.err, c.env.ExchangeID)
 		c.out = sse.Append(c.out, name, data)
 	}
