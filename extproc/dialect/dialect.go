@@ -3,6 +3,8 @@
 // and imports nothing of Envoy, gRPC or logging.
 package dialect
 
+import "slices"
+
 // Dialect is a wire format.
 type Dialect string
 
@@ -52,6 +54,9 @@ type Route struct {
 	Rest string
 	// Stream is set where the path asks for a stream (Gemini).
 	Stream bool
+	// Query is the client's query string, without '?', of Gemini's paths: it
+	// says how a stream is framed (alt=sse).
+	Query string
 	// Unified is set for the paths of MLflow's newer gateway that speak MLflow's
 	// dialect: the operation follows from the body, "model" may name the
 	// endpoint, and what is wrong with a body is told with 400.
@@ -76,6 +81,8 @@ type Request struct {
 	// ClientHeader looks up the client's own header by lower-case name, among
 	// those in HeadersPassed; nil: none.
 	ClientHeader func(name string) string
+	// Query is the client's query string, without '?'.
+	Query string
 
 	members Members // top-level members of Body, as Parse found them
 }
@@ -84,6 +91,10 @@ type Request struct {
 // speaks the client's dialect: Anthropic's clients choose the API's version and
 // its betas in them. None is a credential.
 var HeadersPassed = [...]string{"anthropic-version", "anthropic-beta"}
+
+// HeaderPassed reports whether a header, by its lower-case name, is one of
+// HeadersPassed.
+func HeaderPassed(name string) bool { return slices.Contains(HeadersPassed[:], name) }
 
 // Error is a refusal or failure to be told to the client in its own dialect.
 type Error struct {

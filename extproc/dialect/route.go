@@ -98,7 +98,11 @@ func matchPath(full string) (Route, bool) {
 	}
 	for _, root := range geminiRoots {
 		if rest, ok := strings.CutPrefix(path, root); ok && !prefixed {
-			return matchGemini(rest)
+			r, ok := matchGemini(rest)
+			if ok {
+				_, r.Query, _ = strings.Cut(full, "?")
+			}
+			return r, ok
 		}
 	}
 	return matchInvocations(path)
