@@ -4,47 +4,61 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
 // openAI is the wire format of OpenAI's API reference
-// (platform.openai.com/docs/api-reference) and, under /openai/deployments/,
-// of Azure OpenAI's.
+// (platform.openai.com/docs/api-reference) and, under /openai/, of Azure
+// OpenAI's. Servers that are compatible with it say how they differ.
 type openAI struct {
 	voice      voice
 	open       bool // no credential needed
 	dimensions int
+	own        *compatible // nil: OpenAI itself
 }
 
 var _ wire = openAI{}
 
 // openAIRoute is what a path asks for.
 type openAIRoute struct {
-	operation string // "chat/completions", "completions" or "embeddings"
+	operation string // as "chat/completions"
 	azure     bool
 	model     string // Azure's deployment
 }
 
-func routeOpenAI(path string) (openAIRoute, bool) {
+// openAIOperations are the paths below the API's root.
+var openAIOperations = []string{"chat/completions", "completions", "embeddings", "responses", "responses/compact",
+	"responses/input_tokens", "models"}
+
+func (o openAI) route(r *Received) (openAIRoute, bool) {
 	route := openAIRoute{}
-	if rest, ok := strings.CutPrefix(path, "/openai/deployments/"); ok {
+	prefixes := []string{"/openai/v1/", "/openai/", "/v1/"}
+	if o.own != nil {
+		prefixes = o.own.prefixes
+	}
+	if rest, ok := strings.CutPrefix(r.Path, "/openai/deployments/"); ok && o.own == nil {
 		route.azure = true
 		route.model, route.operation, _ = strings.Cut(rest, "/")
-	} else {
-		route.operation, ok = strings.CutPrefix(path, "/v1/")
-		if !ok {
-			return route, false
-		}
+		return route, slices.Contains(openAIOperations[:3], route.operation)
 	}
-	switch route.operation {
-	case "chat/completions", "completions", "embeddings":
-		return route, true
+	for _, prefix := range prefixes {
+		rest, ok := strings.CutPrefix(r.Path, prefix)
+		if !ok {
+			continue
+		}
+		route.azure = o.own == nil && prefix != "/v1/"
+		route.operation = rest
+		if _, model, ok := strings.Cut(rest, "models/"); ok && strings.HasPrefix(rest, "models/") {
+			route.operation, route.model = "models", model
+		}
+		return route, slices.Contains(openAIOperations, route.operation)
 	}
 	return route, false
 }
 
-func (openAI) model(r *Received) string {
-	if route, ok := routeOpenAI(r.Path); ok && route.azure {
+func (o openAI) model(r *Received) string {
+	if route, ok := o.route(r); ok && route.model != "" {
 		return route.model
 	}
 	var named struct {
@@ -55,35 +69,77 @@ func (openAI) model(r *Received) string {
 }
 
 func (o openAI) answer(r *Received, act Act, e env) reply {
-	route, known := routeOpenAI(r.Path)
-	if !known {
-		return (&problem{status: http.StatusNotFound, kind: "invalid_request_error",
-			message: fmt.Sprintf("Invalid URL (%s %s)", r.Method, r.Path)}).openAI()
+	out, p := o.handle(r, act, e)
+	if p != nil {
+		return o.render(p)
 	}
-	if p := first(o.checkMethod(r), o.checkCredential(r, route, e), checkAzure(r, route), checkContentType(r)); p != nil {
-		return p.openAI()
+	return out
+}
+
+// render shows a problem in the server's own shape.
+func (o openAI) render(p *problem) reply {
+	if o.own != nil && o.own.render != nil {
+		return o.own.render(p)
+	}
+	return p.openAI()
+}
+
+func (o openAI) handle(r *Received, act Act, e env) (reply, *problem) {
+	route, known := o.route(r)
+	if !known {
+		return reply{}, &problem{status: http.StatusNotFound, kind: "invalid_request_error",
+			message: fmt.Sprintf("Invalid URL (%s %s)", r.Method, r.Path)}
+	}
+	if p := first(o.checkMethod(r, route), o.checkCredential(r, route, e), checkAzure(r, route), o.checkContentType(r, route)); p != nil {
+		return reply{}, p
 	}
 	switch route.operation {
 	case "chat/completions":
 		return o.chat(r, route, act, e)
 	case "completions":
 		return o.complete(r, route, act, e)
+	case "responses":
+		return o.responses(r, route, act, e)
+	case "responses/compact":
+		return o.compact(r, route, e)
+	case "responses/input_tokens":
+		return o.countInput(r, route, e)
+	case "models":
+		return o.models(route), nil
 	default:
 		return o.embeddings(r, route, e)
 	}
 }
 
-func (openAI) checkMethod(r *Received) *problem {
-	if r.Method == http.MethodPost {
+func (openAI) checkMethod(r *Received, route openAIRoute) *problem {
+	want := http.MethodPost
+	if route.operation == "models" {
+		want = http.MethodGet
+	}
+	if r.Method == want {
 		return nil
 	}
 	return &problem{status: http.StatusMethodNotAllowed, kind: "invalid_request_error",
 		message: fmt.Sprintf("Not allowed to %s on %s. (HINT: Perhaps you meant to use a different HTTP method?)", r.Method, r.Path)}
 }
 
+// models answers the list of models, or the one that the path names.
+func (o openAI) models(route openAIRoute) reply {
+	model := func(id string) map[string]any {
+		return map[string]any{"id": id, "object": "model", "created": 1700000000, "owned_by": "stand-in"}
+	}
+	if route.model != "" {
+		return jsonReply(model(route.model))
+	}
+	return jsonReply(map[string]any{"object": "list", "data": []any{model("gpt-4o-mini"), model("text-embedding-3-small")}})
+}
+
 func (o openAI) checkCredential(r *Received, route openAIRoute, e env) *problem {
 	if o.open {
 		return nil
+	}
+	if o.own != nil && o.own.credential != nil {
+		return o.own.credential(r, e)
 	}
 	key, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if route.azure && !bearer {
@@ -115,14 +171,14 @@ func masked(key string) string {
 }
 
 func checkAzure(r *Received, route openAIRoute) *problem {
-	if !route.azure || strings.Contains("&"+r.Query, "&api-version=") {
+	if !route.azure || strings.Contains("&"+r.Query, "&api-version=") || strings.HasPrefix(r.Path, "/openai/v1/") {
 		return nil
 	}
 	return &problem{status: http.StatusNotFound, code: "404", message: "Resource not found"}
 }
 
-func checkContentType(r *Received) *problem {
-	if isJSON(r.Header.Get("Content-Type")) {
+func (openAI) checkContentType(r *Received, route openAIRoute) *problem {
+	if route.operation == "models" || isJSON(r.Header.Get("Content-Type")) {
 		return nil
 	}
 	return badRequest("", "Invalid Content-Type header (%s), expected application/json.", r.Header.Get("Content-Type"))
@@ -130,10 +186,16 @@ func checkContentType(r *Received) *problem {
 
 // checkNames refuses parameters that the API does not have, and a missing model.
 func (o openAI) checkNames(unknown []string, model string, route openAIRoute, e env) *problem {
+	if o.own != nil {
+		unknown = slices.DeleteFunc(unknown, func(name string) bool { return slices.Contains(o.own.more, name) })
+	}
 	if len(unknown) > 0 && !e.allowUnknown {
+		if o.own != nil && o.own.refuse != nil {
+			return o.own.refuse(unknown[0])
+		}
 		return badRequest(unknown[0], "Unrecognized request argument supplied: %s", unknown[0])
 	}
-	if model == "" && !route.azure {
+	if model == "" && route.model == "" {
 		return badRequest("", "you must provide a model parameter")
 	}
 	return nil
@@ -163,7 +225,7 @@ func optional(s string) *string {
 	return &s
 }
 
-func (openAI) fail(_ *Received, status int) reply {
+func (o openAI) fail(_ *Received, status int) reply {
 	p := &problem{status: status, kind: "invalid_request_error", message: http.StatusText(status)}
 	switch {
 	case status == http.StatusUnauthorized:
@@ -177,15 +239,27 @@ func (openAI) fail(_ *Received, status int) reply {
 	case status >= http.StatusInternalServerError:
 		p.kind, p.message = "server_error", "The server had an error while processing your request. Sorry about that!"
 	}
-	return p.openAI()
+	return o.render(p)
 }
 
-func (openAI) errorEvent(_ *Received) []byte {
+func (o openAI) errorEvent(r *Received) []byte {
+	const message = "The server had an error while processing your request. Sorry about that!"
+	if route, _ := o.route(r); route.operation == "responses" {
+		return namedEvent("error", map[string]any{"type": "error", "code": "server_error", "message": message, "param": nil,
+			"sequence_number": 4})
+	}
+	if o.own != nil && o.own.broken != nil {
+		return o.own.broken()
+	}
 	return dataEvent(map[string]any{"error": map[string]any{"type": "server_error", "code": "server_error", "param": nil,
-		"message": "The server had an error while processing your request. Sorry about that!"}})
+		"message": message}})
 }
 
-func (openAI) stamp(h http.Header, requestID string) {
+func (o openAI) stamp(h http.Header, requestID string) {
+	if o.own != nil {
+		h.Set("X-Request-Id", requestID)
+		return
+	}
 	h.Set("X-Request-Id", requestID)
 	h.Set("Openai-Version", "2020-10-01")
 	h.Set("Openai-Organization", "stand-in-organization")

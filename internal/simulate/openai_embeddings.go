@@ -56,30 +56,30 @@ type openAIEmbedding struct {
 	Embedding any    `json:"embedding"` // []float32, or base64
 }
 
-func (o openAI) embeddings(r *Received, route openAIRoute, e env) reply {
+func (o openAI) embeddings(r *Received, route openAIRoute, e env) (reply, *problem) {
 	var request struct {
 		Model          string          `json:"model"`
 		Input          json.RawMessage `json:"input"`
 		Dimensions     *int            `json:"dimensions"`
 		EncodingFormat string          `json:"encoding_format"`
 	}
-	unknown, p := decode(r.Body, &request, openAIEmbeddingNames)
+	unknown, p := decode(r.Body, &request, o.own.without(openAIEmbeddingNames))
 	if p := first(p, o.checkNames(unknown, request.Model, route, e),
 		integerInRange("dimensions", request.Dimensions, 1, maxDimensions), checkEncoding(request.EncodingFormat)); p != nil {
-		return p.openAI()
+		return reply{}, p
 	}
 	inputs, p := listInputs("input", request.Input)
 	if p != nil {
-		return p.openAI()
+		return reply{}, p
 	}
 	dimensions := o.dimensions
 	if request.Dimensions != nil {
 		dimensions = *request.Dimensions
 	}
-	if route.azure {
+	if route.model != "" {
 		request.Model = route.model
 	}
-	return embeddingsReply(request.Model, inputs, dimensions, request.EncodingFormat == "base64")
+	return embeddingsReply(request.Model, inputs, dimensions, request.EncodingFormat == "base64"), nil
 }
 
 func checkEncoding(format string) *problem {

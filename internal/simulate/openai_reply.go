@@ -86,31 +86,34 @@ func jsonReply(v any) reply {
 	return reply{status: http.StatusOK, header: jsonHeader(), body: marshal(v)}
 }
 
-func (o openAI) chat(r *Received, route openAIRoute, act Act, e env) reply {
+func (o openAI) chat(r *Received, route openAIRoute, act Act, e env) (reply, *problem) {
 	var request openAIChat
-	unknown, p := decode(r.Body, &request, openAIChatNames)
+	unknown, p := decode(r.Body, &request, o.own.without(openAIChatNames))
 	if p := first(p, o.checkNames(unknown, request.Model, route, e)); p != nil {
-		return p.openAI()
+		return reply{}, p
 	}
 	q, p := request.question(r.Body)
 	if p != nil {
-		return p.openAI()
+		return reply{}, p
 	}
-	if route.azure {
+	if p := o.checkCallIDs(request.Messages); p != nil {
+		return reply{}, p
+	}
+	if route.model != "" {
 		q.model = route.model
 	}
 	a := answerTo(q, o.voice, act)
+	o.nameCalls(a.calls)
 	out := openAICompletion{ID: "chatcmpl-" + idOf(q.seed), Object: "chat.completion", Created: e.now.Unix(),
 		Model: q.model, ServiceTier: "default", SystemFingerprint: fingerprint}
 	if q.stream {
-		return reply{status: http.StatusOK, header: streamHeader(),
-			events: chatEvents(out, q, a, request.includeUsage())}
+		return streamReply(o.chatEvents(out, q, a, request.includeUsage())), nil
 	}
 	for i := range q.choices {
 		out.Choices = append(out.Choices, openAIChoice{Index: i, Message: chatMessage(a), FinishReason: openAIFinish(a.finish)})
 	}
 	out.Usage = usageOf(q.words, a.words*q.choices)
-	return jsonReply(out)
+	return jsonReply(out), nil
 }
 
 func chatMessage(a answer) *openAIReplyMsg {
@@ -122,28 +125,28 @@ func chatMessage(a answer) *openAIReplyMsg {
 		m.Content = &a.text
 	}
 	for _, c := range a.calls {
-		m.ToolCalls = append(m.ToolCalls, openAICallOut{ID: "call_" + c.id, Type: "function",
+		m.ToolCalls = append(m.ToolCalls, openAICallOut{ID: c.id, Type: "function",
 			Function: openAICallNamed{Name: c.name, Arguments: c.arguments}})
 	}
 	return m
 }
 
-func (o openAI) complete(r *Received, route openAIRoute, act Act, e env) reply {
+func (o openAI) complete(r *Received, route openAIRoute, act Act, e env) (reply, *problem) {
 	var request struct {
 		openAISampling
 		Prompt json.RawMessage `json:"prompt"`
 	}
-	unknown, p := decode(r.Body, &request, openAICompletionNames)
+	unknown, p := decode(r.Body, &request, o.own.without(openAICompletionNames))
 	if p := first(p, o.checkNames(unknown, request.Model, route, e), request.check()); p != nil {
-		return p.openAI()
+		return reply{}, p
 	}
 	q, p := request.question(r.Body)
 	prompt, wrong := oneText("prompt", request.Prompt)
 	if p := first(p, wrong); p != nil {
-		return p.openAI()
+		return reply{}, p
 	}
 	q.text, q.words = prompt, countWords(prompt)
-	if route.azure {
+	if route.model != "" {
 		q.model = route.model
 	}
 	if q.maxWords == 0 {
@@ -153,14 +156,13 @@ func (o openAI) complete(r *Received, route openAIRoute, act Act, e env) reply {
 	out := openAICompletion{ID: "cmpl-" + idOf(q.seed), Object: "text_completion", Created: e.now.Unix(),
 		Model: q.model, SystemFingerprint: fingerprint}
 	if q.stream {
-		return reply{status: http.StatusOK, header: streamHeader(),
-			events: completionEvents(out, q, a, request.includeUsage())}
+		return streamReply(o.completionEvents(out, q, a, request.includeUsage())), nil
 	}
 	for i := range q.choices {
 		out.Choices = append(out.Choices, openAIChoice{Index: i, Text: &a.text, FinishReason: openAIFinish(a.finish)})
 	}
 	out.Usage = usageOf(q.words, a.words*q.choices)
-	return jsonReply(out)
+	return jsonReply(out), nil
 }
 
 // defaultCompletionWords is the published default of max_tokens in

@@ -33,23 +33,45 @@ type openAIDelta struct {
 
 // openAIStream collects the events of one stream.
 type openAIStream struct {
-	head   openAIChunk // what all chunks share
-	events []event
+	head    openAIChunk // what all chunks share
+	events  []event
+	usage   bool // told in the last chunk, unasked
+	textToo bool
 }
 
-func newOpenAIStream(c openAICompletion, includeUsage bool) *openAIStream {
+func (o openAI) newStream(c openAICompletion, includeUsage bool) *openAIStream {
 	s := &openAIStream{head: openAIChunk{ID: c.ID, Object: c.Object, Created: c.Created, Model: c.Model,
 		ServiceTier: c.ServiceTier, SystemFingerprint: c.SystemFingerprint}}
 	if includeUsage {
 		s.head.Usage = jsonNull
+	}
+	if o.own != nil {
+		s.usage, s.textToo = o.own.alwaysUsage, o.own.textToo
 	}
 	return s
 }
 
 func (s *openAIStream) add(content bool, choice openAIChunkChoice) {
 	chunk := s.head
+	if s.textToo && choice.Delta != nil {
+		text, _ := choice.Delta.Content.(string)
+		choice.Text = &text
+	}
 	chunk.Choices = []openAIChunkChoice{choice}
 	s.events = append(s.events, event{data: dataEvent(chunk), content: content})
+}
+
+// endChoice closes a choice. Servers that tell usage unasked do so here.
+func (s *openAIStream) endChoice(choice openAIChunkChoice, usage *openAIUsage) {
+	chunk := s.head
+	if s.usage {
+		chunk.Usage = marshal(usage)
+	}
+	if s.textToo && choice.Delta != nil {
+		choice.Text = new("")
+	}
+	chunk.Choices = []openAIChunkChoice{choice}
+	s.events = append(s.events, event{data: dataEvent(chunk)})
 }
 
 // end closes the stream: usage in a chunk without choices, then [DONE].
@@ -62,9 +84,10 @@ func (s *openAIStream) end(usage *openAIUsage) []event {
 	return append(s.events, event{data: []byte("data: [DONE]\n\n")})
 }
 
-func chatEvents(c openAICompletion, q *question, a answer, includeUsage bool) []event {
+func (o openAI) chatEvents(c openAICompletion, q *question, a answer, includeUsage bool) []event {
 	c.Object = "chat.completion.chunk"
-	s := newOpenAIStream(c, includeUsage)
+	s := o.newStream(c, includeUsage)
+	usage := usageOf(q.words, a.words*q.choices)
 	for i := range q.choices {
 		switch {
 		case len(a.calls) > 0:
@@ -75,9 +98,9 @@ func chatEvents(c openAICompletion, q *question, a answer, includeUsage bool) []
 			s.addText(i, a.text)
 		}
 		reason := openAIFinish(a.finish)
-		s.add(false, openAIChunkChoice{Index: i, Delta: &openAIDelta{}, FinishReason: &reason})
+		s.endChoice(openAIChunkChoice{Index: i, Delta: &openAIDelta{}, FinishReason: &reason}, usage)
 	}
-	return s.end(usageOf(q.words, a.words*q.choices))
+	return s.end(usage)
 }
 
 func (s *openAIStream) addText(choice int, text string) {
@@ -100,7 +123,7 @@ func (s *openAIStream) addRefusal(choice int, text string) {
 // its arguments in halves. The first chunk says who speaks.
 func (s *openAIStream) addCalls(choice int, calls []toolCall) {
 	for index, c := range calls {
-		opening := &openAIDelta{ToolCalls: []openAICallOut{{Index: &index, ID: "call_" + c.id, Type: "function",
+		opening := &openAIDelta{ToolCalls: []openAICallOut{{Index: &index, ID: c.id, Type: "function",
 			Function: openAICallNamed{Name: c.name}}}}
 		if index == 0 {
 			opening.Role, opening.Content, opening.Refusal = "assistant", jsonNull, jsonNull
@@ -119,14 +142,15 @@ func halves(text string) []string {
 	return []string{text[:half], text[half:]}
 }
 
-func completionEvents(c openAICompletion, q *question, a answer, includeUsage bool) []event {
-	s := newOpenAIStream(c, includeUsage)
+func (o openAI) completionEvents(c openAICompletion, q *question, a answer, includeUsage bool) []event {
+	s := o.newStream(c, includeUsage)
+	usage := usageOf(q.words, a.words*q.choices)
 	for i := range q.choices {
 		for _, piece := range chunksOf(a.text) {
 			s.add(true, openAIChunkChoice{Index: i, Text: &piece})
 		}
 		empty, reason := "", openAIFinish(a.finish)
-		s.add(false, openAIChunkChoice{Index: i, Text: &empty, FinishReason: &reason})
+		s.endChoice(openAIChunkChoice{Index: i, Text: &empty, FinishReason: &reason}, usage)
 	}
-	return s.end(usageOf(q.words, a.words*q.choices))
+	return s.end(usage)
 }
