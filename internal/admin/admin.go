@@ -23,6 +23,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"sluice/internal/admin/api"
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
 	"sluice/internal/decision"
@@ -74,7 +75,10 @@ type Deps struct {
 	CheckHost func(ctx context.Context, host string) error
 	// Components reports the parts that this package does not know itself.
 	Components func() []Component
-	Version    string
+	// TargetHealth reports the targets that are cooling or failed lately. Nil:
+	// none.
+	TargetHealth func() []api.TargetHealth
+	Version      string
 	// BodyBytes is the largest body accepted. 0: 4 MiB.
 	BodyBytes int64
 	Now       func() time.Time

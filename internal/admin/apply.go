@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"sluice/extproc/dialect"
@@ -25,7 +26,9 @@ func resolve(ctx context.Context, people *identity.Store, list []mlflowconfig.En
 	out := make([]catalog.Endpoint, 0, len(list))
 	for _, in := range list {
 		e, err := definition{
-			name: in.Name, kind: string(in.Type), provider: in.Provider, model: in.Model, config: in.Config, limit: in.Limit,
+			name: in.Name, kind: string(in.Type), limit: in.Limit, targets: []targetDefinition{{
+				name: catalog.DefaultTarget, weight: 1, provider: in.Provider, model: in.Model, config: in.Config,
+			}},
 		}.settle(nil)
 		if err == nil && in.Permissions != nil {
 			e.Permissions, err = resolvePermissions(ctx, people, *in.Permissions)
@@ -157,8 +160,8 @@ func (s *server) tryApply(
 	}
 	steps := s.plan(file, wanted, everyone)
 	for _, st := range steps {
-		if st.before == nil || targetChanged(st.changes) {
-			if err := s.reach(c.ctx(), st.after); err != nil {
+		if st.before == nil || !sameReach(st.before, st.after) {
+			if err := s.reach(c.ctx(), st.before, st.after); err != nil {
 				return nil, inEndpoint(st.after.Name, err)
 			}
 		}
@@ -189,6 +192,16 @@ func (s *server) tryApply(
 	return results, err
 }
 
+// adopt gives each target the id of the stored one of its name.
+func adopt(after, before *catalog.Endpoint) {
+	after.Targets = slices.Clone(after.Targets)
+	for i := range after.Targets {
+		if old, had := before.Target(after.Targets[i].Name); had {
+			after.Targets[i].ID = old.ID
+		}
+	}
+}
+
 // plan compares what is wanted with what there is.
 func (s *server) plan(file []mlflowconfig.Endpoint, wanted []catalog.Endpoint, everyone bool) []step {
 	steps := make([]step, 0, len(wanted))
@@ -198,12 +211,13 @@ func (s *server) plan(file []mlflowconfig.Endpoint, wanted []catalog.Endpoint, e
 		before, exists := snapshot.Get(after.Name)
 		switch {
 		case !exists:
-			before, after.ID = nil, catalog.NewID()
+			before = nil
 			if file[i].Permissions == nil {
 				after.Permissions.Everyone = everyone
 			}
 		default:
 			after.ID = before.ID
+			adopt(&after, before)
 			if file[i].Permissions == nil {
 				after.Permissions = before.Permissions
 			}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"sort"
 	"strconv"
@@ -91,15 +92,14 @@ func (c *call) replyEndpoint(e *catalog.Endpoint) error {
 	return c.reply(http.StatusOK, endpointShape(e))
 }
 
+// endpointShape shows the first target, as Domino's clients know of one.
 func endpointShape(e *catalog.Endpoint) api.Endpoint {
+	t := e.First()
 	out := api.Endpoint{
 		EndpointID: e.ID, EndpointName: e.Name, EndpointType: string(e.Type),
-		ModelProvider: e.First().Provider, ModelName: e.First().Model,
-		ModelConfig: map[string]string{}, ModelConfigSecrets: secretNames(e),
+		ModelProvider: t.Provider, ModelName: t.Model,
+		ModelConfig: maps.Clone(t.Config), ModelConfigSecrets: secretNames(t),
 		CreationDate: shown(e.Created), UpdateDate: shown(e.Updated),
-	}
-	for k, v := range e.First().Config {
-		out.ModelConfig[k] = v
 	}
 	if e.Limit != nil {
 		out.Limit = &api.Limit{Calls: e.Limit.Calls, RenewalPeriod: e.Limit.Period, Key: e.Limit.Key}
@@ -112,9 +112,9 @@ func shown(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
 // secretNames lists the credentials that are stored, also those that the vault
 // can't open at the moment.
-func secretNames(e *catalog.Endpoint) []string {
-	names := sortedKeys(e.First().Secrets)
-	for _, name := range e.First().Unreadable {
+func secretNames(t *catalog.Target) []string {
+	names := sortedKeys(t.Secrets)
+	for _, name := range t.Unreadable {
 		if !contains(names, name) {
 			names = append(names, name)
 		}
@@ -125,7 +125,7 @@ func secretNames(e *catalog.Endpoint) []string {
 
 // etag changes whenever the endpoint or its permissions do.
 func etag(e *catalog.Endpoint) string {
-	state, err := json.Marshal(endpointFields(e))
+	state, err := json.Marshal(endpointFields(e, false))
 	if err != nil {
 		panic(err) // a map of strings always marshals
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 
-	"sluice/extproc/provider"
 	"sluice/internal/admin/api"
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
@@ -27,8 +26,9 @@ func (s *server) createEndpoint(c *call) error {
 		return err
 	}
 	e, err := definition{
-		name: in.EndpointName, kind: in.EndpointType, provider: in.ModelProvider, model: in.ModelName,
-		config: in.ModelConfig, limit: limitOf(in.Limit),
+		name: in.EndpointName, kind: in.EndpointType, limit: limitOf(in.Limit), targets: []targetDefinition{{
+			name: catalog.DefaultTarget, weight: 1, provider: in.ModelProvider, model: in.ModelName, config: in.ModelConfig,
+		}},
 	}.settle(nil)
 	if err != nil {
 		return err
@@ -39,7 +39,7 @@ func (s *server) createEndpoint(c *call) error {
 	if err := s.free(e.Name); err != nil {
 		return err
 	}
-	if err := s.reach(c.ctx(), e); err != nil {
+	if err := s.reach(c.ctx(), nil, e); err != nil {
 		return err
 	}
 	created, err := s.commitNew(c, e)
@@ -82,7 +82,6 @@ func (s *server) commitNew(c *call, e *catalog.Endpoint) (*catalog.Endpoint, err
 	if err := s.free(e.Name); err != nil {
 		return nil, err
 	}
-	e.ID = catalog.NewID()
 	var created *catalog.Endpoint
 	err := s.change(c, func() (err error) {
 		created, err = s.Catalog.Create(c.ctx(), *e)
@@ -106,26 +105,13 @@ func (s *server) patchEndpoint(c *call) error {
 	return c.replyEndpoint(e)
 }
 
-// patched lays a patch over an endpoint. A new provider starts with the
-// parameters of the patch alone: a key that was given for one provider never
-// goes to another.
+// patched lays a patch over an endpoint; what it says of the model is about
+// the first target.
 func patched(e *catalog.Endpoint, patch api.EndpointPatch) definition {
-	d := definition{
-		name: e.Name, kind: string(e.Type), provider: e.First().Provider, model: e.First().Model,
-		config: e.First().Config, limit: e.Limit,
-	}
+	d := stored(e)
 	set(&d.name, patch.EndpointName)
 	set(&d.kind, patch.EndpointType)
-	set(&d.model, patch.ModelName)
-	if patch.ModelProvider != nil {
-		p, known := provider.Lookup(*patch.ModelProvider)
-		if !known || p.ID != d.provider {
-			d.provider, d.config = *patch.ModelProvider, nil
-		}
-	}
-	if patch.ModelConfig != nil {
-		d.config = *patch.ModelConfig
-	}
+	d.targets[0].patch(patch.ModelProvider, patch.ModelName, patch.ModelConfig)
 	if patch.Limit != nil {
 		d.limit = limitOf(*patch.Limit)
 	}
@@ -170,8 +156,8 @@ func (s *server) tryUpdate(
 	if len(changes) == 0 {
 		return before, nil
 	}
-	if targetChanged(changes) {
-		if err := s.reach(c.ctx(), after); err != nil {
+	if !sameReach(before, after) {
+		if err := s.reach(c.ctx(), before, after); err != nil {
 			return nil, err
 		}
 	}
@@ -202,17 +188,6 @@ func (s *server) commitUpdate(c *call, before, after *catalog.Endpoint, ev *audi
 		return err
 	}, ev)
 	return done, err
-}
-
-// targetChanged reports whether a change may move where the endpoint is
-// reached.
-func targetChanged(changes []audit.Change) bool {
-	for _, ch := range changes {
-		if ch.Field == "modelProvider" || ch.Field == "modelName" || len(ch.Field) > 12 && ch.Field[:12] == "modelConfig." {
-			return true
-		}
-	}
-	return false
 }
 
 // deleteEndpoint is DELETE /api/aigateway/v1/endpoints/{name}; the reply has

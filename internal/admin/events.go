@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -107,44 +108,87 @@ func diff(before, after fields) []audit.Change {
 }
 
 // endpointChanges compares two states of an endpoint, either of which may be
-// nil. Values of secrets are compared and not shown.
+// nil. Values of secrets are compared and not shown. What an endpoint of one
+// plain target says of it has the names that Domino knows; otherwise the names
+// of targets come before.
 func endpointChanges(before, after *catalog.Endpoint) []audit.Change {
-	changes := diff(endpointFields(before), endpointFields(after))
+	plain := plainTarget(before) && plainTarget(after)
+	changes := diff(endpointFields(before, plain), endpointFields(after, plain))
 	if before == nil || after == nil {
 		return changes
 	}
-	for _, name := range sortedKeys(after.First().Secrets) {
-		old, had := before.First().Secrets[name]
-		if had && old != after.First().Secrets[name] {
-			changes = append(changes, audit.Change{
-				Field: "modelConfig." + name, Before: secretSet, After: secretChanged,
-			})
+	for i := range after.Targets {
+		t := &after.Targets[i]
+		old, had := before.Target(t.Name)
+		if !had {
+			continue
+		}
+		for _, name := range sortedKeys(t.Secrets) {
+			was, had := old.Secrets[name]
+			if had && was != t.Secrets[name] || contains(old.Unreadable, name) {
+				changes = append(changes, audit.Change{
+					Field: targetField(t, plain) + "modelConfig." + name, Before: secretSet, After: secretChanged,
+				})
+			}
 		}
 	}
 	return changes
 }
 
-func endpointFields(e *catalog.Endpoint) fields {
+// plainTarget reports whether an endpoint has nothing that Domino's shape of it
+// would not show.
+func plainTarget(e *catalog.Endpoint) bool {
+	if e == nil {
+		return true
+	}
+	t := e.First()
+	return len(e.Targets) == 1 && t.Name == catalog.DefaultTarget && t.Weight == 1 && t.Order == 0 && !t.Disabled
+}
+
+func targetField(t *catalog.Target, plain bool) string {
+	if plain {
+		return ""
+	}
+	return "targets." + t.Name + "."
+}
+
+func endpointFields(e *catalog.Endpoint, plain bool) fields {
 	if e == nil {
 		return nil
 	}
 	f := fields{
 		"endpointName": e.Name, "endpointType": string(e.Type),
-		"modelProvider": e.First().Provider, "modelName": e.First().Model,
 		"limit":             limitText(e.Limit),
 		"isEveryoneAllowed": fmt.Sprint(e.Permissions.Everyone),
 		"userIds":           strings.Join(e.Permissions.Users, ","),
 		"organizationIds":   strings.Join(e.Permissions.Organizations, ","),
 		"roles":             strings.Join(e.Permissions.Roles, ","),
 		"projects":          strings.Join(e.Permissions.Projects, ","),
+		"headTimeout":       headTimeoutText(e.HeadTimeout),
 	}
-	for k, v := range e.First().Config {
-		f["modelConfig."+k] = v
-	}
-	for _, name := range secretNames(e) {
-		f["modelConfig."+name] = secretSet
+	for i := range e.Targets {
+		t := &e.Targets[i]
+		at := targetField(t, plain)
+		if !plain {
+			f[at+"targetId"], f[at+"weight"], f[at+"order"] = t.ID, fmt.Sprint(t.Weight), fmt.Sprint(t.Order)
+			f[at+"disabled"] = fmt.Sprint(t.Disabled)
+		}
+		f[at+"modelProvider"], f[at+"modelName"] = t.Provider, t.Model
+		for k, v := range t.Config {
+			f[at+"modelConfig."+k] = v
+		}
+		for _, name := range secretNames(t) {
+			f[at+"modelConfig."+name] = secretSet
+		}
 	}
 	return f
+}
+
+func headTimeoutText(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
 }
 
 func limitText(l *catalog.Limit) string {

@@ -27,6 +27,13 @@ var rights = map[string]string{
 	"PATCH /api/aigateway/v1/endpoints/{name}/permissions": "-xxo",
 	"POST /api/sluice/v1/apply":                            "-xxo",
 
+	"GET /api/sluice/v1/endpoints/{name}/targets":             "-ooo",
+	"PUT /api/sluice/v1/endpoints/{name}/targets":             "-xxo",
+	"POST /api/sluice/v1/endpoints/{name}/targets":            "-xxo",
+	"GET /api/sluice/v1/endpoints/{name}/targets/{target}":    "-ooo",
+	"PATCH /api/sluice/v1/endpoints/{name}/targets/{target}":  "-xxo",
+	"DELETE /api/sluice/v1/endpoints/{name}/targets/{target}": "-xxo",
+
 	"GET /api/sluice/v1/users/self":                           "-ooo",
 	"GET /api/sluice/v1/users":                                "-xxo",
 	"POST /api/sluice/v1/users":                               "-xxo",
@@ -109,7 +116,7 @@ func (w *world) checkRights(t *testing.T, pattern, row string) {
 	if !found {
 		method, path = "GET", pattern
 	}
-	path = strings.NewReplacer("{$}", "", "{name}", "nothing", "{id}", "000000000000000000000000",
+	path = strings.NewReplacer("{$}", "", "{name}", "nothing", "{target}", "nothing", "{id}", "000000000000000000000000",
 		"{user}", "000000000000000000000000").Replace(path)
 	for i, user := range []string{"", "alice", "eve", "root"} {
 		got := w.as(user, method, path, "{}").status

@@ -38,6 +38,7 @@ func (s *server) endpointRoutes() []route {
 		permissions = policies.ResourcePermissions
 	)
 	one, grants := domino+"/endpoints/{name}", domino+"/endpoints/{name}/permissions"
+	targets, target := own+"/endpoints/{name}/targets", own+"/endpoints/{name}/targets/{target}"
 	return []route{
 		{"GET " + domino + "/endpoints", decided, endpoints, policies.VerbList, s.listEndpoints},
 		{"POST " + domino + "/endpoints", decided, endpoints, policies.VerbCreate, s.createEndpoint},
@@ -46,6 +47,12 @@ func (s *server) endpointRoutes() []route {
 		{"DELETE " + one, decided, endpoints, policies.VerbDelete, s.deleteEndpoint},
 		{"GET " + grants, decided, permissions, policies.VerbRead, s.readPermissions},
 		{"PATCH " + grants, decided, permissions, policies.VerbUpdate, s.updatePermissions},
+		{"GET " + targets, decided, endpoints, policies.VerbRead, s.listTargets},
+		{"PUT " + targets, decided, endpoints, policies.VerbUpdate, s.putTargets},
+		{"POST " + targets, decided, endpoints, policies.VerbUpdate, s.addTarget},
+		{"GET " + target, decided, endpoints, policies.VerbRead, s.readTarget},
+		{"PATCH " + target, decided, endpoints, policies.VerbUpdate, s.patchTarget},
+		{"DELETE " + target, decided, endpoints, policies.VerbUpdate, s.deleteTarget},
 		{"POST " + own + "/apply", decided, endpoints, policies.VerbCreate, s.apply},
 	}
 }

@@ -13,7 +13,10 @@ import (
 func (s *server) readStatus(c *call) error {
 	out := api.Status{
 		Version: s.Version, Go: runtime.Version(), Started: shown(s.started), Now: shown(s.Now()), Ready: true,
-		Parts: []api.Part{},
+		Parts: []api.Part{}, Targets: []api.TargetHealth{},
+	}
+	if s.TargetHealth != nil {
+		out.Targets = append(out.Targets, s.TargetHealth()...)
 	}
 	for _, p := range s.parts() {
 		out.Ready = out.Ready && p.Ready

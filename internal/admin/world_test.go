@@ -3,6 +3,7 @@ package admin_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,6 +49,9 @@ type world struct {
 	users    map[string]string // user name → id
 	science  string            // id of the organization
 	logs     *lockedBuffer
+	log      *zap.Logger
+	db       *sql.DB
+	keys     vault.Vault
 	replies  bytes.Buffer // every reply, heads and bodies
 
 	mu         sync.Mutex // guards the following fields
@@ -116,12 +120,33 @@ func newWorld(t testing.TB) *world {
 	log := newLog(w.logs)
 	w.openStores(log)
 	w.people()
-	w.handler = admin.New(admin.Deps{
+	w.log = log
+	w.serve(func(*admin.Deps) {})
+	return w
+}
+
+// serve makes the handler anew, with what change changes.
+func (w *world) serve(change func(*admin.Deps)) {
+	d := admin.Deps{
 		Identity: w.identity, Catalog: w.catalog, Policy: &w.policy, Trail: w.trail,
 		Activate: w.onActivate, CheckHost: w.onCheckHost, Components: w.onComponents,
-		Version: "1.2.3", Now: time.Now, NewID: w.exchangeID, Log: log,
-	})
-	return w
+		Version: "1.2.3", Now: time.Now, NewID: w.exchangeID, Log: w.log,
+	}
+	change(&d)
+	w.handler = admin.New(d)
+}
+
+// breakKey makes the stored keys of a target unreadable, and loads the
+// endpoints anew.
+func (w *world) breakKey(endpoint, target string) {
+	w.t.Helper()
+	e, _ := w.catalog.Snapshot().Get(endpoint)
+	t, _ := e.Target(target)
+	_, err := w.db.Exec("UPDATE target_secrets SET sealed = x'00' WHERE target_id = ?", t.ID)
+	require.NoError(w.t, err)
+	w.catalog, err = catalog.NewStore(w.db, w.keys, ticking(), catalog.NewID)
+	require.NoError(w.t, err)
+	w.serve(func(*admin.Deps) {})
 }
 
 func (w *world) openStores(log *zap.Logger) {
@@ -130,6 +155,7 @@ func (w *world) openStores(log *zap.Logger) {
 	w.t.Cleanup(func() { _ = db.Close() })
 	keys, err := vault.OpenLocal(filepath.Join(w.dir, "vault.keyset"))
 	require.NoError(w.t, err)
+	w.db, w.keys = db, keys
 	w.identity, err = identity.NewStore(db, time.Now, catalog.NewID)
 	require.NoError(w.t, err)
 	w.catalog, err = catalog.NewStore(db, keys, ticking(), catalog.NewID)

@@ -111,6 +111,7 @@ func (s *Store) Update(ctx context.Context, name string, change func(*Endpoint) 
 		if err := change(e); err != nil {
 			return err
 		}
+		e = e.clone() // what was put in may belong to others
 		var err error
 		e, err = s.replace(w, old, e)
 		return err
@@ -175,7 +176,7 @@ func (s *Store) create(w *writer, e *Endpoint) error {
 	for i := range e.Targets {
 		e.Targets[i].Unreadable = nil
 	}
-	if err := e.normalize(); err != nil {
+	if err := e.Normalize(); err != nil {
 		return err
 	}
 	e.judge()
@@ -192,7 +193,7 @@ func (s *Store) replace(w *writer, old, e *Endpoint) (*Endpoint, error) {
 	e.ID, e.Created, e.Updated = old.ID, old.Created, s.stamp()
 	e.nameFirst()
 	e.identify(old, s.newID)
-	if err := e.normalize(); err != nil {
+	if err := e.Normalize(); err != nil {
 		return nil, err
 	}
 	if same(old, e) {

@@ -56,10 +56,11 @@ func checkName(field, name string) error {
 	return nil
 }
 
-// normalize brings an endpoint into the form that is kept, or says what is
-// wrong with it. Whether the provider knows the model and the parameters is
-// not its business.
-func (e *Endpoint) normalize() error {
+// Normalize brings an endpoint that is not in a snapshot into the form that is
+// kept, or says with a *FieldError what is wrong with it: with its targets by
+// their places in the list. The endpoint and each target must have an id.
+// Whether the provider knows the model and the parameters is not its business.
+func (e *Endpoint) Normalize() error {
 	if !idPattern.MatchString(e.ID) {
 		return wrong("endpointId", "%q is not 24 hex digits in lower case", e.ID)
 	}
@@ -71,7 +72,13 @@ func (e *Endpoint) normalize() error {
 	default:
 		return wrong("endpointType", "%q is none of %s, %s, %s", e.Type, TypeChat, TypeCompletions, TypeEmbeddings)
 	}
-	return errors.Join(e.normalizeTargets(), e.Limit.check(), e.Permissions.normalize())
+	if err := e.normalizeTargets(); err != nil {
+		return err
+	}
+	if err := e.Limit.check(); err != nil {
+		return err
+	}
+	return e.Permissions.normalize()
 }
 
 // normalize checks what the target says of itself. at is put before the names

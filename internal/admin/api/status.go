@@ -10,6 +10,8 @@ type Status struct {
 	Now     time.Time `json:"now"`
 	Ready   bool      `json:"ready"`
 	Parts   []Part    `json:"parts"`
+	// Targets are those that are cooling, or that failed lately.
+	Targets []TargetHealth `json:"targets"`
 }
 
 // Part is one part of the gateway. Missing says, while it is not ready, what
