@@ -43,7 +43,7 @@ func errNoDecision() *dialect.Error {
 }
 
 func errWrongType(r dialect.Route) *dialect.Error {
-	article := map[dialect.Operation]string{dialect.Chat: "a chat", dialect.Completions: "a completions", dialect.Embeddings: "an embeddings"}
+	article := map[dialect.Operation]string{dialect.Chat: "a chat", dialect.CountTokens: "a chat", dialect.Completions: "a completions", dialect.Embeddings: "an embeddings"}
 	return &dialect.Error{Status: http.StatusBadRequest, Code: dialect.CodeWrongEndpointType, Param: "model",
 		Message: fmt.Sprintf("Endpoint '%s' is not %s endpoint.", r.Endpoint, article[r.Operation])}
 }
@@ -51,6 +51,13 @@ func errWrongType(r dialect.Route) *dialect.Error {
 func errEndpointUnavailable(name string) *dialect.Error {
 	return &dialect.Error{Status: http.StatusServiceUnavailable, Code: dialect.CodeNotReady,
 		Message: fmt.Sprintf("The endpoint '%s' can't be used now because of a fault in its configuration. Its administrator can see the cause in the gateway's status.", name)}
+}
+
+// errNoCredential is for a target whose token can't be had: its provider was
+// not asked.
+func errNoCredential() *dialect.Error {
+	return &dialect.Error{Status: http.StatusServiceUnavailable, Code: dialect.CodeCredentialUnavailable,
+		Message: "The gateway has no valid credential for the provider of this endpoint now. Try again; if it lasts, tell an administrator."}
 }
 
 func errRateLimited(l *catalog.Limit, wait time.Duration) *dialect.Error {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"go.uber.org/zap"
 
@@ -37,13 +39,18 @@ type exchange struct {
 
 	start   time.Time
 	route   dialect.Route
+	head    *corev3.HeaderMap
 	headers []string // names of the client's headers, to be removed upstream
 	ctype   string   // the request's content-type
+	query   string
+	bare    bool // the request has no body
 
 	record audit.Exchange
 	entry  *Entry
 	req    *dialect.Request
+	target *Target // that the call goes to, or went to last
 	call   provider.Call
+	tries  *tries // nil where there is one target to try
 
 	status    int // the provider's
 	replyHead func(string) string
@@ -52,6 +59,9 @@ type exchange struct {
 	sent      []byte // what a streamed client has been given
 	sentTotal int64
 	local     []byte // replaces the body of a reply that Envoy made
+
+	mu      sync.Mutex // guards the following field
+	batches []func()   // to be called at the end
 }
 
 // handle answers one message of Envoy's. An error ends the stream, which makes
@@ -81,12 +91,27 @@ func (x *exchange) outcome(result string, status int, e *dialect.Error) *audit.O
 	o := &audit.Outcome{
 		Time: now, Result: result, Status: status, UpstreamStatus: x.status,
 		InputTokens: u.Input, OutputTokens: u.Output, CachedTokens: u.Cached, ReasoningTokens: u.Reasoning,
+		CacheWriteTokens: u.CacheWrite, CostNanoUSD: x.cost(u),
 		FirstByte: x.firstByte, Duration: since(x.start, now), ResponseBytes: x.sentTotal,
 	}
 	if e != nil {
 		o.Code, o.Message = e.Code, e.Message
 	}
+	if x.tries != nil {
+		x.tries.tell(o, now)
+	}
 	return o
+}
+
+// cost is what the tokens cost, or audit.Unknown.
+func (x *exchange) cost(u dialect.Usage) int64 {
+	if x.target == nil || x.s.Cost == nil || u.Input < 0 && u.Output < 0 {
+		return audit.Unknown
+	}
+	if n, ok := x.s.Cost(x.target.Provider, x.target.Model, u); ok {
+		return n
+	}
+	return audit.Unknown
 }
 
 // end writes the response half. It returns false when the trail could not take
@@ -165,6 +190,7 @@ func (x *exchange) ownHeaders(more [][2]string) [][2]string {
 // close ends an exchange whose stream is over. One that went upstream and has
 // no response half yet broke off: the client left, or the provider did.
 func (x *exchange) close() {
+	defer x.release()
 	switch x.phase {
 	case phaseUpstream, phaseReply, phaseStream:
 	case phaseHead:
@@ -184,4 +210,16 @@ func (x *exchange) close() {
 		status = x.status
 	}
 	x.end(x.outcome(result, status, e), x.sent)
+}
+
+// release lets go of what was kept for the exchange elsewhere.
+func (x *exchange) release() {
+	if x.tries != nil {
+		x.s.forget(x.tries)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, done := range x.batches {
+		done()
+	}
 }

@@ -2,7 +2,6 @@ package extproc
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -10,12 +9,10 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/extproc/dialect"
-	"sluice/extproc/provider"
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
 	"sluice/internal/identity"
 	"sluice/policies"
-	"sluice/xds"
 )
 
 // maxRecordedPath bounds the path in a record. No path that is served is longer.
@@ -27,14 +24,16 @@ func (x *exchange) requestHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingRe
 	x.start = x.s.Now()
 	x.phase = phaseHead
 	method := x.readHead(h.Headers)
-	path, _, _ := strings.Cut(x.record.Path, "?")
+	full := x.record.Path
+	path, query, _ := strings.Cut(full, "?")
+	x.query = query
 	// Some clients put their key into the query; and a stranger's path must not
 	// fill the disk.
 	x.record.Path = path[:min(len(path), maxRecordedPath)]
 	x.route.Dialect = dialect.Of(path)
 	x.record.Dialect = string(x.route.Dialect)
 
-	route, ok := dialect.Match(method, path)
+	route, ok := dialect.Match(method, full)
 	if !ok {
 		return x.refuse(audit.ResultRefused, dialect.Refuse(method, path), nil)
 	}
@@ -43,18 +42,29 @@ func (x *exchange) requestHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingRe
 	if e := x.authenticate(h.Headers); e != nil {
 		return x.refuse(audit.ResultUnauthenticated, e, nil)
 	}
-	if enc := header(h.Headers, "content-encoding"); enc != "" && enc != "identity" {
+	if enc := header(h.Headers, "content-encoding"); enc != "" && enc != "identity" && route.Dialect != dialect.Native {
 		return x.refuse(audit.ResultRefused, errContentEncoding(), nil)
 	}
 	if h.EndOfStream {
+		x.bare = true
 		return x.requestBody(nil)
 	}
 	return requestHeadersContinue
 }
 
+// proceed lets the request go on, changed, whichever of its messages is
+// answered.
+func (x *exchange) proceed(c *extprocv3.CommonResponse) *extprocv3.ProcessingResponse {
+	if x.bare {
+		return requestHeadersResponse(c)
+	}
+	return requestBodyResponse(c)
+}
+
 // readHead takes what is needed from the request's headers and returns the method.
 func (x *exchange) readHead(m *corev3.HeaderMap) (method string) {
 	list := m.GetHeaders()
+	x.head = m
 	x.headers = make([]string, 0, len(list))
 	for _, h := range list {
 		switch h.Key {
@@ -112,16 +122,21 @@ func (x *exchange) requestBody(body []byte) *extprocv3.ProcessingResponse {
 	if e := x.resolve(body); e != nil {
 		return x.refuse(audit.ResultRefused, e, body)
 	}
-	req, e := dialect.Parse(x.route, x.route.Operation, x.ctype, body)
+	fits := operationOf(x.entry.Endpoint.Type)
+	req, e := dialect.Parse(x.route, fits, x.ctype, body)
+	if req != nil {
+		req.ClientHeader, req.Query = x.clientHeader, x.query
+		x.route.Operation, x.record.Operation = req.Operation, string(req.Operation)
+	}
 	// A caller who may not use the endpoint learns nothing about his body, so
 	// the decision comes first; it is made on what a broken body could tell.
-	if denied := x.decide(req, len(body)); denied != nil {
+	if denied := x.decide(req, body); denied != nil {
 		if denied.Status >= http.StatusInternalServerError {
 			return x.refuse(audit.ResultGatewayError, denied, body)
 		}
 		return x.refuse(audit.ResultDenied, denied, body)
 	}
-	if x.route.Operation != operationOf(x.entry.Endpoint.Type) { // a bundle may leave this to us
+	if e == nil && !x.route.Operation.Fits(fits) { // a bundle may leave this to us
 		e = errWrongType(x.route)
 	}
 	if e != nil {
@@ -131,29 +146,35 @@ func (x *exchange) requestBody(body []byte) *extprocv3.ProcessingResponse {
 	if x.entry.Problem != "" {
 		return x.refuse(audit.ResultGatewayError, errEndpointUnavailable(x.entry.Endpoint.Name), body)
 	}
-	call, e := provider.Open(x.entry.Target, req, provider.Env{Now: x.s.Now, ExchangeID: x.record.ID})
+	list, e := x.choose()
 	if e != nil {
-		return x.refuse(audit.ResultRefused, e, body)
+		result := audit.ResultRefused
+		if e.Status == http.StatusServiceUnavailable {
+			result = audit.ResultGatewayError
+		}
+		return x.refuse(result, e, body)
 	}
 	if wait, ok := x.s.limiter.take(x.entry.Endpoint, x.record.Caller.UserID); !ok {
 		return x.refuse(audit.ResultRefused, errRateLimited(x.entry.Endpoint.Limit, wait), body)
 	}
-	return x.forward(call, body)
+	x.target, x.call = list[0].target, nil
+	x.record.Provider, x.record.Model = x.target.Provider, x.target.Model
+	if len(x.entry.Targets) > 1 {
+		x.record.Target = x.target.Name
+	}
+	if len(list) > 1 {
+		return x.forwardToSeveral(list, body)
+	}
+	return x.forward(list[0].call, body)
 }
 
-// forward writes the request half and hands the provider's request to Envoy.
-func (x *exchange) forward(call provider.Call, body []byte) *extprocv3.ProcessingResponse {
-	up := call.Upstream()
-	if err := x.s.Trail.Begin(&x.record, body); !x.recorded(err) {
-		x.phase = phaseDone
-		return x.unrecorded()
+// clientHeader looks up a header of the client's own that a provider's API
+// may need to know.
+func (x *exchange) clientHeader(name string) string {
+	if !dialect.HeaderPassed(name) {
+		return ""
 	}
-	x.call, x.phase = call, phaseUpstream
-	return requestBodyResponse(&extprocv3.CommonResponse{
-		HeaderMutation:  x.upstreamHeaders(up),
-		BodyMutation:    replaceBody(up.Body),
-		ClearRouteCache: true,
-	})
+	return header(x.head, name)
 }
 
 // resolve finds the endpoint and settles the operation.
@@ -174,7 +195,7 @@ func (x *exchange) resolve(body []byte) *dialect.Error {
 	r := &x.record
 	r.EndpointID, r.EndpointName, r.EndpointType = e.ID, e.Name, string(e.Type)
 	r.Provider, r.Model = e.First().Provider, e.First().Model
-	if x.route.Operation == "" {
+	if x.route.Operation == "" && !x.route.Unified {
 		x.route.Operation = operationOf(e.Type)
 	}
 	r.Operation = string(x.route.Operation)
@@ -186,9 +207,12 @@ func (x *exchange) resolve(body []byte) *dialect.Error {
 const reasonEndpointType = "endpoint_type"
 
 // decide asks the policy. It returns nil for an allow.
-func (x *exchange) decide(req *dialect.Request, size int) *dialect.Error {
+func (x *exchange) decide(req *dialect.Request, body []byte) *dialect.Error {
 	facts := policies.RequestFacts{
-		Dialect: string(x.route.Dialect), Operation: string(x.route.Operation), BodyBytes: size,
+		Dialect: string(x.route.Dialect), Operation: string(x.route.Operation), BodyBytes: len(body),
+	}
+	if x.route.Dialect == dialect.Native {
+		facts.Native = x.nativeFacts(body)
 	}
 	if req != nil {
 		facts.Stream, facts.MaxTokens, facts.Tools = req.Stream, req.MaxTokens, req.Tools
@@ -213,25 +237,6 @@ func (x *exchange) decide(req *dialect.Request, size int) *dialect.Error {
 	}
 	x.s.Metrics.decisions.WithLabelValues("allow", d.Code()).Inc()
 	return nil
-}
-
-// upstreamHeaders is the whole set of changes that turn the client's head into
-// the provider's: the client's own headers go, the provider's come.
-func (x *exchange) upstreamHeaders(up provider.Upstream) *extprocv3.HeaderMutation {
-	set := make([]*corev3.HeaderValueOption, 0, len(up.Headers)+3)
-	// Envoy refuses a body whose length is not the one that the head says.
-	set = append(set, setHeader(xds.RouteHeader, x.entry.Route), setHeader(":path", up.Path),
-		setHeader("content-length", strconv.Itoa(len(up.Body))))
-	for _, h := range up.Headers {
-		set = append(set, setHeader(h[0], h[1]))
-	}
-	remove := x.headers[:0]
-	for _, name := range x.headers {
-		if !isSet(up.Headers, name) {
-			remove = append(remove, name)
-		}
-	}
-	return &extprocv3.HeaderMutation{SetHeaders: set, RemoveHeaders: remove}
 }
 
 func isSet(headers [][2]string, name string) bool {

@@ -36,6 +36,7 @@ func (x *exchange) responseHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingR
 			HeaderMutation: &extprocv3.HeaderMutation{RemoveHeaders: []string{xds.LocalReplyHeader}},
 		}, nil)
 	}
+	x.settle()
 	x.status = statusOf(m)
 	if details := header(m, xds.LocalReplyHeader); details != "" {
 		return x.localReply(details, h.EndOfStream)
@@ -55,6 +56,16 @@ func (x *exchange) responseHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingR
 	return responseHeadersResponse(&extprocv3.CommonResponse{
 		HeaderMutation: x.replyHeaders(m, "", nil),
 	}, nil)
+}
+
+// settle takes the target that a reply came from, where several were tried.
+func (x *exchange) settle() {
+	if x.tries == nil {
+		return
+	}
+	if t, call := x.tries.settle(); call != nil {
+		x.target, x.call = t, call
+	}
 }
 
 // localReply answers for Envoy where it could not reach the provider, or the
@@ -122,7 +133,7 @@ func (x *exchange) streaming() bool { return x.req != nil && x.sentTotal > 0 && 
 // eventStream reports whether the provider answers with a stream that was
 // asked for.
 func (x *exchange) eventStream() bool {
-	return x.req.Stream && x.status/100 == 2 && isEventStream(x.replyHead("content-type"))
+	return x.status/100 == 2 && x.call.IsStream(x.replyHead("content-type"))
 }
 
 // complete translates a whole reply.
@@ -221,6 +232,14 @@ func passed(name string) bool {
 	return strings.HasPrefix(name, ":")
 }
 
+// stays reports whether a header of the provider's reply is kept from the client.
+func (x *exchange) stays(name string) bool {
+	if x.route.Dialect == dialect.Native {
+		return !passed(name) && !nativePassed(name)
+	}
+	return !passed(name)
+}
+
 func (x *exchange) replyHeaders(m *corev3.HeaderMap, ctype string, more [][2]string, drop ...string) *extprocv3.HeaderMutation {
 	own := x.ownHeaders(more)
 	mut := &extprocv3.HeaderMutation{SetHeaders: make([]*corev3.HeaderValueOption, 0, len(own)+1)}
@@ -231,17 +250,12 @@ func (x *exchange) replyHeaders(m *corev3.HeaderMap, ctype string, more [][2]str
 		mut.SetHeaders = append(mut.SetHeaders, setHeader(h[0], h[1]))
 	}
 	for _, h := range m.GetHeaders() {
-		if !passed(h.Key) && !strings.HasPrefix(h.Key, "x-envoy-") && !isSet(own, h.Key) {
+		if x.stays(h.Key) && !strings.HasPrefix(h.Key, "x-envoy-") && !isSet(own, h.Key) {
 			mut.RemoveHeaders = append(mut.RemoveHeaders, h.Key)
 		}
 	}
 	mut.RemoveHeaders = append(mut.RemoveHeaders, drop...)
 	return mut
-}
-
-func isEventStream(ctype string) bool {
-	t, _, _ := strings.Cut(ctype, ";")
-	return strings.EqualFold(strings.TrimSpace(t), "text/event-stream")
 }
 
 func statusOf(m *corev3.HeaderMap) int {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -26,6 +27,7 @@ import (
 	"sluice/internal/decision"
 	"sluice/internal/identity"
 	"sluice/policies"
+	"sluice/xds"
 )
 
 // Authenticator tells who presents a bare token.
@@ -56,9 +58,18 @@ type Options struct {
 	ServeUnrecorded bool
 	// BodyBytes bounds what a compressed reply may unpack to. 0: 32 MiB.
 	BodyBytes int64
-	Metrics   *Metrics
-	Log       *zap.Logger
-	Now       func() time.Time
+	// Cost is what tokens cost at a provider's model, in 10⁻⁹ US dollars; false
+	// where that is not known. Nil: it is never known.
+	Cost func(provider, model string, u dialect.Usage) (int64, bool)
+	// Batches make several requests of one (see provider.Upstream.Batch). Nil:
+	// such calls are refused.
+	Batches Batches
+	// Random returns a number in [0,1), to share calls among targets. Nil: a
+	// random one.
+	Random  func() float64
+	Metrics *Metrics
+	Log     *zap.Logger
+	Now     func() time.Time
 	// AbortWait is how long the end of an exchange that broke off waits for
 	// Envoy's word on who broke it (see Aborts). 0: one second.
 	AbortWait time.Duration
@@ -72,6 +83,8 @@ type Server struct {
 	limiter limiter
 	aborts  aborts
 	streams sync.WaitGroup
+	open    sync.Map // of the tries under way, by their number as text
+	opened  atomic.Uint64
 }
 
 // New makes a server with an empty table.
@@ -81,6 +94,9 @@ func New(o Options) *Server {
 	}
 	if o.AbortWait == 0 {
 		o.AbortWait = time.Second
+	}
+	if o.Random == nil {
+		o.Random = rand.Float64
 	}
 	s := &Server{Options: o}
 	s.limiter.now = o.Now
@@ -102,6 +118,9 @@ func (s *Server) Register(g *grpc.Server) {
 // Process serves one exchange. Envoy ends the stream by cancelling it, which
 // is the normal end; an exchange that is not finished by then broke off.
 func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) error {
+	if stageOf(stream.Context()) == xds.StageUpstream {
+		return s.attempt(stream)
+	}
 	s.streams.Add(1)
 	s.Metrics.streams.Inc()
 	x := &exchange{s: s, ctx: stream.Context()}

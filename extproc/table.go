@@ -1,6 +1,7 @@
 package extproc
 
 import (
+	"context"
 	"sync/atomic"
 
 	"sluice/extproc/provider"
@@ -8,19 +9,68 @@ import (
 	"sluice/xds"
 )
 
-// Entry is an endpoint made ready to be called: its target with opened
-// credentials, and the route by which Envoy reaches it.
+// Authorizer adds to a request what its target authenticates with besides
+// parameters: a token that is fetched, a signature. Its errors hold no secret.
+type Authorizer interface {
+	// Authorize adds the headers; host is the request's Host header. Once a
+	// credential is at hand it does no I/O.
+	Authorize(ctx context.Context, up *provider.Upstream, host string) error
+	// Ready is nil while a valid credential is at hand.
+	Ready() error
+}
+
+// Target is a target made ready to be called: opened credentials, and the
+// upstream by which Envoy reaches it.
+type Target struct {
+	provider.Target
+	Name   string
+	Weight int
+	Order  int
+	// Upstream is what Envoy knows of the target; empty while it has no usable
+	// address.
+	Upstream xds.Upstream
+	Auth     Authorizer // nil: the provider's own headers are all
+	// Problem says why the target can't be called now; "" when it can.
+	Problem string
+
+	health health
+}
+
+// Entry is an endpoint made ready to be called.
 type Entry struct {
 	Endpoint *catalog.Endpoint
-	Target   provider.Target
-	// Upstream is what Envoy knows of the target, and Route the key that it is
-	// found by there; both are empty while the target has no usable address.
-	Upstream xds.Upstream
-	Route    string
+	// Targets are those that are not disabled, in the endpoint's order.
+	Targets []*Target
 	// Problem says why the endpoint can't be called now; "" when it can.
 	Problem string
 
 	metrics atomic.Pointer[entryMetrics] // filled at the first call
+}
+
+// Upstreams calls f with every upstream that the endpoint's calls may need.
+func (e *Entry) Upstreams(f func(xds.Upstream)) {
+	for _, t := range e.Targets {
+		if t.Upstream == (xds.Upstream{}) {
+			continue
+		}
+		f(t.Upstream)
+		if len(e.Targets) > 1 {
+			f(staged(t.Upstream))
+		}
+	}
+}
+
+// Groups calls f with every group by which the endpoint's calls may be routed:
+// one for each number of targets that may be left to try.
+func (e *Entry) Groups(f func(xds.Group)) {
+	for n := 2; n <= len(e.Targets); n++ {
+		f(xds.Group{Attempts: n, HeadTimeout: e.Endpoint.HeadTimeout})
+	}
+}
+
+func staged(u xds.Upstream) xds.Upstream {
+	u.Staged = true
+	return u
 }
 
 // Table is the immutable set of endpoints that requests are served from. It is

@@ -64,6 +64,14 @@ type RequestFacts struct {
 	MaxTokens          int64 // 0: not given
 	Tools              []string
 	BodyBytes          int
+	Native             *NativeFacts // of a call of the provider's own API; else nil
+}
+
+// NativeFacts say what a call of the provider's own API asks for.
+type NativeFacts struct {
+	Method string
+	Path   string // below the API's root, without query
+	Model  string // that the path or the body names; "": none
 }
 
 // Source is one bundle.

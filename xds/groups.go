@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"slices"
 	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -30,6 +31,10 @@ const (
 // retriable are the statuses after which the next target is tried: what says
 // that this target can't answer now, or not with the gateway's credential.
 var retriable = []uint32{401, 402, 403, 404, 408, 429, 500, 501, 502, 503, 504, 529}
+
+// Retriable reports whether the next target is tried after a reply of this
+// status.
+func Retriable(status int) bool { return slices.Contains(retriable, uint32(status)) }
 
 // groupRoute leads to one upstream after the other, as the dynamic metadata of
 // the call says, until one of them answers.

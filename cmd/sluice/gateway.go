@@ -20,9 +20,12 @@ import (
 
 	"sluice/envoy"
 	"sluice/extproc"
+	"sluice/extproc/provider"
 	"sluice/internal/audit"
+	"sluice/internal/batch"
 	"sluice/internal/catalog"
 	"sluice/internal/config"
+	"sluice/internal/credentials"
 	"sluice/internal/egress"
 	"sluice/internal/identity"
 	"sluice/internal/pki"
@@ -49,6 +52,8 @@ type gateway struct {
 	plane    *xds.ControlPlane
 	ups      *upstreams
 	extproc  *extproc.Server
+	sources  *credentials.Manager
+	batches  *batch.Server
 	envoy    *envoy.Supervisor
 
 	grpc    *grpc.Server
@@ -171,7 +176,7 @@ func (g *gateway) openEnvoySide() (err error) {
 	g.plane, err = xds.New(xds.Options{
 		ListenAddr: c.Listen, ListenPlain: c.ListenPlain, BodyBytes: c.Limits.BodyBytes, IdleTimeout: c.Limits.IdleTimeout,
 		ExtProcSocket: g.socket("extproc"), ControlSocket: g.socket("control"),
-		LocalSockets: map[string]string{"practice": g.socket("practice")},
+		LocalSockets: map[string]string{provider.PracticeLocal: g.socket("practice"), batch.Local: g.socket("batch")},
 		CAFile:       c.Egress.CAFile, Proxy: c.Egress.Proxy, Resolve: c.Egress.Resolve, AllowPrivate: c.Egress.AllowPrivate,
 		Log: g.log.Named("xds"), Registerer: g.registry, Now: time.Now,
 	})
@@ -181,11 +186,19 @@ func (g *gateway) openEnvoySide() (err error) {
 	if err := g.loadCertificate(); err != nil {
 		return err
 	}
+	ambient := (*http.Client)(nil)
+	if c.Egress.MachineIdentity {
+		ambient = g.egress.AmbientClient()
+	}
+	g.sources = credentials.New(credentials.Options{
+		HTTP: g.egress.Client(), Ambient: ambient, Now: time.Now, Log: g.log.Named("credentials"), Registerer: g.registry,
+	})
+	g.batches = batch.New(g.egress.Client(), c.Limits.BodyBytes)
 	g.extproc = extproc.New(extproc.Options{
 		Identity: g.identity, Policy: g.policy, Trail: g.trail, ServeUnrecorded: g.serveUnrecorded(),
-		BodyBytes: c.Limits.BodyBytes, Metrics: extproc.NewMetrics(g.registry), Log: g.log.Named("extproc"), Now: time.Now,
+		Batches: g.batches, BodyBytes: c.Limits.BodyBytes, Metrics: extproc.NewMetrics(g.registry), Log: g.log.Named("extproc"), Now: time.Now,
 	})
-	g.ups = &upstreams{plane: g.plane, now: time.Now, log: g.log, unneeded: map[xds.Upstream]time.Time{}}
+	g.ups = &upstreams{plane: g.plane, now: time.Now, log: g.log, unneeded: map[xds.Upstream]time.Time{}, idle: map[xds.Group]time.Time{}}
 	g.catalog.OnChange(g.changed)
 	g.changed(g.catalog.Snapshot())
 	registerTrail(g.registry, g.trail)
@@ -202,18 +215,33 @@ const pushTimeout = 10 * time.Second
 func (g *gateway) changed(s *catalog.Snapshot) {
 	ctx, cancel := context.WithTimeout(context.Background(), pushTimeout)
 	defer cancel()
-	t := extproc.NewTable(g.extproc.Table(), s.All(), entryOf)
-	g.ups.need(ctx, t)
+	t := extproc.NewTable(g.extproc.Table(), s.All(), func(e *catalog.Endpoint) *extproc.Entry {
+		return entryOf(e, g.sources)
+	})
+	n, used := newNeed(), map[*credentials.Source]bool{}
+	t.Each(func(e *extproc.Entry) {
+		n.add(e)
+		for _, target := range e.Targets {
+			if source, ok := target.Auth.(*credentials.Source); ok {
+				used[source] = true
+			}
+		}
+	})
+	// Batches are answered here, for one target and for one of several.
+	n.upstreams[xds.Upstream{Local: batch.Local}] = true
+	n.upstreams[xds.Upstream{Local: batch.Local, Staged: true}] = true
+	g.ups.need(ctx, n)
 	g.extproc.SetTable(t)
+	g.sources.Retain(used)
 }
 
-// activate is called before an endpoint is saved.
+// activate is called before an endpoint is saved. It makes Envoy ready, and
+// fails where a target's credential can't work.
 func (g *gateway) activate(ctx context.Context, e *catalog.Endpoint) error {
-	up, err := upstreamOf(targetOf(e))
-	if err != nil {
-		return err
-	}
-	return g.ups.add(ctx, up)
+	n := newNeed()
+	entry := entryOf(e, g.sources)
+	n.add(entry)
+	return g.ups.add(ctx, n)
 }
 
 // loadCertificate hands the listener its certificate: the configured files, or
@@ -237,6 +265,9 @@ func (g *gateway) loadCertificate() error {
 func (g *gateway) close() error {
 	for i := len(g.stops) - 1; i >= 0; i-- {
 		g.stops[i]()
+	}
+	if g.sources != nil {
+		g.sources.Close()
 	}
 	var errs []error
 	if g.trail != nil {

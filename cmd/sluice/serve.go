@@ -78,6 +78,9 @@ func (g *gateway) listen(failed chan<- error) error {
 	if err := g.listenHTTP(failed, "unix", g.socket("practice"), simulate.NewPractice(simulate.Options{})); err != nil {
 		return err
 	}
+	if err := g.listenHTTP(failed, "unix", g.socket("batch"), g.batches); err != nil {
+		return err
+	}
 	if g.cfg.MetricsListen != "" {
 		return g.listenHTTP(failed, "tcp", g.cfg.MetricsListen, g.metricsHandler())
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -9,7 +11,9 @@ import (
 
 	"sluice/extproc"
 	"sluice/extproc/provider"
+	"sluice/extproc/provider/kit"
 	"sluice/internal/catalog"
+	"sluice/internal/credentials"
 	"sluice/xds"
 )
 
@@ -18,32 +22,67 @@ import (
 // that is deleted and made anew finds it warm.
 const linger = time.Minute
 
-// targetOf is the endpoint's target with its opened credentials.
-func targetOf(e *catalog.Endpoint) provider.Target {
-	return provider.Target{Provider: e.First().Provider, Model: e.First().Model, Config: e.First().Parameters()}
+// credentialed makes what a target authenticates with besides parameters.
+type credentialed interface {
+	For(c kit.Credential) *credentials.Source
 }
 
-// upstreamOf is what Envoy has to know of a target.
-func upstreamOf(t provider.Target) (xds.Upstream, error) {
-	a, err := provider.AddressOf(t)
-	if err != nil {
-		return xds.Upstream{}, err
+// targetOf is a target made ready to be called.
+func targetOf(t *catalog.Target, sources credentialed) *extproc.Target {
+	ready := &extproc.Target{
+		Target: provider.Target{Provider: t.Provider, Model: t.Model, Config: t.Parameters()},
+		Name:   t.Name, Weight: t.Weight, Order: t.Order, Problem: t.Problem,
 	}
-	return xds.Upstream{TLS: a.TLS, Host: a.Host, Port: a.Port, Local: a.Local}, nil
+	address, err := provider.AddressOf(ready.Target)
+	if err != nil {
+		if ready.Problem == "" {
+			ready.Problem = err.Error()
+		}
+		return ready
+	}
+	ready.Upstream = xds.Upstream{TLS: address.TLS, Host: address.Host, Port: address.Port, Local: address.Local}
+	p, _ := provider.Lookup(t.Provider)
+	if p.Credential != nil {
+		if c, needed := p.Credential(ready.Target); needed {
+			ready.Auth = sources.For(c)
+		}
+	}
+	return ready
 }
 
 // entryOf makes an endpoint ready to be called.
-func entryOf(e *catalog.Endpoint) *extproc.Entry {
-	entry := &extproc.Entry{Endpoint: e, Target: targetOf(e), Problem: e.Problem}
-	up, err := upstreamOf(entry.Target)
-	if err != nil && entry.Problem == "" {
-		entry.Problem = err.Error()
+func entryOf(e *catalog.Endpoint, sources credentialed) *extproc.Entry {
+	entry := &extproc.Entry{Endpoint: e, Problem: e.Problem}
+	problem := "all its targets are disabled"
+	for i := range e.Targets {
+		if e.Targets[i].Disabled {
+			continue
+		}
+		t := targetOf(&e.Targets[i], sources)
+		entry.Targets = append(entry.Targets, t)
+		if problem != "" {
+			problem = t.Problem
+		}
 	}
-	if err == nil {
-		entry.Route = up.Key()
-		entry.Upstream = up
+	if entry.Problem == "" {
+		entry.Problem = problem
 	}
 	return entry
+}
+
+// need is what Envoy has to know for some endpoints.
+type need struct {
+	upstreams map[xds.Upstream]bool
+	groups    map[xds.Group]bool
+}
+
+func newNeed() need {
+	return need{map[xds.Upstream]bool{}, map[xds.Group]bool{}}
+}
+
+func (n need) add(e *extproc.Entry) {
+	e.Upstreams(func(u xds.Upstream) { n.upstreams[u] = true })
+	e.Groups(func(g xds.Group) { n.groups[g] = true })
 }
 
 // upstreams keeps the set of upstreams that Envoy is told of.
@@ -53,50 +92,80 @@ type upstreams struct {
 	log   *zap.Logger
 
 	mu sync.Mutex // guards the following fields, and orders the pushes
-	// unneeded is when each known upstream was last needed; the zero time
-	// while an endpoint needs it.
+	// unneeded and idle are when each known upstream and group was last needed;
+	// the zero time while an endpoint needs it.
 	unneeded map[xds.Upstream]time.Time
+	idle     map[xds.Group]time.Time
 }
 
-// add makes an upstream reachable and returns when Envoy can use it.
-func (u *upstreams) add(ctx context.Context, up xds.Upstream) error {
+// add makes what an endpoint needs reachable and returns when Envoy can use it.
+func (u *upstreams) add(ctx context.Context, n need) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if _, ok := u.unneeded[up]; ok {
+	now := u.now()
+	fresh := addTo(u.unneeded, n.upstreams, now)
+	groups := addTo(u.idle, n.groups, now)
+	if len(fresh)+len(groups) == 0 {
 		return nil
 	}
-	u.unneeded[up] = u.now()
 	if err := u.push(ctx); err != nil {
-		delete(u.unneeded, up)
+		for _, up := range fresh {
+			delete(u.unneeded, up)
+		}
+		for _, g := range groups {
+			delete(u.idle, g)
+		}
 		return err
 	}
 	return nil
 }
 
-// need marks which upstreams endpoints need now. Those that are new to Envoy
-// are pushed; those that nobody needs go later, by prune.
-func (u *upstreams) need(ctx context.Context, t *extproc.Table) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	now, fresh := u.now(), false
-	needed := make(map[xds.Upstream]bool)
-	t.Each(func(e *extproc.Entry) {
-		if e.Route != "" {
-			needed[e.Upstream] = true
+// addTo notes what is not known yet, as last needed now, and returns it.
+func addTo[K comparable](known map[K]time.Time, wanted map[K]bool, now time.Time) (fresh []K) {
+	for k := range wanted {
+		if _, ok := known[k]; !ok {
+			known[k] = now
+			fresh = append(fresh, k)
 		}
-	})
-	for up := range needed {
-		if _, ok := u.unneeded[up]; !ok {
+	}
+	return fresh
+}
+
+// mark notes what is needed now, and since when the rest is not. It reports
+// whether something is needed that was not known.
+func mark[K comparable](known map[K]time.Time, needed map[K]bool, now time.Time) (fresh bool) {
+	for k := range needed {
+		if _, ok := known[k]; !ok {
 			fresh = true
 		}
-		u.unneeded[up] = time.Time{}
+		known[k] = time.Time{}
 	}
-	for up, at := range u.unneeded {
-		if !needed[up] && at.IsZero() {
-			u.unneeded[up] = now
+	for k, at := range known {
+		if !needed[k] && at.IsZero() {
+			known[k] = now
 		}
 	}
-	if fresh {
+	return fresh
+}
+
+// drop forgets what nobody has needed for the linger time.
+func drop[K comparable](known map[K]time.Time, now time.Time) (dropped bool) {
+	for k, at := range known {
+		if !at.IsZero() && now.Sub(at) >= linger {
+			delete(known, k)
+			dropped = true
+		}
+	}
+	return dropped
+}
+
+// need marks what endpoints need now. What is new to Envoy is pushed; what
+// nobody needs goes later, by prune.
+func (u *upstreams) need(ctx context.Context, n need) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	fresh := mark(u.unneeded, n.upstreams, u.now())
+	if mark(u.idle, n.groups, u.now()) || fresh {
 		if err := u.push(ctx); err != nil {
 			u.log.Error("Envoy did not take the new upstreams", zap.Error(err))
 		}
@@ -107,14 +176,8 @@ func (u *upstreams) need(ctx context.Context, t *extproc.Table) {
 func (u *upstreams) prune(ctx context.Context) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	dropped := false
-	for up, at := range u.unneeded {
-		if !at.IsZero() && u.now().Sub(at) >= linger {
-			delete(u.unneeded, up)
-			dropped = true
-		}
-	}
-	if dropped {
+	dropped := drop(u.unneeded, u.now())
+	if drop(u.idle, u.now()) || dropped {
 		if err := u.push(ctx); err != nil {
 			u.log.Error("Envoy did not drop upstreams", zap.Error(err))
 		}
@@ -122,9 +185,5 @@ func (u *upstreams) prune(ctx context.Context) {
 }
 
 func (u *upstreams) push(ctx context.Context) error {
-	all := make([]xds.Upstream, 0, len(u.unneeded))
-	for up := range u.unneeded {
-		all = append(all, up)
-	}
-	return u.plane.SetUpstreams(ctx, all)
+	return u.plane.SetUpstreams(ctx, slices.Collect(maps.Keys(u.unneeded)), slices.Collect(maps.Keys(u.idle))...)
 }

@@ -42,7 +42,9 @@ const (
 	CodeProviderUnreachable        = "provider_unreachable"         // 503: no connection
 	CodeProviderTLS                = "provider_tls_failed"          // 502: its certificate or handshake was refused
 	CodeProviderReset              = "provider_reset"               // 502: the connection broke before the reply was whole
+	CodeProviderNoReply            = "provider_no_reply"            // in records only: an attempt that was followed by another ended without a reply
 	CodeProviderTimeout            = "provider_timeout"             // 504: no reply in time, or the stream stalled
+	CodeCredentialUnavailable      = "credential_unavailable"       // 503: no token for the provider could be had
 	CodeProviderCredentialRejected = "provider_credential_rejected" // 502 (MLflow 401/403): the endpoint's key is bad
 	CodeProviderRateLimited        = "provider_rate_limited"        // 429
 	CodeProviderRejected           = "provider_rejected_request"    // the provider's own 4xx

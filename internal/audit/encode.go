@@ -139,6 +139,7 @@ func (e *encoder) appendExchange(buf []byte, x *Exchange, at time.Time) ([]byte,
 	f.text("endpointId", x.EndpointID)
 	f.text("endpointName", x.EndpointName)
 	f.text("endpointType", x.EndpointType)
+	f.text("target", x.Target)
 	f.text("provider", x.Provider)
 	f.text("model", x.Model)
 	f.text("dialect", x.Dialect)
@@ -198,10 +199,35 @@ func appendOutcome(buf []byte, id string, o *Outcome, at time.Time) []byte {
 	f.int("outputTokens", o.OutputTokens)
 	f.int("cachedTokens", o.CachedTokens)
 	f.int("reasoningTokens", o.ReasoningTokens)
+	f.int("cacheWriteTokens", o.CacheWriteTokens)
+	f.int("costNanoUsd", o.CostNanoUSD)
+	f.text("target", o.Target)
+	f.text("provider", o.Provider)
+	f.text("model", o.Model)
+	if len(o.Attempts) > 0 {
+		f.key("attempts")
+		f.buf = appendAttempts(f.buf, o.Attempts)
+	}
 	f.number("firstByteNs", int64(o.FirstByte))
 	f.number("durationNs", int64(o.Duration))
 	f.int("responseBytes", o.ResponseBytes)
 	return f.close()
+}
+
+func appendAttempts(buf []byte, attempts []Attempt) []byte {
+	for i := range attempts {
+		a := &attempts[i]
+		buf = append(buf, ",["[b2i(i == 0)])
+		f := open(buf)
+		f.always("target", a.Target)
+		f.always("provider", a.Provider)
+		f.always("model", a.Model)
+		f.number("status", int64(a.Status))
+		f.text("code", a.Code)
+		f.number("durationNs", int64(a.Duration))
+		buf = f.close()
+	}
+	return append(buf, ']')
 }
 
 // appendWhole appends both halves of a refused request.

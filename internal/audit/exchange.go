@@ -36,10 +36,11 @@ type Exchange struct {
 	EndpointID   string `json:"endpointId,omitempty"`
 	EndpointName string `json:"endpointName,omitempty"`
 	EndpointType string `json:"endpointType,omitempty"`
+	Target       string `json:"target,omitempty"` // the first that is tried; Outcome says who answered
 	Provider     string `json:"provider,omitempty"`
 	Model        string `json:"model,omitempty"`     // the provider's name of the model
 	Dialect      string `json:"dialect,omitempty"`   // the wire format of the client
-	Operation    string `json:"operation,omitempty"` // chat, completions, embeddings
+	Operation    string `json:"operation,omitempty"` // chat, completions, embeddings, count_tokens, native
 	Method       string `json:"method,omitempty"`
 	Path         string `json:"path,omitempty"`
 	ClientAddr   string `json:"clientAddr,omitempty"`
@@ -63,10 +64,33 @@ type Outcome struct {
 	OutputTokens    int64 `json:"outputTokens"`
 	CachedTokens    int64 `json:"cachedTokens"`
 	ReasoningTokens int64 `json:"reasoningTokens"`
+	// CacheWriteTokens is the part of InputTokens written to a prompt cache.
+	CacheWriteTokens int64 `json:"cacheWriteTokens"`
+	// CostNanoUSD is what the tokens cost by the price table, in 10⁻⁹ US
+	// dollars; Unknown without a price or without tokens.
+	CostNanoUSD int64 `json:"costNanoUsd"`
+	// Target answered, or failed last, where the endpoint has several targets,
+	// with its provider and model.
+	Target   string `json:"target,omitempty"`
+	Provider string `json:"provider,omitempty"`
+	Model    string `json:"model,omitempty"`
+	// Attempts are the targets that were tried, in order, where the endpoint
+	// has several; the last is Target.
+	Attempts []Attempt `json:"attempts,omitempty"`
 	// FirstByte and Duration run from Exchange.Time to the first byte of the
 	// answer and to its end; in JSON they are nanoseconds.
 	FirstByte time.Duration `json:"firstByteNs,omitempty"`
 	Duration  time.Duration `json:"durationNs,omitempty"`
 	// ResponseBytes counts the body the client was sent, kept here or not.
 	ResponseBytes int64 `json:"responseBytes"`
+}
+
+// Attempt is one target's part in an exchange.
+type Attempt struct {
+	Target   string        `json:"target"`
+	Provider string        `json:"provider"`
+	Model    string        `json:"model"`
+	Status   int           `json:"status,omitempty"` // of the reply; 0: there was none
+	Code     string        `json:"code,omitempty"`   // why it was none; "" where there was one
+	Duration time.Duration `json:"durationNs,omitempty"`
 }

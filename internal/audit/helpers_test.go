@@ -70,7 +70,7 @@ func exchange(id string) *audit.Exchange {
 func answered() *audit.Outcome {
 	return &audit.Outcome{
 		Result: audit.ResultAnswered, Status: 200, UpstreamStatus: 200, InputTokens: 120, OutputTokens: 45,
-		CachedTokens: audit.Unknown, ReasoningTokens: audit.Unknown, FirstByte: 200 * time.Millisecond, Duration: 900 * time.Millisecond, ResponseBytes: 600,
+		CachedTokens: audit.Unknown, ReasoningTokens: audit.Unknown, CacheWriteTokens: -1, CostNanoUSD: -1, FirstByte: 200 * time.Millisecond, Duration: 900 * time.Millisecond, ResponseBytes: 600,
 	}
 }
 

@@ -144,6 +144,7 @@ func (t *Trail) resume(state *found) error {
 	for _, id := range interrupted {
 		o := &Outcome{
 			Result: ResultInterrupted, InputTokens: Unknown, OutputTokens: Unknown, CachedTokens: Unknown, ReasoningTokens: Unknown,
+			CacheWriteTokens: Unknown, CostNanoUSD: Unknown,
 			Code: "interrupted", Message: "The gateway ended before the exchange did.",
 		}
 		if err := t.End(id, o, nil); err != nil {

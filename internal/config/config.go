@@ -61,6 +61,9 @@ type Egress struct {
 	Proxy        string            // corporate HTTP CONNECT proxy, http://host:port
 	Resolve      map[string]string // host → address:port; the TLS name stays the host's
 	AllowPrivate bool              // provider addresses may be loopback or private
+	// MachineIdentity lets endpoints authenticate as the machine does that the
+	// gateway runs on: AWS's default chain, Google's default credentials.
+	MachineIdentity bool
 }
 
 // Limits bound what one request may take.

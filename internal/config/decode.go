@@ -60,10 +60,11 @@ func schema(c *Config) fields {
 			"on_failure":     oneOf(&c.Audit.OnFailure, "refuse", "serve"),
 		}),
 		"egress": group(fields{
-			"ca_file":       text(&c.Egress.CAFile),
-			"proxy":         proxyURL(&c.Egress.Proxy),
-			"resolve":       resolve(&c.Egress.Resolve),
-			"allow_private": boolean(&c.Egress.AllowPrivate),
+			"ca_file":          text(&c.Egress.CAFile),
+			"proxy":            proxyURL(&c.Egress.Proxy),
+			"resolve":          resolve(&c.Egress.Resolve),
+			"allow_private":    boolean(&c.Egress.AllowPrivate),
+			"machine_identity": boolean(&c.Egress.MachineIdentity),
 		}),
 		"limits": group(fields{
 			"body_bytes":    number(&c.Limits.BodyBytes, 1024, 1<<30),

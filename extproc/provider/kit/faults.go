@@ -118,7 +118,7 @@ func (f Faults) refused(status int) *dialect.Error {
 	case status == StatusOverloaded:
 		e.Code = dialect.CodeProviderOverloaded
 		e.Message = "The provider is overloaded. Try again later."
-		if f.dialect == dialect.OpenAI {
+		if f.dialect != dialect.MLflow && f.dialect != dialect.Anthropic {
 			e.Status = http.StatusServiceUnavailable
 		}
 	case status < http.StatusInternalServerError:
@@ -290,3 +290,6 @@ func (f Faults) coded(e *dialect.Error, code string) *dialect.Error {
 	}
 	return e
 }
+
+// Scrub takes the target's secrets out of a body that is passed on as it is.
+func (f Faults) Scrub(body []byte) []byte { return []byte(f.scrub().text(string(body))) }

@@ -1,0 +1,202 @@
+package provider
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"sluice/extproc/dialect"
+	"sluice/extproc/dialect/jsontext"
+	"sluice/extproc/provider/kit"
+)
+
+// NativeRequest is a client's call of a provider's own API.
+type NativeRequest struct {
+	Method string
+	Rest   string // path below the API's root, with query, as the client escaped it
+	// Headers are the client's own, without its credentials and without what
+	// belongs to the connection. Names in lower case.
+	Headers [][2]string
+	Body    []byte
+}
+
+// OpenNative begins a call of a target's own API: method, path and body go as
+// they came, with the target's credential.
+func OpenNative(t Target, r NativeRequest, env Env) (Call, *dialect.Error) {
+	p, ok := Lookup(t.Provider)
+	if !ok {
+		return nil, dialect.Internal()
+	}
+	if p.Native == nil {
+		return nil, &dialect.Error{
+			Status: http.StatusNotImplemented, Code: dialect.CodeNotImplemented, NoRetry: true,
+			Message: "The proxy endpoint is not implemented for " + p.Title + " models.",
+		}
+	}
+	n, err := p.Native(p, t)
+	if err != nil {
+		return nil, dialect.Internal()
+	}
+	path := n.Root + r.Rest
+	if n.Query != "" {
+		sep := "?"
+		if strings.Contains(path, "?") {
+			sep = "&"
+		}
+		path += sep + n.Query
+	}
+	headers := make([][2]string, 0, len(r.Headers)+len(n.Headers))
+	for _, h := range r.Headers {
+		if !hasHeader(n.Headers, h[0]) {
+			headers = append(headers, h)
+		}
+	}
+	return &nativeCall{
+		up:     Upstream{Method: r.Method, Path: path, Headers: append(headers, n.Headers...), Body: r.Body},
+		faults: kit.NewFaults(p, t, dialect.Native, env.ExchangeID),
+		usage:  dialect.NoUsage,
+	}, nil
+}
+
+func hasHeader(headers [][2]string, name string) bool {
+	for _, h := range headers {
+		if strings.EqualFold(h[0], name) {
+			return true
+		}
+	}
+	return false
+}
+
+// nativeCall passes a provider's reply on as it is.
+type nativeCall struct {
+	up     Upstream
+	faults kit.Faults
+	usage  dialect.Usage
+	ctype  string
+}
+
+func (c *nativeCall) Upstream() Upstream        { return c.up }
+func (c *nativeCall) Usage() dialect.Usage      { return c.usage }
+func (c *nativeCall) Err() *dialect.Error       { return nil }
+func (c *nativeCall) StreamContentType() string { return c.ctype }
+
+// streamTypes are the content types of replies that are passed on piece by
+// piece; others are taken whole.
+var streamTypes = []string{
+	kit.EventStream, "application/x-ndjson", "application/ndjson", "application/stream+json", "application/jsonl",
+	"application/vnd.amazon.eventstream", "application/octet-stream", "audio/", "video/", "image/", "application/zip",
+}
+
+func (c *nativeCall) IsStream(contentType string) bool {
+	kind := strings.ToLower(contentType)
+	for _, t := range streamTypes {
+		if strings.HasPrefix(kind, t) {
+			c.ctype = contentType
+			return true
+		}
+	}
+	return false
+}
+
+// Complete passes a whole reply on; only an error that repeats the target's
+// credential is changed.
+func (c *nativeCall) Complete(status int, header func(string) string, body []byte) Reply {
+	r := Reply{Status: status, ContentType: header("content-type"), Body: body, Unchanged: true}
+	if status < 400 {
+		c.count(body)
+		return r
+	}
+	if scrubbed := c.faults.Scrub(body); string(scrubbed) != string(body) {
+		r.Body, r.Unchanged = scrubbed, false
+	}
+	r.Error = c.faults.Told(status, "", "", "")
+	return r
+}
+
+// Chunk passes the next bytes on.
+func (c *nativeCall) Chunk(b []byte, end bool) ([]byte, bool) {
+	c.sniff(b)
+	return b, end
+}
+
+// sniff looks for a usage report in a chunk of a stream. One that is cut in two
+// is missed: what passes untouched is not put together here.
+func (c *nativeCall) sniff(b []byte) {
+	text := string(b)
+	for {
+		i := strings.Index(text, "data: {")
+		if i < 0 {
+			return
+		}
+		text = text[i+len("data: "):]
+		line, _, _ := strings.Cut(text, "\n")
+		if strings.Contains(line, `"usage`) {
+			c.count([]byte(strings.TrimSpace(line)))
+		}
+	}
+}
+
+// usageNames are where the formats have their counts, in the order of
+// dialect.Usage.
+var usageNames = [...][]string{
+	{"prompt_tokens", "input_tokens", "promptTokenCount", "inputTokens", "input_tokens_count"},
+	{"completion_tokens", "output_tokens", "candidatesTokenCount", "outputTokens"},
+	{"prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens", "cache_read_input_tokens", "cachedContentTokenCount", "cacheReadInputTokens"},
+	{"completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens", "thoughtsTokenCount"},
+	{"cache_creation_input_tokens", "cacheWriteInputTokens"},
+}
+
+func (c *nativeCall) count(body []byte) {
+	if !jsontext.Valid(body) {
+		return
+	}
+	root := jsontext.View(body)
+	for _, at := range []string{"usage", "usageMetadata", "message.usage", "response.usage", "usage.tokens"} {
+		if u := root.Get(at); u.IsObject() {
+			for i, to := range []*int64{&c.usage.Input, &c.usage.Output, &c.usage.Cached, &c.usage.Reasoning, &c.usage.CacheWrite} {
+				for _, name := range usageNames[i] {
+					if v := u.Get(name); v.Type == gjson.Number {
+						*to = v.Int()
+						break
+					}
+				}
+			}
+			return
+		}
+	}
+}
+
+var _ Call = (*nativeCall)(nil)
+
+// NativeModel is the model that a call of a provider's own API names: in its
+// body's "model", or in its path as Google, AWS and Azure have it. "" where it
+// names none.
+func NativeModel(rest string, body []byte) string {
+	path, _, _ := strings.Cut(rest, "?")
+	parts := strings.Split(path, "/")
+	for i, part := range parts[:len(parts)-1] {
+		switch part {
+		case "models", "model", "deployments", "engines":
+			name := parts[i+1]
+			if part == "models" { // "gemini-2.5-pro:generateContent"
+				if at := strings.LastIndexByte(name, ':'); at > 0 {
+					name = name[:at]
+				}
+			}
+			return unescaped(name)
+		}
+	}
+	if v := gjson.GetBytes(body, "model"); v.Type == gjson.String && gjson.ValidBytes(body) {
+		return v.Str
+	}
+	return ""
+}
+
+func unescaped(segment string) string {
+	if s, err := url.PathUnescape(segment); err == nil {
+		return s
+	}
+	return segment
+}
