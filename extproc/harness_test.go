@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"sluice/extproc"
@@ -24,6 +25,7 @@ import (
 	"sluice/internal/decision"
 	"sluice/internal/identity"
 	"sluice/policies"
+	"sluice/xds"
 )
 
 const (
@@ -31,6 +33,16 @@ const (
 	exchange  = "11111111-1111-4111-8111-111111111111"
 	secret    = "sk-canary-0123456789"
 )
+
+var hosts = map[string]xds.Upstream{
+	"openai":    {TLS: true, Host: "api.openai.com", Port: 443},
+	"anthropic": {TLS: true, Host: "api.anthropic.com", Port: 443},
+}
+
+var keys = map[string]map[string]string{
+	"openai":    {"openai_api_key": secret},
+	"anthropic": {"anthropic_api_key": secret + "-anthropic"},
+}
 
 var caller = &identity.Caller{UserID: "0123456789abcdef01234567", UserName: "ada", TokenID: "t"}
 
@@ -108,10 +120,20 @@ func newWorld(t *testing.T) *world {
 		{ID: "e2", Name: "limited", Type: catalog.TypeChat, Targets: []catalog.Target{{Provider: "openai", Model: "gpt-4o-mini"}},
 			Limit: &catalog.Limit{Calls: 1, Period: "minute"}},
 		{ID: "e3", Name: "broken", Type: catalog.TypeChat, Targets: []catalog.Target{{Provider: "openai", Model: "gpt-4o-mini"}}},
+		{ID: "e5", Name: "two", Type: catalog.TypeChat, Targets: []catalog.Target{
+			{Name: "one", Provider: "openai", Model: "gpt-4o-mini", Weight: 1},
+			{Name: "other", Provider: "anthropic", Model: "claude-x", Order: 1, Weight: 1},
+		}},
 		{ID: "e4", Name: "vectors", Type: catalog.TypeEmbeddings, Targets: []catalog.Target{{Provider: "openai", Model: "e-3"}}},
 	}, func(e *catalog.Endpoint) *extproc.Entry {
-		entry := &extproc.Entry{Endpoint: e, Route: "https:api.openai.com:443", Target: provider.Target{
-			Provider: e.First().Provider, Model: e.First().Model, Config: map[string]string{"openai_api_key": secret}}}
+		entry := &extproc.Entry{Endpoint: e}
+		for _, target := range e.Targets {
+			ready := &extproc.Target{
+				Name: target.Name, Weight: target.Weight, Order: target.Order, Upstream: hosts[target.Provider],
+				Target: provider.Target{Provider: target.Provider, Model: target.Model, Config: keys[target.Provider]},
+			}
+			entry.Targets = append(entry.Targets, ready)
+		}
 		if e.Name == "broken" {
 			entry.Problem = "the credential " + secret + " can't be opened"
 		}
@@ -123,13 +145,14 @@ func newWorld(t *testing.T) *world {
 // script plays Envoy: it sends what the test feeds and keeps the answers.
 type script struct {
 	grpc.ServerStream
+	ctx  context.Context
 	w    *world
 	in   chan *extprocv3.ProcessingRequest
 	out  chan *extprocv3.ProcessingResponse
 	done chan error
 }
 
-func (s *script) Context() context.Context { return context.Background() }
+func (s *script) Context() context.Context { return s.ctx }
 
 func (s *script) Recv() (*extprocv3.ProcessingRequest, error) {
 	m, ok := <-s.in
@@ -141,8 +164,12 @@ func (s *script) Recv() (*extprocv3.ProcessingRequest, error) {
 
 func (s *script) Send(m *extprocv3.ProcessingResponse) error { s.out <- m; return nil }
 
-func (w *world) open() *script {
-	s := &script{w: w, in: make(chan *extprocv3.ProcessingRequest), out: make(chan *extprocv3.ProcessingResponse, 1), done: make(chan error, 1)}
+func (w *world) open() *script { return w.stage(xds.StageRouter) }
+
+// stage opens a stream as one of Envoy's stages does.
+func (w *world) stage(name string) *script {
+	ctx := metadata.NewIncomingContext(context.Background(), metadata.Pairs(xds.StageHeader, name))
+	s := &script{w: w, ctx: ctx, in: make(chan *extprocv3.ProcessingRequest), out: make(chan *extprocv3.ProcessingResponse, 1), done: make(chan error, 1)}
 	go func() { s.done <- w.server.Process(s) }()
 	return s
 }

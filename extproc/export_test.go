@@ -1,0 +1,4 @@
+package extproc
+
+// Plan is how an entry's calls are planned.
+var Plan = (*Entry).plan
