@@ -13,7 +13,12 @@ func (r *chatReader) messages(list gjson.Result) *dialect.Error {
 		return dialect.InvalidField("messages", "must be a list of messages.")
 	}
 	return codec.Each(list, func(i int, v gjson.Result) *dialect.Error {
-		return dialect.Within(r.message(v), "messages", i)
+		n := len(r.form.Messages)
+		e := dialect.Within(r.message(v), "messages", i)
+		if len(r.form.Messages) > n {
+			r.form.Messages[n].Number = i + 1
+		}
+		return e
 	})
 }
 
