@@ -79,6 +79,21 @@ func ActOfModel(model string) (act Act, ok bool) {
 	return Act{}, false
 }
 
+// actOfName is ActOfModel for a name that may stand behind those of its maker:
+// "anthropic.fault-429", "meta/hold".
+func actOfName(model string) Act {
+	for _, sign := range []string{"", "/", "."} {
+		name := model
+		if sign != "" {
+			name = model[strings.LastIndex(model, sign)+1:]
+		}
+		if act, ok := ActOfModel(name); ok {
+			return act
+		}
+	}
+	return Act{}
+}
+
 // actOfFault reads what follows "fault-" in a model's name, or the value of
 // x-practice-fail: a status or the name of a fault.
 func actOfFault(name string) (Act, bool) {

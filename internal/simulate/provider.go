@@ -229,8 +229,7 @@ func (p *Provider) actFor(got *Received) (act Act, wrong string) {
 			return act, wrong
 		}
 	}
-	act, _ = ActOfModel(p.wire.model(got))
-	return act, ""
+	return actOfName(p.wire.model(got)), ""
 }
 
 func (p *Provider) scripted() (Act, bool) {
