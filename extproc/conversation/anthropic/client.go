@@ -6,6 +6,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sluice/extproc/conversation"
+	"sluice/extproc/conversation/codec"
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
 )
@@ -34,7 +35,7 @@ func (client) Read(req *dialect.Request) (*conversation.Request, *dialect.Error)
 	return c.form, nil
 }
 
-func (c *call) member(name string, v gjson.Result) *dialect.Error {
+func (c *call) member(name string, v gjson.Result) (e *dialect.Error) {
 	f := c.form
 	switch name {
 	case "model":
@@ -48,37 +49,39 @@ func (c *call) member(name string, v gjson.Result) *dialect.Error {
 	case "messages":
 		return c.messages(v)
 	case "tools":
-		return each(v, name, func(_ int, v gjson.Result) *dialect.Error { return c.tool(v) })
+		return each(v, name, func(v gjson.Result) *dialect.Error { return c.tool(v) })
 	case "tool_choice":
-		return inside(c.toolChoice(v), name)
+		return codec.In(c.toolChoice(v), name)
 	case "temperature":
-		return number(&f.Temperature, name, v)
+		f.Temperature, e = codec.Number(name, v)
 	case "top_p":
-		return number(&f.TopP, name, v)
+		f.TopP, e = codec.Number(name, v)
 	case "top_k":
-		return number(&f.TopK, name, v)
+		f.TopK, e = codec.Number(name, v)
 	case "stop_sequences":
-		return each(v, name, func(_ int, v gjson.Result) *dialect.Error {
+		return each(v, name, func(v gjson.Result) *dialect.Error {
 			if v.Type != gjson.String {
 				return itself(dialect.InvalidField("x", "must be a string."))
 			}
 			f.Stop = append(f.Stop, v.Str)
 			return nil
 		})
+	default:
+		return c.setting(name, v)
 	}
-	return c.setting(name, v)
+	return e
 }
 
 func (c *call) setting(name string, v gjson.Result) *dialect.Error {
 	switch name {
 	case "thinking":
-		return inside(c.thinking(v), name)
+		return codec.In(c.thinking(v), name)
 	case "output_config":
-		return inside(c.outputConfig(v), name)
+		return codec.In(c.outputConfig(v), name)
 	case "output_format": // its name while it was a beta
-		return inside(c.format(v), name)
+		return codec.In(c.format(v), name)
 	case "metadata":
-		return inside(object(v, func(name string, v gjson.Result) *dialect.Error {
+		return codec.In(codec.Members(v, func(name string, v gjson.Result) *dialect.Error {
 			if name != "user_id" {
 				return unknown(name)
 			}
@@ -87,7 +90,7 @@ func (c *call) setting(name string, v gjson.Result) *dialect.Error {
 	case "service_tier":
 		return c.serviceTier(v)
 	case "context_management":
-		return inside(contextManagement(v), name)
+		return codec.In(contextManagement(v), name)
 	case "cache_control", "diagnostics":
 		return nil
 	case "speed":
@@ -125,7 +128,7 @@ func (c *call) system(v gjson.Result) (e *dialect.Error) {
 // defined, are no other provider's.
 func (c *call) tool(v gjson.Result) *dialect.Error {
 	var t conversation.Tool
-	e := object(v, func(name string, v gjson.Result) *dialect.Error {
+	e := codec.Members(v, func(name string, v gjson.Result) *dialect.Error {
 		switch name {
 		case "type":
 			if v.Str != "custom" {
@@ -182,7 +185,7 @@ var toolChoices = map[string]conversation.ToolChoice{
 }
 
 func (c *call) toolChoice(v gjson.Result) *dialect.Error {
-	e := object(v, func(name string, v gjson.Result) *dialect.Error {
+	e := codec.Members(v, func(name string, v gjson.Result) *dialect.Error {
 		switch name {
 		case "type":
 			choice, ok := toolChoices[v.Str]
@@ -209,7 +212,7 @@ func (c *call) toolChoice(v gjson.Result) *dialect.Error {
 // that it does not want to.
 func (c *call) thinking(v gjson.Result) *dialect.Error {
 	w := &c.form.Reasoning
-	e := object(v, func(name string, v gjson.Result) *dialect.Error {
+	e := codec.Members(v, func(name string, v gjson.Result) *dialect.Error {
 		switch name {
 		case "type":
 			switch v.Str {
@@ -249,7 +252,7 @@ func (c *call) thinking(v gjson.Result) *dialect.Error {
 }
 
 func (c *call) outputConfig(v gjson.Result) *dialect.Error {
-	return object(v, func(name string, v gjson.Result) *dialect.Error {
+	return codec.Members(v, func(name string, v gjson.Result) *dialect.Error {
 		switch name {
 		case "effort":
 			switch v.Str {
@@ -259,7 +262,7 @@ func (c *call) outputConfig(v gjson.Result) *dialect.Error {
 			}
 			return dialect.InvalidField(name, "must be low, medium, high, xhigh or max.")
 		case "format":
-			return inside(c.format(v), name)
+			return codec.In(c.format(v), name)
 		}
 		return unknown(name)
 	})
@@ -268,7 +271,7 @@ func (c *call) outputConfig(v gjson.Result) *dialect.Error {
 // format reads the schema of the answer. OpenAI's API wants it named.
 func (c *call) format(v gjson.Result) *dialect.Error {
 	f := conversation.Format{Kind: conversation.FormatSchema, Name: "answer", Strict: "true"}
-	e := object(v, func(name string, v gjson.Result) *dialect.Error {
+	e := codec.Members(v, func(name string, v gjson.Result) *dialect.Error {
 		switch name {
 		case "type":
 			if v.Str != "json_schema" {
@@ -303,11 +306,11 @@ func (c *call) serviceTier(v gjson.Result) *dialect.Error {
 // contextManagement accepts the rules that only trim what the model gets to
 // see of old turns. What would add to the answer is refused.
 func contextManagement(v gjson.Result) *dialect.Error {
-	return object(v, func(name string, v gjson.Result) *dialect.Error {
+	return codec.Members(v, func(name string, v gjson.Result) *dialect.Error {
 		if name != "edits" {
 			return unknown(name)
 		}
-		return each(v, name, func(_ int, v gjson.Result) *dialect.Error {
+		return each(v, name, func(v gjson.Result) *dialect.Error {
 			switch v.Get("type").Str {
 			case "clear_thinking_20251015", "clear_tool_uses_20250919":
 				return nil

@@ -6,14 +6,15 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sluice/extproc/conversation"
+	"sluice/extproc/conversation/codec"
 	"sluice/extproc/dialect"
 )
 
 func (c *call) messages(v gjson.Result) *dialect.Error {
-	return each(v, "messages", func(i int, v gjson.Result) *dialect.Error {
-		m := conversation.Message{Number: i + 1}
+	return each(v, "messages", func(v gjson.Result) *dialect.Error {
+		m := conversation.Message{Number: len(c.form.Messages) + 1}
 		var content gjson.Result
-		e := object(v, func(name string, v gjson.Result) *dialect.Error {
+		e := codec.Members(v, func(name string, v gjson.Result) *dialect.Error {
 			switch name {
 			case "role":
 				m.Role = conversation.Role(v.Str)
@@ -50,7 +51,7 @@ func (c *call) content(v gjson.Result, name string) ([]conversation.Block, *dial
 		return nil, dialect.InvalidField(name, "must be a string or a list of blocks.")
 	}
 	var blocks []conversation.Block
-	e := each(v, name, func(_ int, v gjson.Result) *dialect.Error {
+	e := each(v, name, func(v gjson.Result) *dialect.Error {
 		var raw rawBlock
 		if e := raw.read(v); e != nil {
 			return e
@@ -75,7 +76,7 @@ type rawBlock struct {
 }
 
 func (b *rawBlock) read(v gjson.Result) *dialect.Error {
-	return object(v, func(name string, v gjson.Result) *dialect.Error {
+	return codec.Members(v, func(name string, v gjson.Result) *dialect.Error {
 		switch name {
 		case "type":
 			b.kind = v.Str
@@ -137,10 +138,10 @@ func (c *call) block(b *rawBlock) (conversation.Block, *dialect.Error) {
 		return out, str(&out.Text, "text", b.text)
 	case "image":
 		out.Kind = conversation.Image
-		return out, inside(source(&out, b.source), "source")
+		return out, codec.In(source(&out, b.source), "source")
 	case "document":
 		out.Kind, out.Name = conversation.Document, b.title.Str
-		return out, inside(source(&out, b.source), "source")
+		return out, codec.In(source(&out, b.source), "source")
 	case "tool_use":
 		return c.toolUse(out, b)
 	case "tool_result":
@@ -199,7 +200,7 @@ func (c *call) toolResult(out conversation.Block, b *rawBlock) (conversation.Blo
 // source reads where an image or a document is.
 func source(out *conversation.Block, v gjson.Result) *dialect.Error {
 	var kind, text string
-	e := object(v, func(name string, v gjson.Result) *dialect.Error {
+	e := codec.Members(v, func(name string, v gjson.Result) *dialect.Error {
 		switch name {
 		case "type":
 			return str(&kind, name, v)

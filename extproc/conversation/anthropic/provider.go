@@ -255,9 +255,6 @@ func (r *request) sampling() *dialect.Error {
 		}
 		r.b = append(r.b, ']')
 	}
-	if f.TopK != "" {
-		r.raw("top_k", string(f.TopK))
-	}
 	if f.Stream {
 		r.raw("stream", "true")
 	}
@@ -367,6 +364,9 @@ func (r *request) account() *dialect.Error {
 
 // extra writes the members that the API has under the same name.
 func (r *request) extra() *dialect.Error {
+	if r.form.TopK != "" {
+		r.raw("top_k", string(r.form.TopK))
+	}
 	for _, m := range r.form.Extra {
 		if !slices.Contains(extras, m.Name) {
 			return dialect.Unsupported(m.Name, "can't be passed to Anthropic models with this value. Leave it out, or use another endpoint.")

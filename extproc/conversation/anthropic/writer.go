@@ -15,7 +15,7 @@ func (client) NewWriter(m conversation.Meta) conversation.Writer { return &write
 type writer struct {
 	meta conversation.Meta
 
-	index    int  // of the last block written
+	index    int               // of the last block written
 	kind     conversation.Kind // of the open block
 	begun    bool              // its start was written
 	refused  bool

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	format "sluice/extproc/conversation/anthropic"
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
 )
@@ -121,7 +122,7 @@ func mlflowToComplete(model string, req *dialect.Request) ([]byte, *dialect.Erro
 	}
 	r.raw("model", string(dialect.AppendString(nil, model)))
 	if !limit.Exists() {
-		r.raw("max_tokens_to_sample", strconv.Itoa(defaultMaxTokens))
+		r.raw("max_tokens_to_sample", strconv.Itoa(format.DefaultMaxTokens))
 	}
 	return append(r.out, '}'), nil
 }
@@ -158,7 +159,7 @@ func mlflowMaxTokens(p members) string {
 			return v.Raw
 		}
 	}
-	return strconv.Itoa(defaultMaxTokens)
+	return strconv.Itoa(format.DefaultMaxTokens)
 }
 
 // half is a temperature on Anthropic's scale: MLflow's goes to 2.

@@ -3,6 +3,7 @@ package anthropic
 import (
 	"github.com/tidwall/gjson"
 
+	format "sluice/extproc/conversation/anthropic"
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
 )
@@ -20,7 +21,7 @@ func mlflowFinish(reason string) string {
 
 // chatForMLflow renders a whole message as AnthropicAdapter.model_to_chat
 // does: thinking joins the text, other blocks than tool calls are left out.
-func chatForMLflow(message gjson.Result, u tokens, created int64) []byte {
+func chatForMLflow(message gjson.Result, u format.Usage, created int64, provider string) []byte {
 	var text, calls []byte
 	message.Get("content").ForEach(func(_, b gjson.Result) bool {
 		switch b.Get("type").Str {
@@ -50,8 +51,8 @@ func chatForMLflow(message gjson.Result, u tokens, created int64) []byte {
 		b = append(append(append(b, '['), calls...), ']')
 	}
 	b = append(append(b, `,"refusal":null},"finish_reason":"`...), mlflowFinish(message.Get("stop_reason").Str)...)
-	b = u.appendMLflow(append(b, `"}],"usage":`...), message.Get("usage"))
-	return append(b, `,"provider":"anthropic"}`...)
+	b = appendMLflowUsage(append(b, `"}],"usage":`...), u, message.Get("usage"))
+	return append(dialect.AppendString(append(b, `,"provider":`...), provider), '}')
 }
 
 func appendMLflowCall(b []byte, block gjson.Result) []byte {
@@ -64,7 +65,7 @@ func appendMLflowCall(b []byte, block gjson.Result) []byte {
 
 // completionForMLflow renders a reply of the text completions API as
 // AnthropicAdapter.model_to_completions does.
-func completionForMLflow(reply gjson.Result, _ tokens, created int64) []byte {
+func completionForMLflow(reply gjson.Result, created int64) []byte {
 	b := appendCount([]byte(`{"id":null,"object":"text_completion","created":`), created)
 	b = append(append(b, `,"model":`...), jsontext.RawString(reply.Get("model"))...)
 	b = append(append(b, `,"choices":[{"index":0,"text":`...), jsontext.RawString(reply.Get("completion"))...)
@@ -81,44 +82,45 @@ func completionForMLflow(reply gjson.Result, _ tokens, created int64) []byte {
 // each delta and each message_delta. The last is held back until the stream
 // is known to be complete: MLflow's streams have no other end.
 type mlflowChunks struct {
-	created int64
+	created  int64
+	provider string
 
 	head  []byte          // of every chunk, up to the finish reason
 	tools map[int64]int64 // block index → tool call index
 	held  []byte          // the last message_delta's chunk
 
 	// What MLflow counts: input as message_start had it.
-	usage tokens
+	usage format.Usage
 }
 
-func (c *mlflowChunks) event(b []byte, ev messageEvent, _ tokens) []byte {
-	b = append(b, c.held...)
-	c.held = c.held[:0]
-	switch ev.kind {
-	case "message_start":
-		c.start(ev.message)
-		return b
-	case "content_block_start":
-		if ev.block.Get("type").Str == "tool_use" {
-			c.tools[ev.index] = int64(len(c.tools))
+func (c *mlflowChunks) event(b []byte, ev *format.Event) []byte {
+	switch ev.Kind {
+	case format.MessageStart, format.BlockStart, format.BlockDelta, format.BlockStop, format.MessageDelta, format.MessageStop:
+		b = append(b, c.held...)
+		c.held = c.held[:0]
+	}
+	switch ev.Kind {
+	case format.MessageStart:
+		c.start(ev.Message)
+	case format.BlockStart:
+		if ev.Block.Get("type").Str == "tool_use" {
+			c.tools[ev.Index] = int64(len(c.tools))
 		}
-		return c.chunk(b, ev, ev.block)
-	case "content_block_delta":
-		return c.chunk(b, ev, ev.delta)
-	case "message_delta":
-		if n := ev.usage.Get("output_tokens"); n.Exists() {
-			count(&c.usage.output, n)
+		return c.chunk(b, ev, ev.Block)
+	case format.BlockDelta:
+		return c.chunk(b, ev, ev.Delta)
+	case format.MessageDelta:
+		if n := ev.Usage.Get("output_tokens"); n.Type == gjson.Number && n.Num >= 0 {
+			c.usage.Output = n.Int()
 		}
-		c.held = c.chunk(c.held, ev, ev.delta)
+		c.held = c.chunk(c.held, ev, ev.Delta)
 	}
 	return b
 }
 
-func (c *mlflowChunks) stop(b []byte, _ tokens) []byte { return append(b, c.held...) }
-
 func (c *mlflowChunks) start(message gjson.Result) {
-	c.usage.update(message.Get("usage"))
-	c.usage.output = -1
+	c.usage.Update(message.Get("usage"))
+	c.usage.Output = -1
 	c.head = append(c.head[:0], `data: {"id":`...)
 	c.head = append(c.head, jsontext.RawString(message.Get("id"))...)
 	c.head = appendCount(append(c.head, `,"object":"chat.completion.chunk","created":`...), c.created)
@@ -127,7 +129,7 @@ func (c *mlflowChunks) start(message gjson.Result) {
 }
 
 // chunk adds one chunk for the content that an event carries.
-func (c *mlflowChunks) chunk(b []byte, ev messageEvent, content gjson.Result) []byte {
+func (c *mlflowChunks) chunk(b []byte, ev *format.Event, content gjson.Result) []byte {
 	b = append(b, c.head...)
 	if reason := content.Get("stop_reason"); reason.Type == gjson.String {
 		b = append(append(append(b, '"'), mlflowFinish(reason.Str)...), '"')
@@ -137,12 +139,12 @@ func (c *mlflowChunks) chunk(b []byte, ev messageEvent, content gjson.Result) []
 	b = append(b, `,"delta":{"role":null,"content":`...)
 	switch content.Get("type").Str {
 	case "tool_use":
-		b = appendCount(append(b, `null,"tool_calls":[{"index":`...), c.tools[ev.index])
+		b = appendCount(append(b, `null,"tool_calls":[{"index":`...), c.tools[ev.Index])
 		b = append(append(b, `,"id":`...), jsontext.RawString(content.Get("id"))...)
 		b = append(append(b, `,"type":"function","function":{"name":`...), jsontext.RawString(content.Get("name"))...)
 		b = append(b, `,"arguments":null}}]`...)
 	case "input_json_delta":
-		b = appendCount(append(b, `null,"tool_calls":[{"index":`...), c.tools[ev.index])
+		b = appendCount(append(b, `null,"tool_calls":[{"index":`...), c.tools[ev.Index])
 		b = append(b, `,"id":null,"type":null,"function":{"name":null,"arguments":`...)
 		b = append(append(b, jsontext.RawString(content.Get("partial_json"))...), "}}]"...)
 	default:
@@ -154,10 +156,11 @@ func (c *mlflowChunks) chunk(b []byte, ev messageEvent, content gjson.Result) []
 		b = append(b, `,"tool_calls":null`...)
 	}
 	b = append(b, `}}],"usage":`...)
-	if ev.kind == "message_delta" && c.usage != noTokens {
-		b = c.usage.appendMLflow(b, gjson.Result{})
+	if ev.Kind == format.MessageDelta && c.usage != format.NoUsage {
+		b = appendMLflowUsage(b, c.usage, gjson.Result{})
 	} else {
 		b = append(b, "null"...)
 	}
-	return append(b, `,"provider":"anthropic"}`+"\n\n"...)
+	b = dialect.AppendString(append(b, `,"provider":`...), c.provider)
+	return append(b, "}\n\n"...)
 }

@@ -3,6 +3,7 @@ package anthropic
 import (
 	"github.com/tidwall/gjson"
 
+	format "sluice/extproc/conversation/anthropic"
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
 )
@@ -31,7 +32,7 @@ func (r *mlflowRequest) tools(p members) (e *dialect.Error) {
 		if schema := f.Get("parameters"); schema.IsObject() {
 			r.out = append(r.out, schema.Raw...)
 		} else {
-			r.out = append(r.out, emptySchema...)
+			r.out = append(r.out, format.EmptySchema...)
 		}
 		r.out = append(r.out, '}')
 		return true
@@ -73,7 +74,7 @@ func (r *mlflowRequest) responseFormat(p members) *dialect.Error {
 		if len(r.system) > 0 {
 			r.system = append(r.system, `\n`...)
 		}
-		r.system = append(r.system, jsonInstruction...) // holds nothing that JSON escapes
+		r.system = append(r.system, format.JSONInstruction...) // holds nothing that JSON escapes
 	}
 	return nil
 }
