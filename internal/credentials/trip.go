@@ -156,6 +156,9 @@ var (
 	entraCode = regexp.MustCompile(`\bAADSTS[0-9]{3,9}\b`)
 )
 
+// noCode is what the AWS SDK calls an error in whose answer it found no code.
+const noCode = "UnknownError"
+
 // code is the machine-readable code of a refusal: OAuth 2.0's "error", with
 // Entra's own number, or AWS's.
 func code(err error) string {
@@ -171,7 +174,7 @@ func code(err error) string {
 			out += " (" + number + ")"
 		}
 		return strings.TrimSpace(out)
-	case errors.As(err, &api) && codeText.MatchString(api.ErrorCode()):
+	case errors.As(err, &api) && codeText.MatchString(api.ErrorCode()) && api.ErrorCode() != noCode:
 		return api.ErrorCode()
 	}
 	return ""
