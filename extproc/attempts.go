@@ -216,7 +216,7 @@ func (t *tries) close(index int, now time.Time) {
 		switch {
 		case a.began.IsZero():
 			a.began, a.code = now, dialect.CodeProviderUnreachable
-		case t.limit > 0 && now.Sub(a.began) >= t.limit:
+		case t.limit > 0 && now.Sub(a.began) >= t.limit-t.limit/10: // Envoy's clock began a little earlier
 			a.code = dialect.CodeProviderTimeout
 		default:
 			a.code = dialect.CodeProviderNoReply

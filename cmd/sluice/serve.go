@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"sluice/internal/admin"
+	"sluice/internal/admin/api"
 	"sluice/internal/audit"
 	"sluice/internal/config"
 	"sluice/internal/pki"
@@ -117,8 +118,24 @@ func (g *gateway) controlHandler() http.Handler {
 	return admin.New(admin.Deps{
 		Identity: g.identity, Catalog: g.catalog, Policy: g.policy, Trail: g.trail, ServeUnrecorded: g.serveUnrecorded(),
 		Activate: g.activate, CheckHost: g.egress.CheckHost, Components: g.components, Version: version,
-		Now: time.Now, NewID: newExchangeID, Log: g.log.Named("api"),
+		TargetHealth: g.targetHealth, Now: time.Now, NewID: newExchangeID, Log: g.log.Named("api"),
 	})
+}
+
+// targetHealth is how targets did lately, in the words of the REST API.
+func (g *gateway) targetHealth() []api.TargetHealth {
+	out := []api.TargetHealth{}
+	for _, h := range g.extproc.Health() {
+		t := api.TargetHealth{
+			EndpointName: h.Endpoint, TargetName: h.Target, State: api.TargetOK,
+			Failures: h.Failures, LastCode: h.LastCode, LastStatus: h.LastStatus,
+		}
+		if h.Cooling {
+			t.State, t.Until = api.TargetCooling, &h.Until
+		}
+		out = append(out, t)
+	}
+	return out
 }
 
 // background starts what runs beside the requests.
