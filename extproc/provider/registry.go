@@ -8,6 +8,7 @@ import (
 
 	"sluice/extproc/dialect"
 	"sluice/extproc/provider/anthropic"
+	"sluice/extproc/provider/gemini"
 	"sluice/extproc/provider/kit"
 	"sluice/extproc/provider/openai"
 )
@@ -45,7 +46,7 @@ func OperationOf(endpointType string) dialect.Operation {
 
 // rows is the table of providers.
 var rows = slices.Concat(
-	[]*Provider{openai.Provider, openai.Azure, openai.Practice, anthropic.Provider},
+	[]*Provider{openai.Provider, openai.Azure, openai.Practice, anthropic.Provider, gemini.Provider},
 	openai.Compatible,
 )
 
@@ -82,10 +83,19 @@ func Open(t Target, req *dialect.Request, env Env) (Call, *dialect.Error) {
 	if !ok {
 		return nil, dialect.Internal()
 	}
-	if !p.Answers(typePrefix + string(req.Operation)) {
+	if !answers(p, req.Operation) {
 		return nil, kit.NotImplemented(p, req)
 	}
-	return p.Open(p, t, req, env)
+	call, e := p.Open(p, t, req, env)
+	if e != nil {
+		return nil, e
+	}
+	return kit.Reframe(req, call), nil
+}
+
+// answers reports whether a provider has endpoints that take an operation.
+func answers(p *Provider, op dialect.Operation) bool {
+	return slices.ContainsFunc(p.Types, func(t string) bool { return op.Fits(OperationOf(t)) })
 }
 
 func canonical(id string) string { return strings.ReplaceAll(strings.ToLower(id), "-", "_") }

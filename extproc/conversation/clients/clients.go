@@ -3,6 +3,8 @@ package clients
 
 import (
 	"sluice/extproc/conversation"
+	"sluice/extproc/conversation/anthropic"
+	"sluice/extproc/conversation/gemini"
 	"sluice/extproc/conversation/openai"
 	"sluice/extproc/conversation/responses"
 	"sluice/extproc/dialect"
@@ -18,6 +20,10 @@ func For(req *dialect.Request) (conversation.Client, bool) {
 		return openai.CompletionsClient, true
 	case req.Dialect == dialect.Responses && req.Operation == dialect.Chat:
 		return responses.Client, true
+	case req.Dialect == dialect.Anthropic && req.Operation == dialect.Chat:
+		return anthropic.Client, true
+	case req.Dialect == dialect.Gemini && req.Operation == dialect.Chat:
+		return gemini.Client, true
 	}
 	return nil, false
 }

@@ -132,11 +132,11 @@ func (r *reader) media(v gjson.Result, fn func(*conversation.Event)) {
 	r.end(fn)
 }
 
-// count takes over usageMetadata, which has the totals so far. What tools put
+// Count takes over a usageMetadata, which has the totals so far. What tools put
 // into the prompt is input, what was thought is output.
-func (r *reader) count(v gjson.Result) {
+func Count(u *conversation.Usage, usageMetadata gjson.Result) {
 	prompt, tools, answer, thoughts, cached, total := int64(-1), int64(-1), int64(-1), int64(-1), int64(-1), int64(-1)
-	v.ForEach(func(k, v gjson.Result) bool {
+	usageMetadata.ForEach(func(k, v gjson.Result) bool {
 		var into *int64
 		switch k.Str {
 		case "promptTokenCount":
@@ -159,7 +159,6 @@ func (r *reader) count(v gjson.Result) {
 		}
 		return true
 	})
-	u := &r.usage
 	if prompt >= 0 {
 		u.Input = prompt + max(tools, 0)
 	}

@@ -181,15 +181,31 @@ func (r *reader) emit(fn func(*conversation.Event), ev conversation.Event) {
 	fn(&r.ev)
 }
 
+// Told is the failure that a reply, or an event of a stream, tells; nil for
+// none. Google also puts it into a list.
+func Told(v gjson.Result) *conversation.Failure {
+	if v.IsArray() {
+		v = v.Get("0")
+	}
+	failed := v.Get("error")
+	if !failed.IsObject() {
+		return nil
+	}
+	status := failed.Get("status").Str
+	return &conversation.Failure{
+		Status: int(failed.Get("code").Int()), Kind: status, Code: status, Message: failed.Get("message").Str,
+	}
+}
+
 // response reads one event, or a whole reply.
 func (r *reader) response(v gjson.Result, fn func(*conversation.Event)) error {
-	if v.IsArray() { // as errors come in streams
-		v = v.Get("0")
+	if failure := Told(v); failure != nil {
+		return failure
 	}
 	if !v.IsObject() {
 		return errReply
 	}
-	var candidate, feedback, failed gjson.Result
+	var candidate, feedback gjson.Result
 	v.ForEach(func(k, v gjson.Result) bool {
 		switch k.Str {
 		case "candidates":
@@ -197,22 +213,14 @@ func (r *reader) response(v gjson.Result, fn func(*conversation.Event)) error {
 		case "promptFeedback":
 			feedback = v
 		case "usageMetadata":
-			r.count(v)
+			Count(&r.usage, v)
 		case "responseId":
 			r.id = v.Str
 		case "modelVersion":
 			r.model = v.Str
-		case "error":
-			failed = v
 		}
 		return true
 	})
-	if jsontext.Present(failed) {
-		return &conversation.Failure{
-			Status: int(failed.Get("code").Int()), Kind: failed.Get("status").Str,
-			Code: failed.Get("status").Str, Message: failed.Get("message").Str,
-		}
-	}
 	if reason := feedback.Get("blockReason").Str; reason != "" && reason != "BLOCKED_REASON_UNSPECIFIED" {
 		r.blocked, r.message = reason, feedback.Get("blockReasonMessage").Str
 	}
