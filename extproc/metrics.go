@@ -16,6 +16,8 @@ type Metrics struct {
 	duration  *prometheus.HistogramVec
 	firstByte *prometheus.HistogramVec
 	tokens    *prometheus.CounterVec
+	cost      *prometheus.CounterVec
+	attempts  *prometheus.CounterVec
 	decisions *prometheus.CounterVec
 	streams   prometheus.Gauge
 	unwritten prometheus.Counter
@@ -37,6 +39,12 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sluice_tokens_total", Help: "Tokens that providers reported, by endpoint and kind."},
 			[]string{"endpoint", "kind"}),
+		cost: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_cost_usd_total", Help: "Cost of the tokens by the price table, in US dollars, by endpoint."},
+			[]string{"endpoint"}),
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_target_failures_total", Help: "Attempts at one of several targets that failed, by endpoint and target."},
+			[]string{"endpoint", "target"}),
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sluice_decisions_total", Help: "Policy decisions about calls, by result and reason code."},
 			[]string{"result", "code"}),
@@ -45,16 +53,27 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		unwritten: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "sluice_audit_unwritten_total", Help: "Records that the trail refused to take."}),
 	}
-	r.MustRegister(m.requests, m.duration, m.firstByte, m.tokens, m.decisions, m.streams, m.unwritten)
+	r.MustRegister(m.requests, m.duration, m.firstByte, m.tokens, m.cost, m.attempts, m.decisions, m.streams, m.unwritten)
 	return m
 }
 
 // entryMetrics are the metrics of one endpoint, looked up once.
 type entryMetrics struct {
-	duration, firstByte      prometheus.Observer
-	input, output            prometheus.Counter
-	answered                 [2]prometheus.Counter // MLflow, OpenAI
-	cachedTokens, reasonings prometheus.Counter
+	duration, firstByte prometheus.Observer
+	answered            map[dialect.Dialect]prometheus.Counter
+	tokens              [5]prometheus.Counter // as tokensOf
+	cost                prometheus.Counter
+}
+
+// tokenKinds are the kinds of tokens, as tokensOf has them.
+var tokenKinds = [5]string{"input", "output", "cached", "reasoning", "cache_write"}
+
+func tokensOf(o *audit.Outcome) [5]int64 {
+	return [5]int64{o.InputTokens, o.OutputTokens, o.CachedTokens, o.ReasoningTokens, o.CacheWriteTokens}
+}
+
+var clientDialects = [...]dialect.Dialect{
+	dialect.MLflow, dialect.OpenAI, dialect.Responses, dialect.Anthropic, dialect.Gemini, dialect.Native,
 }
 
 func (m *Metrics) entry(e *Entry) *entryMetrics {
@@ -63,16 +82,15 @@ func (m *Metrics) entry(e *Entry) *entryMetrics {
 	}
 	name := e.Endpoint.Name
 	em := &entryMetrics{
-		duration:     m.duration.WithLabelValues(name),
-		firstByte:    m.firstByte.WithLabelValues(name),
-		input:        m.tokens.WithLabelValues(name, "input"),
-		output:       m.tokens.WithLabelValues(name, "output"),
-		cachedTokens: m.tokens.WithLabelValues(name, "cached"),
-		reasonings:   m.tokens.WithLabelValues(name, "reasoning"),
-		answered: [2]prometheus.Counter{
-			m.requests.WithLabelValues(name, string(dialect.MLflow), audit.ResultAnswered),
-			m.requests.WithLabelValues(name, string(dialect.OpenAI), audit.ResultAnswered),
-		},
+		duration: m.duration.WithLabelValues(name), firstByte: m.firstByte.WithLabelValues(name),
+		answered: make(map[dialect.Dialect]prometheus.Counter, len(clientDialects)),
+		cost:     m.cost.WithLabelValues(name),
+	}
+	for i, kind := range tokenKinds {
+		em.tokens[i] = m.tokens.WithLabelValues(name, kind)
+	}
+	for _, d := range clientDialects {
+		em.answered[d] = m.requests.WithLabelValues(name, string(d), audit.ResultAnswered)
 	}
 	e.metrics.Store(em)
 	return em
@@ -85,27 +103,28 @@ func (m *Metrics) ended(e *Entry, d dialect.Dialect, o *audit.Outcome) {
 		return
 	}
 	em := m.entry(e)
-	switch {
-	case o.Result == audit.ResultAnswered && d == dialect.MLflow:
-		em.answered[0].Inc()
-	case o.Result == audit.ResultAnswered && d == dialect.OpenAI:
-		em.answered[1].Inc()
-	default:
+	if c, ok := em.answered[d]; ok && o.Result == audit.ResultAnswered {
+		c.Inc()
+	} else {
 		m.requests.WithLabelValues(e.Endpoint.Name, string(d), o.Result).Inc()
 	}
 	em.duration.Observe(o.Duration.Seconds())
 	if o.FirstByte > 0 {
 		em.firstByte.Observe(o.FirstByte.Seconds())
 	}
-	add := func(c prometheus.Counter, n int64) {
+	for i, n := range tokensOf(o) {
 		if n > 0 {
-			c.Add(float64(n))
+			em.tokens[i].Add(float64(n))
 		}
 	}
-	add(em.input, int64(o.InputTokens))
-	add(em.output, int64(o.OutputTokens))
-	add(em.cachedTokens, int64(o.CachedTokens))
-	add(em.reasonings, int64(o.ReasoningTokens))
+	if o.CostNanoUSD > 0 {
+		em.cost.Add(float64(o.CostNanoUSD) / 1e9)
+	}
+	for i := range o.Attempts {
+		if a := &o.Attempts[i]; a.Code != "" || a.Status >= 400 {
+			m.attempts.WithLabelValues(e.Endpoint.Name, a.Target).Inc()
+		}
+	}
 }
 
 // Forget drops the series of an endpoint that was deleted.
@@ -115,6 +134,8 @@ func (m *Metrics) Forget(name string) {
 	m.duration.DeletePartialMatch(by)
 	m.firstByte.DeletePartialMatch(by)
 	m.tokens.DeletePartialMatch(by)
+	m.cost.DeletePartialMatch(by)
+	m.attempts.DeletePartialMatch(by)
 }
 
 func since(start, now time.Time) time.Duration { return max(0, now.Sub(start)) }

@@ -50,6 +50,9 @@ func (x *exchange) responseHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingR
 		}, streamed)
 	}
 	x.phase = phaseReply
+	if h.EndOfStream && x.route.Dialect == dialect.Native {
+		return x.emptyReply(m)
+	}
 	if h.EndOfStream {
 		return x.reply(nil)
 	}
@@ -189,6 +192,19 @@ func (x *exchange) reply(body []byte) *extprocv3.ProcessingResponse {
 		c.HeaderMutation.SetHeaders, c.BodyMutation = set, replaceBody(r.Body)
 	}
 	return responseBodyResponse(c)
+}
+
+// emptyReply passes on a reply without a body as it is: to a HEAD or a DELETE.
+func (x *exchange) emptyReply(m *corev3.HeaderMap) *extprocv3.ProcessingResponse {
+	r := x.call.Complete(x.status, x.replyHead, nil)
+	result := audit.ResultAnswered
+	if r.Error != nil {
+		result = audit.ResultProviderError
+	}
+	if !x.end(x.outcome(result, x.status, r.Error), nil) {
+		return x.unrecorded()
+	}
+	return responseHeadersResponse(&extprocv3.CommonResponse{HeaderMutation: x.replyHeaders(m, "", nil)}, nil)
 }
 
 // chunk translates the next bytes of a stream. The record is finished before
