@@ -7,10 +7,22 @@ import (
 	"strings"
 
 	"sluice/extproc/dialect"
+	"sluice/extproc/provider/ai21labs"
 	"sluice/extproc/provider/anthropic"
+	"sluice/extproc/provider/cohere"
+	"sluice/extproc/provider/databricks"
 	"sluice/extproc/provider/gemini"
 	"sluice/extproc/provider/kit"
+	"sluice/extproc/provider/litellm"
+	"sluice/extproc/provider/mistral"
+	"sluice/extproc/provider/mlflowserving"
+	"sluice/extproc/provider/mosaicml"
 	"sluice/extproc/provider/openai"
+	"sluice/extproc/provider/portkey"
+	"sluice/extproc/provider/sap"
+	"sluice/extproc/provider/tgi"
+	"sluice/extproc/provider/togetherai"
+	"sluice/extproc/provider/typesafe"
 )
 
 // The shapes that callers of this package use; see package kit.
@@ -45,9 +57,16 @@ func OperationOf(endpointType string) dialect.Operation {
 }
 
 // rows is the table of providers.
-var rows = slices.Concat(
+var rows = append(slices.Clip(direct), litellm.Row(direct))
+
+// direct are all but those that stand for others.
+var direct = slices.Concat(
 	[]*Provider{openai.Provider, openai.Azure, openai.Practice, anthropic.Provider, gemini.Provider},
 	openai.Compatible,
+	[]*Provider{
+		ai21labs.Provider, cohere.Provider, databricks.Provider, mistral.Provider, mlflowserving.Provider, mosaicml.Provider,
+		portkey.Provider, sap.Provider, tgi.Provider, togetherai.Provider, typesafe.Provider,
+	},
 )
 
 var table = index(rows)

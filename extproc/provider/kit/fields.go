@@ -22,7 +22,7 @@ type FieldError struct {
 func (p *Provider) CheckTarget(t Target, endpointType string) []FieldError {
 	var errs []FieldError
 	add := func(field, message string) { errs = append(errs, FieldError{field, message}) }
-	if !p.Answers(endpointType) {
+	if !p.Answers(endpointType) && !p.NativeOnly {
 		add("endpoint_type", "The provider '"+p.ID+"' does not answer '"+endpointType+"': it answers "+
 			strings.Join(p.Types, ", ")+".")
 	}

@@ -50,6 +50,9 @@ type Provider struct {
 	Deprecated string   // why not to choose it, as a sentence; "" for most
 	Fields     []Field  // configuration parameters, in the order of forms
 	Types      []string // endpoint types it answers
+	// NativeOnly: it answers none of the endpoint types. An endpoint may have
+	// any; only calls of the provider's own API work.
+	NativeOnly bool
 	Features   Features
 	Models     map[string][]string // per endpoint type, well-known models, for pickers: any other works too
 
