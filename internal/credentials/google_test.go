@@ -292,3 +292,26 @@ func TestGoogleDefaultCredentials(t *testing.T) {
 	}
 	w.hides(t, "ya29", "subject-token")
 }
+
+// FuzzGoogleCredentials: the JSON of an endpoint is anything, and none of it
+// makes a program run or a file be read.
+func FuzzGoogleCredentials(f *testing.F) {
+	for _, v := range []any{
+		robot("k"), person(), impersonated(person()), federated(map[string]any{"file": "/etc/passwd"}),
+		federated(map[string]any{"url": "https://idp.example/", "format": map[string]any{"type": "json"}}),
+	} {
+		b, err := json.Marshal(v)
+		require.NoError(f, err)
+		f.Add(string(b))
+	}
+	m := credentials.New(credentials.Options{HTTP: &http.Client{Transport: oneAnswer(`{"access_token":"t","expires_in":3600}`)}})
+	f.Cleanup(m.Close)
+	f.Fuzz(func(t *testing.T, text string) {
+		source := m.For(credential(kit.Google, "credentials", text))
+		up := kit.Upstream{}
+		if err := source.Authorize(t.Context(), &up, "h"); err != nil {
+			require.ErrorIs(t, err, credentials.ErrUnavailable)
+		}
+		m.Retain(nil)
+	})
+}

@@ -113,7 +113,8 @@ const (
 	// application default credentials (environment, metadata server).
 	Google CredentialKind = "google"
 	// EntraID sends a bearer token of Microsoft Entra ID by client credentials.
-	// tenant_id, client_id, client_secret; scope.
+	// tenant_id, client_id, client_secret; scope (Azure AI's when empty);
+	// authority (the root of another cloud's Entra ID, https).
 	EntraID CredentialKind = "entra"
 	// OAuth sends a bearer token by OAuth 2.0 client credentials. token_url,
 	// client_id, client_secret; scope; auth_style ("header", the default, or
