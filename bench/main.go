@@ -1,6 +1,7 @@
 // Command bench measures the gateway against its floors, on one machine in one
 // run: the provider itself, (a) Envoy alone, (b) Envoy with an ext_proc server
-// that only echoes, (c) Sluice, (d) Sluice with 10,000 endpoints. Provider and
+// that only echoes, (c) Sluice, (d) Sluice with 10,000 endpoints, (e) and (f)
+// Sluice translating, (g) Sluice with a second target to fall back to. Provider and
 // load generator are processes of their own. The result is Markdown on
 // standard output; progress goes to standard error.
 package main
@@ -50,7 +51,7 @@ func main() {
 	flag.IntVar(&o.connections, "connections", 32, "connections at full load")
 	flag.IntVar(&o.rounds, "rounds", 1, "rounds over everything; medians are printed")
 	flag.Float64Var(&o.rate, "rate", 100, "requests/s at the fixed rate, where added latency is measured")
-	flag.StringVar(&o.only, "only", "a,b,c,d", "gateways to measure, besides the provider itself")
+	flag.StringVar(&o.only, "only", "a,b,c,d,e,f,g", "gateways to measure, besides the provider itself")
 	flag.StringVar(&o.loads, "loads", "1,2,3", "workloads: 1.5 KB, 64 KB, streamed")
 	flag.BoolVar(&o.echoBodies, "echo-bodies", false, "the echo server sends both bodies back, as a gateway that changes them")
 	flag.StringVar(&o.dialect, "dialect", dialectOpenAI, "how Sluice is called: openai or mlflow")
@@ -91,6 +92,9 @@ var contenders = []contender{
 	{"b", "(b) Envoy with echo server", (*bench).envoyEcho},
 	{"c", "(c) Sluice", (*bench).sluice},
 	{"d", "(d) Sluice, 10,000 endpoints", (*bench).sluiceMany},
+	{"e", "(e) Sluice, OpenAI client → Anthropic", (*bench).sluiceAnthropic},
+	{"f", "(f) Sluice, OpenAI client → Bedrock", (*bench).sluiceBedrock},
+	{"g", "(g) Sluice, two targets", (*bench).sluiceTwo},
 }
 
 func run(ctx context.Context, o *options) error {

@@ -23,14 +23,47 @@ const benchEndpoint = "bench"
 const manyEndpoints = 10_000
 
 // sluice is the whole gateway with one endpoint.
-func (b *bench) sluice(ctx context.Context) (*gateway, error) { return b.startSluice(ctx, 1) }
+func (b *bench) sluice(ctx context.Context) (*gateway, error) { return b.startSluice(ctx, 1, openAI) }
 
 // sluiceMany is the whole gateway with ten thousand endpoints at one provider.
 func (b *bench) sluiceMany(ctx context.Context) (*gateway, error) {
-	return b.startSluice(ctx, manyEndpoints)
+	return b.startSluice(ctx, manyEndpoints, openAI)
 }
 
-func (b *bench) startSluice(ctx context.Context, endpoints int) (*gateway, error) {
+// sluiceAnthropic and sluiceBedrock translate for an OpenAI client.
+func (b *bench) sluiceAnthropic(ctx context.Context) (*gateway, error) {
+	return b.startSluice(ctx, 1, anthropic)
+}
+
+func (b *bench) sluiceBedrock(ctx context.Context) (*gateway, error) {
+	return b.startSluice(ctx, 1, bedrock)
+}
+
+// sluiceTwo has a second target, to fall back to: the price of being able to.
+func (b *bench) sluiceTwo(ctx context.Context) (*gateway, error) {
+	return b.startSluice(ctx, 1, openAI, openAI)
+}
+
+// target is what is behind the endpoint that is called.
+type target struct {
+	provider, model string
+	config          func(addr string) map[string]string
+}
+
+var (
+	openAI = target{"openai", "gpt-4o-mini", func(addr string) map[string]string {
+		return map[string]string{"openai_api_key": "sk-bench", "openai_api_base": "http://" + addr + "/v1"}
+	}}
+	anthropic = target{"anthropic", "claude-sonnet-4-5", func(addr string) map[string]string {
+		return map[string]string{"anthropic_api_key": "sk-bench", "anthropic_api_base": "http://" + addr + "/v1"}
+	}}
+	bedrock = target{"bedrock", "anthropic.claude-sonnet-4-5-v1:0", func(addr string) map[string]string {
+		return map[string]string{"aws_region": "us-east-1", "aws_access_key_id": "AKIDBENCH",
+			"aws_secret_access_key": "bench-secret", "aws_endpoint_url": "http://" + addr}
+	}}
+)
+
+func (b *bench) startSluice(ctx context.Context, endpoints int, targets ...target) (*gateway, error) {
 	addr, err := simulate.RefusedAddr()
 	if err != nil {
 		return nil, err
@@ -52,7 +85,7 @@ func (b *bench) startSluice(ctx context.Context, endpoints int) (*gateway, error
 	defer cancel()
 	err = server.wait(waiting, func() error { return admin.ready(waiting) })
 	if err == nil {
-		err = admin.prepare(ctx, filepath.Join(dir, "data", "admin-token"), b.providerAddr, endpoints)
+		err = admin.prepare(ctx, filepath.Join(dir, "data", "admin-token"), b.providerAddr, endpoints, targets)
 	}
 	if err != nil {
 		server.stop()
@@ -99,14 +132,19 @@ func (a *adminClient) ready(ctx context.Context) error {
 const creators = 8
 
 // prepare makes the endpoint that is called and the others.
-func (a *adminClient) prepare(ctx context.Context, tokenFile, providerAddr string, endpoints int) error {
+func (a *adminClient) prepare(ctx context.Context, tokenFile, providerAddr string, endpoints int, targets []target) error {
 	token, err := os.ReadFile(tokenFile)
 	if err != nil {
 		return fmt.Errorf("reading the administrator's token: %w", err)
 	}
 	a.token = strings.TrimSpace(string(token))
-	if err := a.create(ctx, benchEndpoint, providerAddr); err != nil {
+	if err := a.create(ctx, benchEndpoint, providerAddr, targets[0]); err != nil {
 		return err
+	}
+	for i, t := range targets[1:] {
+		if err := a.add(ctx, fmt.Sprint("fallback-", i+1), i+1, providerAddr, t); err != nil {
+			return err
+		}
 	}
 	names := make(chan string)
 	failed := make(chan error, creators)
@@ -114,7 +152,7 @@ func (a *adminClient) prepare(ctx context.Context, tokenFile, providerAddr strin
 	for range creators {
 		wg.Go(func() {
 			for name := range names {
-				if err := a.create(ctx, name, providerAddr); err != nil {
+				if err := a.create(ctx, name, providerAddr, targets[0]); err != nil {
 					failed <- err
 					for range names { // lets the sender finish
 					}
@@ -136,14 +174,25 @@ func (a *adminClient) prepare(ctx context.Context, tokenFile, providerAddr strin
 	}
 }
 
-func (a *adminClient) create(ctx context.Context, name, providerAddr string) error {
+func (a *adminClient) create(ctx context.Context, name, providerAddr string, t target) error {
 	endpoint := map[string]any{
-		"endpointName": name, "endpointType": "llm/v1/chat", "modelProvider": "openai", "modelName": "gpt-4o-mini",
+		"endpointName": name, "endpointType": "llm/v1/chat", "modelProvider": t.provider, "modelName": t.model,
 		"endpointPermissions": map[string]any{"isEveryoneAllowed": true, "userIds": []string{}},
-		"modelConfig":         map[string]string{"openai_api_key": "sk-bench", "openai_api_base": "http://" + providerAddr + "/v1"},
+		"modelConfig":         t.config(providerAddr),
 	}
 	if err := a.do(ctx, http.MethodPost, "/api/aigateway/v1/endpoints", endpoint); err != nil {
 		return fmt.Errorf("creating the endpoint %s: %w", name, err)
+	}
+	return nil
+}
+
+// add adds a target to the endpoint that is called.
+func (a *adminClient) add(ctx context.Context, name string, order int, providerAddr string, t target) error {
+	body := map[string]any{
+		"name": name, "order": order, "modelProvider": t.provider, "modelName": t.model, "modelConfig": t.config(providerAddr),
+	}
+	if err := a.do(ctx, http.MethodPost, "/api/sluice/v1/endpoints/"+benchEndpoint+"/targets", body); err != nil {
+		return fmt.Errorf("adding the target %s: %w", name, err)
 	}
 	return nil
 }
