@@ -25,11 +25,7 @@ import (
 func resolve(ctx context.Context, people *identity.Store, list []mlflowconfig.Endpoint) ([]catalog.Endpoint, error) {
 	out := make([]catalog.Endpoint, 0, len(list))
 	for _, in := range list {
-		e, err := definition{
-			name: in.Name, kind: string(in.Type), limit: in.Limit, targets: []targetDefinition{{
-				name: catalog.DefaultTarget, weight: 1, provider: in.Provider, model: in.Model, config: in.Config,
-			}},
-		}.settle(nil)
+		e, err := inFile(in).settle(nil)
 		if err == nil && in.Permissions != nil {
 			e.Permissions, err = resolvePermissions(ctx, people, *in.Permissions)
 		}
@@ -41,10 +37,30 @@ func resolve(ctx context.Context, people *identity.Store, list []mlflowconfig.En
 	return out, nil
 }
 
+// inFile is an endpoint of a file as a client's description of it.
+func inFile(in mlflowconfig.Endpoint) definition {
+	d := definition{name: in.Name, kind: string(in.Type), limit: in.Limit, headTimeout: in.HeadTimeout}
+	for i, t := range in.Targets {
+		at := ""
+		if len(in.Targets) > 1 {
+			at = place(i)
+		}
+		d.targets = append(d.targets, targetDefinition{
+			at: at, name: t.Name, weight: int64(t.Weight), order: int64(t.Order), disabled: t.Disabled,
+			provider: t.Provider, model: t.Model, config: t.Config,
+		})
+	}
+	return d
+}
+
 // inEndpoint says which of several endpoints an error is about.
 func inEndpoint(name string, err error) error {
 	var told *dialect.Error
-	if !errors.As(err, &told) {
+	var wrong *catalog.FieldError
+	switch {
+	case errors.As(err, &wrong):
+		told = asError(err)
+	case !errors.As(err, &told):
 		return fmt.Errorf("endpoint %q: %w", name, err)
 	}
 	e := *told

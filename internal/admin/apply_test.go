@@ -1,7 +1,9 @@
 package admin_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -63,12 +65,61 @@ func TestApply(t *testing.T) {
 	assert.Equal(t, map[string]string{"modelName": "gpt-4 → gpt-5", "limit": "10 per minute → "}, changesOf(w.lastEvent("UpdateEndpoint")))
 }
 
+func TestApplyRoutesAndTargets(t *testing.T) {
+	w := newWorld(t)
+	file := mlflowFile + `
+  - name: safe
+    endpoint_type: llm/v1/chat
+    head_timeout: 30s
+    targets:
+      - {name: main, model: {provider: openai, name: gpt-4, config: {openai_api_key: ` + canary + `}}}
+      - {name: spare, order: 1, model: {provider: anthropic, name: claude-3, config: {anthropic_api_key: ` + canary + `}}}
+routes:
+  - name: split
+    task_type: llm/v1/chat
+    destinations: [{name: chat, traffic_percentage: 70}, {name: claude, traffic_percentage: 30}]
+    permissions: {users: [bob]}
+`
+	results := func(file string) string {
+		var out []string
+		for _, x := range w.as("root", "POST", own+"/apply", file).must(200).json()["results"].([]any) {
+			out = append(out, x.(map[string]any)["endpointName"].(string)+" "+x.(map[string]any)["change"].(string))
+		}
+		return strings.Join(out, ", ")
+	}
+	assert.Equal(t, "chat created, claude created, safe created, split created", results(file))
+	split := w.endpoint("split")
+	assert.Equal(t, "chat claude", targetNames(split))
+	assert.Equal(t, []int{70, 30}, []int{split.Targets[0].Weight, split.Targets[1].Weight})
+	assert.Equal(t, canary, split.Targets[1].Secrets["anthropic_api_key"], "a route has keys of its own")
+	assert.Equal(t, []string{w.users["bob"]}, split.Permissions.Users)
+	assert.Equal(t, 30*time.Second, w.endpoint("safe").HeadTimeout)
+	records := len(w.records())
+	assert.Equal(t, "chat unchanged, claude unchanged, safe unchanged, split unchanged", results(file))
+	assert.Len(t, w.records(), records)
+
+	moved := strings.NewReplacer("percentage: 70", "percentage: 60", "percentage: 30", "percentage: 40").Replace(file)
+	assert.Equal(t, "chat unchanged, claude unchanged, safe unchanged, split updated", results(moved))
+	assert.Equal(t, map[string]string{"targets.chat.weight": "70 → 60", "targets.claude.weight": "30 → 40"},
+		changesOf(w.lastEvent("UpdateEndpoint")))
+	assert.Equal(t, split.Targets[0].ID, w.endpoint("split").Targets[0].ID, "a target keeps its id")
+	claude := strings.ReplaceAll(moved, "claude-3", "claude-4")
+	assert.Equal(t, "chat unchanged, claude updated, safe updated, split updated", results(claude))
+	traffic := w.as("bob", "GET", "/api/3.0/gateway/route/split", "").must(200)
+	assert.Equal(t, 60.0, traffic.at("destinations", 0, "traffic_percentage"))
+}
+
 func TestApplyAllOrNothing(t *testing.T) {
 	w := newWorld(t)
 	for _, c := range []struct{ name, file, field, says string }{
 		{"not YAML", "endpoints: [", "", "body:1"},
 		{"no endpoints", "{}", "endpoints", "required"},
-		{"routes", mlflowFile + "routes: [{name: r}]\n", "routes", "traffic routes are not supported"},
+		{"bad route", mlflowFile + "routes: [{name: r, task_type: llm/v1/chat, destinations: [{name: chat, traffic_percentage: 99}]}]\n",
+			"routes[0].destinations", "must be 100 in sum, but they are 99"},
+		{"bad target", mlflowFile + "  - {name: x, endpoint_type: llm/v1/chat, targets: [{name: a, model: {provider: practice, name: m}}, " +
+			"{name: b, model: {provider: acme, name: m}}]}\n", "targets[1].modelProvider", `Endpoint "x"`},
+		{"weights", mlflowFile + "  - {name: x, endpoint_type: llm/v1/chat, targets: [{name: a, weight: 0, model: {provider: practice, name: m}}, " +
+			"{name: b, weight: 0, model: {provider: practice, name: m}}]}\n", "targets", `Endpoint "x"`},
 		{"second is bad", mlflowFile + "  - {name: x, endpoint_type: llm/v1/chat, model: {provider: acme, name: m}}\n",
 			"modelProvider", `Endpoint "x"`},
 		{"unknown user", mlflowFile + "  - {name: x, endpoint_type: llm/v1/chat, permissions: {users: [nobody]}, " +

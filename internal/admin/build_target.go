@@ -219,7 +219,7 @@ func checkType(p *provider.Provider, kind string) error {
 		return badRequest("invalid_field", "endpointType",
 			"The field endpointType must be llm/v1/chat, llm/v1/completions or llm/v1/embeddings.")
 	}
-	if !p.Answers(kind) {
+	if !p.Answers(kind) && !p.NativeOnly {
 		return badRequest("invalid_field", "endpointType",
 			"The provider %s does not answer %s; it answers %s.", p.ID, kind, strings.Join(p.Types, ", "))
 	}

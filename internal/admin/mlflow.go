@@ -53,6 +53,19 @@ type mlflowRoutes struct {
 	Next   *string       `json:"next_page_token"`
 }
 
+// mlflowTraffic is a traffic route.
+type mlflowTraffic struct {
+	Name         string              `json:"name"`
+	Type         string              `json:"task_type"`
+	Destinations []mlflowDestination `json:"destinations"`
+	Strategy     string              `json:"routing_strategy"`
+}
+
+type mlflowDestination struct {
+	Name       string `json:"name"`
+	Percentage int    `json:"traffic_percentage"`
+}
+
 func mlflowShape(e *catalog.Endpoint) mlflowEndpoint {
 	out := mlflowEndpoint{
 		Name: e.Name, Type: string(e.Type),
@@ -151,10 +164,46 @@ func (s *server) mlflowGetRoute(c *call) error {
 	return c.reply(http.StatusOK, mlflowRoute(mlflowShape(e)))
 }
 
-// mlflowGetTraffic is GET /api/3.0/gateway/route/{name}: a traffic route, of
-// which there are none.
+// mlflowGetTraffic is GET /api/3.0/gateway/route/{name}: a traffic route, which
+// is an endpoint with several targets. MLflow has it here only; we list it among
+// the endpoints too, with its first target's model, because clients look there
+// for what they may call.
 func (s *server) mlflowGetTraffic(c *call) error {
-	return mlflowNotFound("route", c.r.PathValue("name"))
+	e, err := s.mlflowFind(c, "route")
+	if err != nil {
+		return err
+	}
+	if len(e.Targets) == 1 {
+		return mlflowNotFound("route", e.Name)
+	}
+	out := mlflowTraffic{Name: e.Name, Type: string(e.Type), Strategy: "TRAFFIC_SPLIT"}
+	shares := percentages(e.Targets)
+	for i := range e.Targets {
+		out.Destinations = append(out.Destinations, mlflowDestination{Name: e.Targets[i].Name, Percentage: shares[i]})
+	}
+	return c.reply(http.StatusOK, out)
+}
+
+// percentages are the shares of the targets in the calls, whole and 100 in sum:
+// those that are called first share by weight, the others have 0.
+func percentages(targets []catalog.Target) []int {
+	shares := make([]int, len(targets))
+	first, sum := -1, 0
+	for _, t := range targets { // by order
+		if t.Disabled || t.Weight == 0 || first >= 0 && t.Order != first {
+			continue
+		}
+		first, sum = t.Order, sum+t.Weight
+	}
+	passed, given := 0, 0
+	for i, t := range targets {
+		if !t.Disabled && t.Order == first && sum > 0 {
+			passed += t.Weight
+			shares[i] = (passed*100+sum/2)/sum - given
+			given += shares[i]
+		}
+	}
+	return shares
 }
 
 // mlflowFind returns the endpoint that the path names. One that the caller may

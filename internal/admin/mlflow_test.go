@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sluice/extproc/dialect"
 	"sluice/internal/catalog"
 )
 
@@ -83,6 +84,64 @@ func TestMLflowControlPlane(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestTrafficRoutes(t *testing.T) {
+	w := newWorld(t)
+	w.create("chat", map[string]any{"isEveryoneAllowed": true})
+	path := "/api/3.0/gateway/route/chat"
+	assert.Contains(t, w.as("alice", "GET", path, "").must(404).at("detail"), "The route 'chat' is not present")
+	put := func(targets string) {
+		w.as("root", "PUT", targetsOf("chat"), `{"targets":[`+targets+`]}`).must(200)
+	}
+	one := func(name string, more string) string {
+		return `{"name":"` + name + `","modelProvider":"practice","modelName":"m-` + name + `"` + more + `}`
+	}
+	for _, c := range []struct {
+		targets []string
+		want    string
+	}{
+		{[]string{one("a", `,"weight":90`), one("b", `,"weight":10`)}, "a 90 b 10"},
+		{[]string{one("a", ""), one("b", ""), one("c", "")}, "a 33 b 34 c 33"},
+		{[]string{one("a", `,"weight":3`), one("b", `,"weight":0`), one("c", `,"order":1`), one("d", `,"disabled":true`)}, "a 100 b 0 d 0 c 0"},
+		{[]string{one("a", `,"weight":0`), one("b", `,"order":3`)}, "a 0 b 100"},
+		{[]string{one("a", `,"disabled":true`), one("b", `,"disabled":true`)}, "a 0 b 0"},
+	} {
+		put(strings.Join(c.targets, ","))
+		r := w.as("alice", "GET", path, "").must(200)
+		assert.Equal(t, []string{"destinations", "name", "routing_strategy", "task_type"}, keys(r.json()))
+		assert.Equal(t, []any{"chat", "llm/v1/chat", "TRAFFIC_SPLIT"}, []any{r.at("name"), r.at("task_type"), r.at("routing_strategy")})
+		var got []string
+		for _, d := range r.at("destinations").([]any) {
+			d := d.(map[string]any)
+			got = append(got, fmt.Sprint(d["name"], " ", d["traffic_percentage"]))
+		}
+		assert.Equal(t, c.want, strings.Join(got, " "))
+	}
+	listed := w.as("alice", "GET", "/api/2.0/endpoints/chat", "").must(200)
+	assert.Equal(t, "m-a", listed.at("model", "name"), "the first target's model")
+}
+
+func TestUnifiedModels(t *testing.T) {
+	w := newWorld(t)
+	w.create("b", map[string]any{"isEveryoneAllowed": true})
+	w.create("a", map[string]any{"isEveryoneAllowed": true})
+	w.create("hidden", nil)
+	a, b := w.endpoint("a"), w.endpoint("b")
+	assert.Equal(t, fmt.Sprintf(`{"object":"list","data":[{"id":"a","object":"model","created":%d,"owned_by":"mlflow"},`+
+		`{"id":"b","object":"model","created":%d,"owned_by":"mlflow"}]}`, a.Created.Unix(), b.Created.Unix()),
+		strings.TrimSpace(w.as("alice", "GET", "/gateway/mlflow/v1/models", "").must(200).body))
+}
+
+// Calls of models do not come here; the other methods of their paths do.
+func TestPathsOfCalls(t *testing.T) {
+	w := newWorld(t)
+	for _, path := range append(dialect.Calls(), "/endpoints/x/invocations", "/gateway/x/invocations",
+		"/gateway/x/mlflow/invocations", "/mlflow-deployments/gateway/x/invocations", "/v1beta/models/x:generateContent") {
+		r := w.as("", "GET", path, "").must(405)
+		assert.Equal(t, "POST", r.header.Get("Allow"), path)
+	}
+	w.as("", "GET", "/v1/nothing", "").must(404)
 }
 
 func TestMLflowSlash(t *testing.T) {

@@ -38,6 +38,22 @@ func (s *server) listModels(c *call) error {
 	return c.reply(http.StatusOK, out)
 }
 
+// listUnifiedModels is GET /gateway/mlflow/v1/models of MLflow's newer gateway:
+// the same list, with its own word for the owner.
+func (s *server) listUnifiedModels(c *call) error {
+	found, err := s.visible(c, everything, false)
+	if err != nil {
+		return err
+	}
+	out := modelList{Object: "list", Data: []model{}}
+	for _, e := range found {
+		m := modelShape(e)
+		m.OwnedBy = "mlflow"
+		out.Data = append(out.Data, m)
+	}
+	return c.reply(http.StatusOK, out)
+}
+
 // readModel is GET /v1/models/{name}. A model that the caller may not call is
 // told like one that does not exist, and recorded as a denial.
 func (s *server) readModel(c *call) error {

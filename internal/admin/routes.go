@@ -1,8 +1,6 @@
 package admin
 
 import (
-	"net/http"
-
 	"sluice/extproc/dialect"
 	"sluice/policies"
 )
@@ -53,6 +51,10 @@ func (s *server) endpointRoutes() []route {
 		{"GET " + target, decided, endpoints, policies.VerbRead, s.readTarget},
 		{"PATCH " + target, decided, endpoints, policies.VerbUpdate, s.patchTarget},
 		{"DELETE " + target, decided, endpoints, policies.VerbUpdate, s.deleteTarget},
+		{pattern: "GET " + own + "/providers", access: authenticated, handle: s.listProviders},
+		{pattern: "GET " + own + "/providers/{id}/schema", access: authenticated, handle: s.readSchema},
+		{pattern: "GET /v4/aigateway/provider-models", access: authenticated, handle: s.dominoModels},
+		{pattern: "GET /v4/aigateway/provider-configs", access: authenticated, handle: s.dominoConfigs},
 		{"POST " + own + "/apply", decided, endpoints, policies.VerbCreate, s.apply},
 	}
 }
@@ -90,6 +92,7 @@ func (s *server) peopleRoutes() []route {
 
 func (s *server) operationRoutes() []route {
 	return []route{
+		{"GET /gateway/mlflow/v1/models", decided, policies.ResourceEndpoints, policies.VerbList, s.listUnifiedModels},
 		{"GET " + domino + "/audit", decided, policies.ResourceAudit, policies.VerbList, s.dominoAudit},
 		{"GET " + own + "/audit", decided, policies.ResourceAudit, policies.VerbList, s.listAudit},
 		{"GET " + own + "/audit/{id}", decided, policies.ResourceAudit, policies.VerbRead, s.readAudit},
@@ -101,8 +104,7 @@ func (s *server) operationRoutes() []route {
 
 // mlflowRoutes are MLflow's control plane and OpenAI's list of models, which
 // Domino serves under a prefix too. Calls of models never come here: Envoy
-// sends them to the ext_proc server, so their paths only say which method they
-// take.
+// sends them to the ext_proc server.
 func (s *server) mlflowRoutes(prefix string) []route {
 	const endpoints = policies.ResourceEndpoints
 	list, read := policies.VerbList, policies.VerbRead
@@ -125,13 +127,5 @@ func (s *server) mlflowRoutes(prefix string) []route {
 			route{pattern: get + limits + "{name}", access: authenticated, handle: s.mlflowGetLimits},
 			route{pattern: "POST " + prefix + limits + "{$}", access: authenticated, handle: s.mlflowSetLimits})
 	}
-	for _, path := range []string{
-		"/endpoints/{name}/invocations", "/gateway/{name}/invocations",
-		"/v1/chat/completions", "/v1/completions", "/v1/embeddings",
-	} {
-		rows = append(rows, route{pattern: prefix + path, handle: onlyPost})
-	}
 	return rows
 }
-
-func onlyPost(*call) error { return dialect.MethodNotAllowed(http.MethodPost) }

@@ -131,7 +131,7 @@ func (s *server) find(c *call) (*route, error) {
 	case c.dialect == dialect.REST:
 		return nil, errNoSuchPath
 	}
-	return nil, dialect.NotFound()
+	return nil, dialect.Refuse(c.r.Method, c.r.URL.EscapedPath())
 }
 
 // clean reports whether a path has no dot segments and no doubled slashes.

@@ -2,31 +2,48 @@
 // gateway start --config-path"), key for key, and reports what is wrong with
 // file, line, column and key. JSON of the same shape is read too, being YAML.
 //
-// Two keys are read that MLflow does not have: "permissions" of an endpoint,
-// and nothing else. The format is that of MLflow 3.17.
+// Keys are read that MLflow does not have: "permissions" and "head_timeout" of an
+// endpoint or a route, and "targets" of an endpoint. The format is that of MLflow
+// 3.17.
 package mlflowconfig
 
 import (
 	"fmt"
+	"time"
 
 	"sluice/internal/catalog"
 )
 
-// Endpoint is one entry of "endpoints:".
+// Endpoint is one entry of "endpoints:" or of "routes:". A route is an endpoint
+// with one target for each of its destinations.
 type Endpoint struct {
-	Name     string
-	Type     catalog.EndpointType
-	Provider string // as written; the provider registry knows the canonical id
-	Model    string
-	// Config is "model.config", flattened: nested keys are joined with dots
-	// ("aws_config.aws_region"), lists with commas. It holds keys and
-	// parameters alike, so it must not be logged.
-	Config map[string]string
-	Limit  *catalog.Limit // nil: none
+	Name string
+	Type catalog.EndpointType
+	// Targets are one or more. That of "model:" is named catalog.DefaultTarget,
+	// that of a destination like the endpoint it names, with the percentage as
+	// its weight.
+	Targets     []Target
+	HeadTimeout time.Duration  // 0: not given
+	Limit       *catalog.Limit // nil: none
 	// Permissions is nil where the file does not say who may call. Users and
 	// organizations are as written: ids or names.
 	Permissions *catalog.Permissions
 	Line        int // where the entry begins, from 1
+}
+
+// Target is a provider and a model behind an endpoint.
+type Target struct {
+	Name          string
+	Weight, Order int
+	Disabled      bool
+	Provider      string // as written; the provider registry knows the canonical id
+	Model         string
+	// Config is "model.config", flattened: nested keys are joined with dots
+	// ("aws_config.aws_region"), lists with commas (an empty one is a lone
+	// comma), and what is nested under a parameter that takes text of several
+	// lines is JSON ("vertex_credentials"). It holds keys and parameters alike,
+	// so it must not be logged.
+	Config map[string]string
 }
 
 // File is a whole configuration.
@@ -42,10 +59,11 @@ type Options struct {
 	// Strict makes an unknown key an error instead of a warning.
 	Strict bool
 	// Resolve turns the value of a configuration key as written into the one
-	// that is meant, e.g. "$NAME" into the environment variable's value. Nil
+	// that is meant, e.g. "$NAME" into the environment variable's value. mayBePath
+	// says that the path of a file that exists, alone, means its content. Nil
 	// leaves every value as it is written: a server must never resolve what a
 	// client sent.
-	Resolve func(key, value string) (string, error)
+	Resolve func(value string, mayBePath bool) (string, error)
 }
 
 // Error is one thing that is wrong with a file. Line and Column count from 1;

@@ -23,17 +23,19 @@ func TestGoodFile(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []mlflowconfig.Endpoint{
 		{
-			Name: "chat", Type: catalog.TypeChat, Provider: "openai", Model: "gpt-4o", Line: 5,
-			Config: map[string]string{"openai_api_key": "sk-1", "openai_api_base": "https://api.openai.com/v1"},
-			Limit:  &catalog.Limit{Calls: 10, Period: "minute", Key: "team"},
+			Name: "chat", Type: catalog.TypeChat, Line: 5,
+			Targets: only("openai", "gpt-4o", map[string]string{"openai_api_key": "sk-1", "openai_api_base": "https://api.openai.com/v1"}),
+			Limit:   &catalog.Limit{Calls: 10, Period: "minute", Key: "team"},
 		},
 		{
-			Name: "titan.v1", Type: catalog.TypeCompletions, Provider: "bedrock", Model: "amazon.titan-tg1-large", Line: 17,
-			Config: map[string]string{"aws_config.aws_region": "us-east-1", "aws_config.session_length_seconds": "900"},
+			Name: "titan.v1", Type: catalog.TypeCompletions, Line: 17,
+			Targets: only("bedrock", "amazon.titan-tg1-large",
+				map[string]string{"aws_config.aws_region": "us-east-1", "aws_config.session_length_seconds": "900"}),
 		},
 		{
-			Name: "gemini_embed", Type: catalog.TypeEmbeddings, Provider: "vertex_ai", Model: "gemini-embedding", Line: 27,
-			Config:      map[string]string{"vertex_project": "12345", "vertex_anthropic_betas": "a,b", "enabled": "true"},
+			Name: "gemini_embed", Type: catalog.TypeEmbeddings, Line: 27,
+			Targets: only("vertex_ai", "gemini-embedding",
+				map[string]string{"vertex_project": "12345", "vertex_anthropic_betas": "a,b", "enabled": "true"}),
 			Permissions: &catalog.Permissions{Users: []string{"alice", "zoe"}, Organizations: []string{"science"}},
 		},
 	}, file.Endpoints)
@@ -49,6 +51,11 @@ func TestGoodFile(t *testing.T) {
 	assert.Equal(t, file.Endpoints, back.Endpoints)
 }
 
+// only is what "model:" alone says.
+func only(provider, model string, config map[string]string) []mlflowconfig.Target {
+	return []mlflowconfig.Target{{Name: "default", Weight: 1, Provider: provider, Model: model, Config: config}}
+}
+
 // badFiles are files and what is said about them. "|" begins each line's text.
 var badFiles = []struct{ name, file, says string }{
 	{"not YAML", "endpoints: [", "f.yaml:1"},
@@ -60,7 +67,6 @@ var badFiles = []struct{ name, file, says string }{
 	{"no list", "endpoints: 5", "f.yaml:1:12: endpoints: expected a list"},
 	{"no mapping", "endpoints: [5]", "f.yaml:1:13: endpoints[0]: expected an endpoint"},
 	{"given twice", "endpoints: []\nendpoints: []\n", "f.yaml:2"},
-	{"routes", "endpoints: []\nroutes: [{name: r}]", "f.yaml:2:9: routes: traffic routes are not supported yet"},
 	{"no name", one("endpoint_type: llm/v1/chat", model), "endpoints[0].name: this key is required"},
 	{"bad name", one("name: a/b", "endpoint_type: llm/v1/chat", model), `f.yaml:2:11: endpoints[0].name: "a/b" is not a name`},
 	{"no type", one("name: a", model), "endpoints[0].endpoint_type: this key is required"},
@@ -154,19 +160,23 @@ func TestResolver(t *testing.T) {
 	key := filepath.Join(t.TempDir(), "key")
 	require.NoError(t, os.WriteFile(key, []byte("sk-from-file\n"), 0o600))
 	resolve := mlflowconfig.Resolver(func(name string) (string, bool) { return "sk-from-env", name == "KEY" })
-	for _, c := range []struct{ name, value, want string }{
-		{"openai_api_key", "$KEY", "sk-from-env"},
-		{"openai_api_key", "file:" + key, "sk-from-file"},
-		{"openai_api_key", key, "sk-from-file"},
-		{"openai_api_key", "sk-literal", "sk-literal"},
-		{"openai_api_key", filepath.Dir(key), filepath.Dir(key)},
-		{"aws_config.aws_secret_access_key", "$KEY", "sk-from-env"},
-		{"vertex_credentials", key, key},
-		{"openai_organization", "$", "$"},
+	for _, c := range []struct {
+		value     string
+		mayBePath bool
+		want      string
+	}{
+		{"$KEY", true, "sk-from-env"},
+		{"file:" + key, true, "sk-from-file"},
+		{key, true, "sk-from-file"},
+		{"sk-literal", true, "sk-literal"},
+		{filepath.Dir(key), true, filepath.Dir(key)},
+		{"$KEY", false, "sk-from-env"},
+		{key, false, key},
+		{"$", false, "$"},
 	} {
-		got, err := resolve(c.name, c.value)
+		got, err := resolve(c.value, c.mayBePath)
 		require.NoError(t, err)
-		assert.Equal(t, c.want, got, c.name+" "+c.value)
+		assert.Equal(t, c.want, got, c.value)
 	}
 }
 

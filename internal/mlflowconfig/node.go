@@ -40,6 +40,14 @@ type node struct {
 	items        []*node
 }
 
+// shown says what kind of value it is, for errors.
+func (n *node) shown() string {
+	if n.kind == sequence && len(n.items) == 0 {
+		return "an empty list"
+	}
+	return n.kind.String()
+}
+
 type entry struct {
 	key   string
 	place *node // of the key

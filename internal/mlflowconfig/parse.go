@@ -37,9 +37,9 @@ func Parse(file string, data []byte, opts Options) (*File, error) {
 	return r.result()
 }
 
-// ParseSection reads the "endpoints:" key of a file that has other keys too,
-// such as sluice.yaml; those are left to whoever they belong to. A file without
-// the key has no endpoints.
+// ParseSection reads the keys "endpoints:" and "routes:" of a file that has
+// other keys too, such as sluice.yaml; those are left to whoever they belong to.
+// A file without these keys has no endpoints.
 func ParseSection(file string, data []byte, opts Options) (*File, error) {
 	root, err := parseYAML(file, data)
 	if err != nil {
@@ -49,6 +49,7 @@ func ParseSection(file string, data []byte, opts Options) (*File, error) {
 	if endpoints := root.get("endpoints"); endpoints != nil {
 		r.endpoints(endpoints)
 	}
+	r.routes(root.get("routes"))
 	return r.result()
 }
 
@@ -81,10 +82,7 @@ func (r *reader) root(n *node) {
 	} else {
 		r.endpoints(endpoints)
 	}
-	if routes := n.get("routes"); routes != nil && len(routes.items) > 0 {
-		r.fail(routes, "routes", "traffic routes are not supported yet; "+
-			"remove this key to use the endpoints without them")
-	}
+	r.routes(n.get("routes"))
 }
 
 // unknown reports every key of n that is not among known.
@@ -98,11 +96,14 @@ func (r *reader) unknown(n *node, path string, known ...string) {
 			r.fail(e.place, key, "this key is not known; expected one of %s", strings.Join(known, ", "))
 			continue
 		}
-		r.out.Warnings = append(r.out.Warnings, (&Error{
-			File: r.file, Line: e.place.line, Column: e.place.column, Key: key,
-			Message: "this key is not known and was left out",
-		}).Error())
+		r.warn(e.place, key, "this key is not known and was left out")
 	}
+}
+
+func (r *reader) warn(n *node, key, message string) {
+	r.out.Warnings = append(r.out.Warnings, (&Error{
+		File: r.file, Line: n.line, Column: n.column, Key: key, Message: message,
+	}).Error())
 }
 
 func (r *reader) endpoints(n *node) {
@@ -126,11 +127,12 @@ func (r *reader) endpoint(n *node, path string) {
 	if t := n.get("route_type"); t != nil {
 		r.fail(t, path+".route_type", "use endpoint_type: route_type is no longer read")
 	}
-	r.unknown(n, path, "name", "endpoint_type", "model", "limit", "permissions", "route_type")
+	r.unknown(n, path, "name", "endpoint_type", "model", "targets", "head_timeout", "limit", "permissions", "route_type")
 	e := Endpoint{Line: n.line}
 	e.Name = r.name(n, path)
-	e.Type = r.endpointType(n, path)
-	r.model(n, path, &e)
+	e.Type = r.endpointType(n, path, "endpoint_type")
+	r.targets(n, path, &e)
+	e.HeadTimeout = r.headTimeout(n, path)
 	e.Limit = r.limit(n.get("limit"), path+".limit")
 	e.Permissions = r.permissions(n.get("permissions"), path+".permissions")
 	r.out.Endpoints = append(r.out.Endpoints, e)
@@ -150,75 +152,17 @@ func (r *reader) name(n *node, path string) string {
 	return name
 }
 
-func (r *reader) endpointType(n *node, path string) catalog.EndpointType {
-	text, ok := r.text(n, path, "endpoint_type", n.get("route_type") == nil)
+func (r *reader) endpointType(n *node, path, key string) catalog.EndpointType {
+	text, ok := r.text(n, path, key, n.get("route_type") == nil)
 	switch t := catalog.EndpointType(text); t {
 	case catalog.TypeChat, catalog.TypeCompletions, catalog.TypeEmbeddings:
 		return t
 	}
 	if ok {
-		r.fail(n.get("endpoint_type"), path+".endpoint_type",
+		r.fail(n.get(key), join(path, key),
 			"%q is not an endpoint type; use llm/v1/chat, llm/v1/completions or llm/v1/embeddings", text)
 	}
 	return ""
-}
-
-func (r *reader) model(n *node, path string, e *Endpoint) {
-	m, path := n.get("model"), path+".model"
-	if m == nil || m.kind != mapping {
-		r.fail(orNode(m, n), path, "this key is required: a mapping with provider, name and config")
-		return
-	}
-	r.unknown(m, path, "provider", "name", "config")
-	e.Provider, _ = r.text(m, path, "provider", true)
-	e.Model, _ = r.text(m, path, "name", false)
-	e.Config = map[string]string{}
-	if c := m.get("config"); c != nil && c.kind != null {
-		if c.kind != mapping {
-			r.fail(c, path+".config", "expected a mapping of the provider's parameters, but it is %s", c.kind)
-			return
-		}
-		r.config(c, path+".config", "", e.Config)
-	}
-}
-
-// config flattens the provider's parameters into out.
-func (r *reader) config(n *node, path, prefix string, out map[string]string) {
-	for _, e := range n.entries {
-		key, at := join(prefix, e.key), join(path, e.key)
-		switch e.value.kind {
-		case null:
-		case mapping:
-			r.config(e.value, at, key, out)
-		case sequence:
-			out[key] = r.list(e.value, at)
-		default:
-			out[key] = r.resolve(e.value, key, at)
-		}
-	}
-}
-
-func (r *reader) list(n *node, at string) string {
-	var parts []string
-	for i, item := range n.items {
-		if item.kind != scalar {
-			r.fail(item, fmt.Sprintf("%s[%d]", at, i), "expected a single value, but it is %s", item.kind)
-			continue
-		}
-		parts = append(parts, item.text)
-	}
-	return strings.Join(parts, ",")
-}
-
-func (r *reader) resolve(n *node, key, at string) string {
-	if r.opts.Resolve == nil {
-		return n.text
-	}
-	value, err := r.opts.Resolve(key, n.text)
-	if err != nil {
-		r.fail(n, at, "%s", err)
-	}
-	return value
 }
 
 func (r *reader) limit(n *node, path string) *catalog.Limit {
@@ -259,13 +203,7 @@ func (r *reader) permissions(n *node, path string) *catalog.Permissions {
 		return nil
 	}
 	r.unknown(n, path, "everyone", "users", "organizations", "roles", "projects")
-	p := &catalog.Permissions{}
-	if e := n.get("everyone"); e != nil {
-		if e.kind != scalar || (e.text != "true" && e.text != "false") {
-			r.fail(e, path+".everyone", "expected true or false")
-		}
-		p.Everyone = e.text == "true"
-	}
+	p := &catalog.Permissions{Everyone: r.flag(n, path, "everyone")}
 	p.Users = r.names(n, path, "users")
 	p.Organizations = r.names(n, path, "organizations")
 	p.Roles = r.names(n, path, "roles")

@@ -8,12 +8,11 @@ import (
 
 // Resolver returns the Options.Resolve of a program that runs for the person
 // who wrote the file. Every value may be "$NAME" (the environment variable) or
-// "file:PATH" (the file's content). As MLflow does, the value of a key that
-// ends in "api_key" may also be the bare path of a file that exists; unlike
-// MLflow, the line end after a key in a file is left out. No error contains a
-// value that was read.
-func Resolver(lookupEnv func(name string) (string, bool)) func(key, value string) (string, error) {
-	return func(key, value string) (string, error) {
+// "file:PATH" (the file's content). As MLflow does, some may also be the bare
+// path of a file that exists; unlike MLflow, the line end after a key in a file
+// is left out. No error contains a value that was read.
+func Resolver(lookupEnv func(name string) (string, bool)) func(value string, mayBePath bool) (string, error) {
+	return func(value string, mayBePath bool) (string, error) {
 		if name, ok := strings.CutPrefix(value, "$"); ok && name != "" {
 			v, found := lookupEnv(name)
 			if !found {
@@ -24,7 +23,7 @@ func Resolver(lookupEnv func(name string) (string, bool)) func(key, value string
 		if path, ok := strings.CutPrefix(value, "file:"); ok {
 			return readSecret(path)
 		}
-		if strings.HasSuffix(key, "api_key") && isFile(value) {
+		if mayBePath && isFile(value) {
 			return readSecret(value)
 		}
 		return value, nil
