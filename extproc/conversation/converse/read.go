@@ -14,7 +14,7 @@ func (provider) Read(body []byte) (*conversation.Reply, error) {
 	if !content.IsArray() {
 		return nil, errReply
 	}
-	r := &conversation.Reply{Usage: readUsage(root.Get("usage"))}
+	r := &conversation.Reply{Usage: Usage(root.Get("usage"))}
 	called := false
 	content.ForEach(func(_, v gjson.Result) bool {
 		r.Blocks = readBlock(r.Blocks, v)
@@ -102,9 +102,9 @@ func stopReason(reason string, called bool) conversation.StopReason {
 	return conversation.StopUnknown
 }
 
-// readUsage reads a usage object. Bedrock's inputTokens are without those that
+// Usage reads a usage object. Bedrock's inputTokens are without those that
 // were read from, or written to, a cache.
-func readUsage(v gjson.Result) conversation.Usage {
+func Usage(v gjson.Result) conversation.Usage {
 	u := conversation.NoUsage
 	v.ForEach(func(k, v gjson.Result) bool {
 		if v.Type != gjson.Number || v.Num < 0 {

@@ -81,7 +81,9 @@ func (w *writer) claudeThinking(r conversation.Reasoning) *dialect.Error {
 	adaptive := w.family.claude.atLeast(4, 6)
 	switch {
 	case r.Off:
-		w.field("thinking", `{"type":"disabled"}`)
+		if w.family.claude.atLeast(3, 7) {
+			w.field("thinking", `{"type":"disabled"}`)
+		}
 		return nil
 	case !w.family.claude.atLeast(3, 7):
 		return dialect.Unsupported("reasoning", "is not something that this endpoint's model can do.")
@@ -111,16 +113,17 @@ func (w *writer) claudeThinking(r conversation.Reasoning) *dialect.Error {
 	return nil
 }
 
-// budgetOf is the budget of an effort, below the limit on tokens.
+// budgetOf is the budget of an effort: of the limit on tokens, it leaves half
+// for the answer.
 func budgetOf(effort string, most int64) (int64, *dialect.Error) {
 	budget, ok := budgets[effort]
 	if !ok {
 		return 0, dialect.Unsupported("reasoning_effort", "must be none, minimal, low, medium, high, xhigh or max.")
 	}
 	if most > 0 && budget >= most {
-		budget = most - 1
+		budget = max(most/2, leastBudget)
 	}
-	if budget < leastBudget {
+	if most > 0 && budget >= most {
 		return 0, dialect.Unsupported("max_tokens", "must be over 1024 for reasoning.")
 	}
 	return budget, nil

@@ -105,7 +105,7 @@ func (r *reader) message(m eventstream.Message) error {
 			r.end()
 		}
 	case "metadata":
-		r.usage, r.counted = readUsage(v.Get("usage")), true
+		r.usage, r.counted = Usage(v.Get("usage")), true
 		if r.finished {
 			r.end()
 		}

@@ -1,6 +1,8 @@
 package converse
 
 import (
+	"strings"
+
 	"sluice/extproc/conversation"
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
@@ -37,7 +39,7 @@ func (w *writer) toolConfig() *dialect.Error {
 	}
 	if forced {
 		f := r.Format
-		w.tool(&conversation.Tool{Name: AnswerTool, Schema: f.Schema, Description: "Give the answer. " + f.Description})
+		w.tool(&conversation.Tool{Name: AnswerTool, Schema: f.Schema, Description: strings.TrimSpace("Give the answer. " + f.Description)})
 	}
 	w.out = append(w.out, ']')
 	if e := w.toolChoice(forced, claude); e != nil {
