@@ -9,6 +9,7 @@ import (
 	"sluice/extproc/dialect"
 	"sluice/extproc/provider/ai21labs"
 	"sluice/extproc/provider/anthropic"
+	"sluice/extproc/provider/bedrock"
 	"sluice/extproc/provider/cohere"
 	"sluice/extproc/provider/databricks"
 	"sluice/extproc/provider/gemini"
@@ -64,7 +65,7 @@ var direct = slices.Concat(
 	[]*Provider{openai.Provider, openai.Azure, openai.Practice, anthropic.Provider, gemini.Provider},
 	openai.Compatible,
 	[]*Provider{
-		ai21labs.Provider, cohere.Provider, databricks.Provider, mistral.Provider, mlflowserving.Provider, mosaicml.Provider,
+		ai21labs.Provider, bedrock.Provider, cohere.Provider, databricks.Provider, mistral.Provider, mlflowserving.Provider, mosaicml.Provider,
 		portkey.Provider, sap.Provider, tgi.Provider, togetherai.Provider, typesafe.Provider,
 	},
 )
