@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -67,6 +68,18 @@ type anthropicPlace struct {
 	model   string // of the path, empty at Anthropic's own place
 	version string // anthropic_version of the body
 	names   []string
+}
+
+// anthropicAt is a cloud whose path names the model, and whose body has the
+// version but not the members that are said elsewhere.
+func anthropicAt(model, version string, without ...string) anthropicPlace {
+	names := []string{"anthropic_version", "anthropic_beta"}
+	for _, name := range anthropicMessageNames {
+		if !slices.Contains(without, name) {
+			names = append(names, name)
+		}
+	}
+	return anthropicPlace{model: model, version: version, names: names}
 }
 
 // read reads and checks a Messages request.

@@ -103,13 +103,8 @@ func (b bedrock) askClaude(c *call) (*invoked, *problem) {
 	if json.Unmarshal(c.Body, &legacy) == nil && legacy.Prompt != nil {
 		return b.legacyClaude(c)
 	}
-	names := []string{"anthropic_version", "anthropic_beta"}
-	for _, name := range anthropicMessageNames {
-		if name != "model" && name != "stream" && name != "service_tier" {
-			names = append(names, name)
-		}
-	}
-	request, q, p := anthropicPlace{model: c.args["model"], version: "bedrock-2023-05-31", names: names}.read(c.Body, c.env)
+	place := anthropicAt(c.args["model"], "bedrock-2023-05-31", "model", "stream", "service_tier")
+	request, q, p := place.read(c.Body, c.env)
 	if p != nil {
 		return nil, invalid("%s", p.message)
 	}

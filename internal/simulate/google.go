@@ -193,8 +193,7 @@ func (g google) rawPredict(c *call) (reply, *problem) {
 	if c.args["model"] == "count-tokens" {
 		return g.claude.countTokens(c.Received, c.act, c.env), nil
 	}
-	names := append([]string{"anthropic_version", "anthropic_beta"}, anthropicMessageNames...)
-	place := anthropicPlace{model: c.args["model"], version: "vertex-2023-10-16", names: names}
+	place := anthropicAt(c.args["model"], "vertex-2023-10-16", "model")
 	request, q, p := place.read(c.Body, c.env)
 	if p != nil {
 		return p.anthropic(), nil

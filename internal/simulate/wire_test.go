@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 	"github.com/stretchr/testify/require"
 
 	"sluice/internal/simulate"
@@ -28,6 +29,20 @@ func providers() map[string]http.Handler {
 		"openai":    simulate.NewOpenAI(o),
 		"anthropic": simulate.NewAnthropic(o),
 		"practice":  simulate.NewPractice(o),
+
+		"google":     simulate.NewGemini(o),
+		"bedrock":    simulate.NewBedrock(simulate.NewAWSAccount(), o),
+		"cohere":     simulate.NewCohere(o),
+		"mistral":    simulate.NewMistral(o),
+		"together":   simulate.NewTogether(o),
+		"ai21":       simulate.NewAI21(o),
+		"mosaicml":   simulate.NewMosaicML(o),
+		"tgi":        simulate.NewTGI(o),
+		"mlflow":     simulate.NewMLflowServing(o),
+		"databricks": simulate.NewDatabricks(simulate.OAuthClient{}, o),
+		"portkey":    simulate.NewPortkey(o),
+		"sap":        simulate.NewSAP(simulate.OAuthClient{}, o),
+		"compatible": simulate.NewCompatible("Groq", "/openai/v1/", o),
 	}
 }
 
@@ -65,7 +80,29 @@ func answerOf(t *testing.T, asked string) string {
 	}
 	w := httptest.NewRecorder()
 	providers()[lines[0]].ServeHTTP(w, r)
-	return fmt.Sprintf("%d %s\n%s\n", w.Code, w.Header().Get("Content-Type"), readable(w.Body.Bytes()))
+	shown := readable(w.Body.Bytes())
+	if w.Header().Get("Content-Type") == "application/vnd.amazon.eventstream" {
+		shown = framed(t, w.Body.Bytes())
+	}
+	if kind := w.Header().Get("X-Amzn-Errortype"); kind != "" {
+		shown = fmt.Appendf(nil, "%s\n%s", kind, shown)
+	}
+	return fmt.Sprintf("%d %s\n%s\n", w.Code, w.Header().Get("Content-Type"), shown)
+}
+
+// framed shows an event stream as text: a line for each message.
+func framed(t *testing.T, body []byte) []byte {
+	var out []byte
+	decoder := eventstream.NewDecoder()
+	for r := bytes.NewReader(body); r.Len() > 0; {
+		message, err := decoder.Decode(r, nil)
+		require.NoError(t, err)
+		for _, h := range message.Headers {
+			out = fmt.Appendf(out, "%s=%s ", h.Name, h.Value)
+		}
+		out = append(append(out, message.Payload...), '\n')
+	}
+	return out
 }
 
 // readable indents JSON and leaves anything else alone.
