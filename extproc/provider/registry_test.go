@@ -1,7 +1,7 @@
 package provider_test
 
 import (
-	"strings"
+	"regexp"
 	"testing"
 	"time"
 
@@ -16,6 +16,9 @@ var (
 	openAIChat = dialect.Route{Dialect: dialect.OpenAI, Operation: dialect.Chat}
 	testEnv    = provider.Env{Now: func() time.Time { return time.Unix(1700000000, 0) }, ExchangeID: "ex-1"}
 )
+
+// secretName matches the names of parameters that are secret.
+var secretName = regexp.MustCompile(`(_key|_key_id|secret|credentials|token|portkey_config)$`)
 
 func TestLookup(t *testing.T) {
 	for id, want := range map[string]string{
@@ -47,9 +50,9 @@ func TestTable(t *testing.T) {
 			seen[f.Name] = true
 			assert.NotEmpty(t, f.Title, f.Name)
 			assert.NotEmpty(t, f.Description, f.Name)
-			assert.Equal(t, strings.HasSuffix(f.Name, "api_key"), f.Secret, f.Name)
+			assert.Equal(t, secretName.MatchString(f.Name), f.Secret, f.Name)
 			assert.Equal(t, f.Secret, p.IsSecret(f.Name))
-			assert.False(t, f.Secret && f.Default != "" && p.ID != "ollama", "a secret has no default")
+			assert.False(t, f.Secret && f.Default != "" && p.ID != "ollama" && p.ID != "hosted_vllm", "a secret has no default")
 		}
 		assert.False(t, p.IsSecret("no_such_field"))
 	}
@@ -86,8 +89,8 @@ func TestCheck(t *testing.T) {
 		{"no model", "openai", provider.TypeChat, "", plain, []string{"model: The model's name is missing."}},
 		{"model with line break", "openai", provider.TypeChat, "a\nb", plain,
 			[]string{"model: The model's name must not hold line breaks or other control characters."}},
-		{"wrong type", "groq", provider.TypeCompletions, "m", map[string]string{"api_key": "k"},
-			[]string{"endpoint_type: The provider 'groq' does not answer 'llm/v1/completions': it answers llm/v1/chat, llm/v1/embeddings."}},
+		{"wrong type", "anthropic", provider.TypeEmbeddings, "m", map[string]string{"anthropic_api_key": "k"},
+			[]string{"endpoint_type: The provider 'anthropic' does not answer 'llm/v1/embeddings': it answers llm/v1/chat, llm/v1/completions."}},
 		{"no key", "openai", provider.TypeChat, "m", nil, []string{"openai_api_key: The parameter 'openai_api_key' is missing."}},
 		{"unknown keys", "openai", provider.TypeChat, "m", with(plain, "z", "1", "a", "2"),
 			[]string{"a: The provider 'openai' has no parameter 'a'.", "z: The provider 'openai' has no parameter 'z'."}},
@@ -195,7 +198,7 @@ func TestUpstreamHeads(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	req, e := dialect.Parse(dialect.Route{Dialect: dialect.OpenAI, Operation: dialect.Completions}, dialect.Completions, "", []byte(`{"model":"e","prompt":"x","stream":true}`))
+	req, e := dialect.Parse(dialect.Route{Dialect: dialect.MLflow, Endpoint: "e"}, dialect.Completions, "application/json", []byte(`{"prompt":"x","stream":true}`))
 	require.Nil(t, e)
 	_, e = provider.Open(provider.Target{Provider: "groq", Model: "m", Config: map[string]string{"api_key": "k"}}, req, testEnv)
 	require.NotNil(t, e)

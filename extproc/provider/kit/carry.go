@@ -107,12 +107,26 @@ func (c *carried) Chunk(b []byte, end bool) (out []byte, done bool) {
 		}
 	}
 	if err != nil && !c.done {
-		c.err, c.done = c.faults.Failed(err), true
-		name, data := dialect.StreamError(c.req.Dialect, c.err, c.env.ExchangeID)
-		c.out = sse.Append(c.out, name, data)
+		c.fail(c.faults.Failed(err))
 	}
 	out, c.out = c.out, nil
 	return out, c.done
+}
+
+// failer is a Writer whose format tells a failure as a state of the answer,
+// not by an event of its own.
+type failer interface {
+	AppendFailure(b []byte, e *dialect.Error) []byte
+}
+
+func (c *carried) fail(e *dialect.Error) {
+	c.err, c.done = e, true
+	if w, ok := c.writer.(failer); ok {
+		c.out = w.AppendFailure(c.out, e)
+		return
+	}
+	name, data := dialect.StreamError(c.req.Dialect, e, c.env.ExchangeID)
+	c.out = sse.Append(c.out, name, data)
 }
 
 func (c *carried) event(ev *conversation.Event) {

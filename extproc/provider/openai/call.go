@@ -1,10 +1,10 @@
 package openai
 
 import (
+	"cmp"
 	"net/http"
 
-	"github.com/tidwall/gjson"
-
+	"sluice/extproc/conversation/openai"
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
 	"sluice/extproc/dialect/sse"
@@ -25,7 +25,7 @@ type call struct {
 
 // newCall begins an exchange with one of OpenAI's kind.
 func newCall(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env, place Place) (kit.Call, *dialect.Error) {
-	body, e := bodyOf(t.Model, req, place.Unnamed)
+	body, e := bodyOf(cmp.Or(place.Model, t.Model), req, place)
 	if e != nil {
 		return nil, e
 	}
@@ -90,23 +90,7 @@ func (c *call) count(raw []byte) {
 	if len(raw) == 0 || raw[0] != '{' {
 		return
 	}
-	u := gjson.ParseBytes(raw)
-	number := func(path string) int64 {
-		if v := u.Get(path); v.Type == gjson.Number {
-			return v.Int()
-		}
-		return -1
-	}
-	c.usage = dialect.Usage{
-		Input:      number("prompt_tokens"),
-		Output:     number("completion_tokens"),
-		Cached:     number("prompt_tokens_details.cached_tokens"),
-		Reasoning:  number("completion_tokens_details.reasoning_tokens"),
-		CacheWrite: number("prompt_tokens_details.cache_write_tokens"),
-	}
-	if c.usage.Cached < 0 {
-		c.usage.Cached = number("prompt_cache_hit_tokens") // DeepSeek's name
-	}
+	c.usage = openai.ReadUsage(jsontext.View(raw)).Counts()
 	if c.req.Operation == dialect.Embeddings && c.usage.Output < 0 {
 		c.usage.Output = 0
 	}

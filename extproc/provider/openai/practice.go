@@ -41,7 +41,8 @@ var Practice = &kit.Provider{
 	Models: map[string][]string{
 		kit.TypeChat: {"practice"}, kit.TypeCompletions: {"practice"}, kit.TypeEmbeddings: {"practice"},
 	},
-	Check: checkPractice,
+	Features: kit.Features{Streams: []string{kit.TypeChat, kit.TypeCompletions}, Tools: true},
+	Check:    checkPractice,
 	Address: func(kit.Target) (kit.Address, error) {
 		return kit.Address{Local: PracticeLocal, BasePath: "/v1"}, nil
 	},

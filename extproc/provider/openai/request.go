@@ -10,8 +10,8 @@ const withUsage = `{"include_usage":true}`
 
 // bodyOf is the body for a provider of OpenAI's API. The payload is edited
 // in place: what the gateway does not have to change stays as it is, byte for
-// byte. unnamed: the path names the model.
-func bodyOf(model string, req *dialect.Request, unnamed bool) ([]byte, *dialect.Error) {
+// byte.
+func bodyOf(model string, req *dialect.Request, place Place) ([]byte, *dialect.Error) {
 	members := req.Members()
 	if len(members) == 0 {
 		return nil, dialect.Internal()
@@ -23,11 +23,11 @@ func bodyOf(model string, req *dialect.Request, unnamed bool) ([]byte, *dialect.
 		return nil, dialect.ModelNotPermitted()
 	case hasModel:
 		edits = append(edits, jsontext.Edit{Start: named.Start, End: named.End, Text: kit.Quoted(model)})
-	case !unnamed:
+	case !place.Unnamed:
 		start := members[0].KeyStart
 		edits = append(edits, jsontext.Edit{Start: start, End: start, Text: `"model":` + kit.Quoted(model) + ","})
 	}
-	if req.Stream {
+	if req.Stream && !place.Traits.NoStreamOptions {
 		edit := members.With("stream_options", streamOptions(members.Value(req.Payload, "stream_options")))
 		if len(edits) > 0 && edits[0].Start > edit.Start {
 			edits = append([]jsontext.Edit{edit}, edits...)

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 
+	"sluice/extproc/conversation/openai"
 	"sluice/extproc/dialect"
 	"sluice/extproc/provider/kit"
 )
@@ -28,14 +29,20 @@ var (
 	Azure    = openAI("azure", "Azure OpenAI", apiAzure)
 )
 
+// full are the features of servers that have all.
+var full = kit.Features{
+	Streams: []string{kit.TypeChat, kit.TypeCompletions},
+	Tools:   true, Images: true, JSONSchema: true, Reasoning: true,
+}
+
 // openAI is a row for OpenAI's API: OpenAI itself, Azure's form of it, and
 // whatever else openai_api_base points to.
 func openAI(id, title, apiType string) *kit.Provider {
 	p := &kit.Provider{
 		ID: id, Title: title,
 		Fields: []kit.Field{
-			{Name: "openai_api_key", Title: "API key", Required: true, Secret: true,
-				Description: "Sent as a bearer token; as api-key to Azure."},
+			{Name: "openai_api_key", Title: "API key", Secret: true,
+				Description: "Sent as a bearer token; as api-key to Azure. Needed, unless Entra ID gives tokens."},
 			{Name: "openai_api_type", Title: "API type", Default: apiType, Enum: []string{apiOpenAI, apiAzure, apiAzureAD},
 				Description: "azure and azuread reach a deployment of Azure OpenAI, with a key or an Entra ID token."},
 			{Name: "openai_api_base", Title: "API base URL", URL: true,
@@ -46,63 +53,50 @@ func openAI(id, title, apiType string) *kit.Provider {
 				Description: "The deployment's name. Azure only, and needed there."},
 			{Name: "openai_organization", Title: "Organization",
 				Description: "Sent as OpenAI-Organization. Not for Azure."},
+			{Name: "openai_azure_tenant_id", Title: "Entra tenant",
+				Description: "With client id and secret: tokens of Entra ID are fetched and renewed, in place of a key. For azuread."},
+			{Name: "openai_azure_client_id", Title: "Entra client id", Description: "The application's id. For azuread."},
+			{Name: "openai_azure_client_secret", Title: "Entra client secret", Secret: true,
+				Description: "The application's secret. For azuread."},
 		},
-		Types:  []string{kit.TypeChat, kit.TypeCompletions, kit.TypeEmbeddings},
-		Models: kit.KnownModels(id),
-		Open:   openOpenAI,
+		Types:    []string{kit.TypeChat, kit.TypeCompletions, kit.TypeEmbeddings},
+		Features: full,
+		Models:   kit.KnownModels(id),
+		Open:     openOpenAI,
+		Native:   nativeOpenAI,
 	}
 	p.Check = func(t kit.Target, _ string) []kit.FieldError { return checkOpenAI(p, t) }
 	p.Address = func(t kit.Target) (kit.Address, error) {
 		b, err := openAIBase(p, t)
 		return b.Address, err
 	}
+	p.Credential = func(t kit.Target) (kit.Credential, bool) { return entra(p, t) }
 	return p
 }
 
-// Compatible are the rows of providers with OpenAI's API and nothing of their
-// own but an address.
-var Compatible = []*kit.Provider{
-	compatible("groq", "Groq", "https://api.groq.com/openai/v1"),
-	compatible("deepseek", "DeepSeek", "https://api.deepseek.com/v1"),
-	compatible("xai", "xAI", "https://api.x.ai/v1"),
-	compatible("openrouter", "OpenRouter", "https://openrouter.ai/api/v1"),
-	ollama(),
-}
+// azureScope is what tokens for Azure OpenAI are asked for.
+const azureScope = "https://cognitiveservices.azure.com/.default"
 
-// compatible is a row of MLflow's OpenAI-compatible family: chat and
-// embeddings, with a bearer token.
-func compatible(id, title, base string) *kit.Provider {
-	p := &kit.Provider{
-		ID: id, Title: title,
-		Fields: []kit.Field{
-			{Name: "api_key", Title: "API key", Required: true, Secret: true, Description: "Sent as a bearer token."},
-			{Name: "api_base", Title: "API base URL", Default: base, URL: true, Description: "Where the API is reached."},
-		},
-		Types:  []string{kit.TypeChat, kit.TypeEmbeddings},
-		Models: kit.KnownModels(id),
-		Open:   openCompatible,
+// clientFields are the parameters of Entra ID's client credentials.
+var clientFields = []string{"openai_azure_tenant_id", "openai_azure_client_id", "openai_azure_client_secret"}
+
+func entra(p *kit.Provider, t kit.Target) (kit.Credential, bool) {
+	if apiType(p, t) != apiAzureAD || t.Config[clientFields[0]] == "" {
+		return kit.Credential{}, false
 	}
-	p.Address = func(t kit.Target) (kit.Address, error) {
-		b, err := baseOf(p, t, "api_base")
-		return b.Address, err
-	}
-	return p
+	return kit.Credential{Kind: kit.EntraID, Params: map[string]string{
+		"tenant_id": t.Config[clientFields[0]], "client_id": t.Config[clientFields[1]],
+		"client_secret": t.Config[clientFields[2]], "scope": azureScope,
+	}}, true
 }
 
-// noKey is the value of Ollama's api_key that stands for none.
-const noKey = "ollama"
-
-// ollama is a compatible provider that needs no key.
-func ollama() *kit.Provider {
-	p := compatible("ollama", "Ollama", "http://localhost:11434/v1")
-	p.Fields[0].Required, p.Fields[0].Default = false, noKey
-	p.Fields[0].Description = "Sent as a bearer token, unless empty or '" + noKey + "'."
-	return p
-}
-
-// checkOpenAI holds the rules between the parameters, in MLflow's words.
+// checkOpenAI holds the rules between the parameters, in MLflow's words where
+// it has them.
 func checkOpenAI(p *kit.Provider, t kit.Target) []kit.FieldError {
 	given := func(name string) bool { return t.Config[name] != "" }
+	if e := checkKey(p, t); e != nil {
+		return e
+	}
 	kind := apiType(p, t)
 	if kind == apiOpenAI {
 		if given("openai_deployment_name") {
@@ -124,14 +118,40 @@ func checkOpenAI(p *kit.Provider, t kit.Target) []kit.FieldError {
 	return nil
 }
 
+// checkKey wants a key, or for azuread the three parameters that stand for it.
+func checkKey(p *kit.Provider, t kit.Target) []kit.FieldError {
+	var missing []string
+	for _, name := range clientFields {
+		if t.Config[name] == "" {
+			missing = append(missing, name)
+		}
+	}
+	key := t.Config["openai_api_key"] != ""
+	switch {
+	case len(missing) == len(clientFields) && key:
+		return nil
+	case len(missing) == len(clientFields):
+		return []kit.FieldError{{Field: "openai_api_key", Message: "The parameter 'openai_api_key' is missing."}}
+	case len(missing) > 0:
+		return []kit.FieldError{{Field: missing[0], Message: "The parameter '" + missing[0] + "' is missing: client credentials of " +
+			"Entra ID need tenant, client id and client secret."}}
+	case apiType(p, t) != apiAzureAD:
+		return []kit.FieldError{{Field: clientFields[0], Message: "The parameter '" + clientFields[0] +
+			"' is only for 'openai_api_type' 'azuread'."}}
+	case key:
+		return []kit.FieldError{{Field: "openai_api_key", Message: "Give the parameter 'openai_api_key' or client credentials of Entra ID, not both."}}
+	}
+	return nil
+}
+
 func apiType(p *kit.Provider, t kit.Target) string {
 	return strings.ToLower(p.Config(t, "openai_api_type"))
 }
 
-// base reads the base URL in a parameter.
+// baseOf reads the base URL in a parameter.
 func baseOf(p *kit.Provider, t kit.Target, field string) (kit.Base, error) {
 	raw := p.Config(t, field)
-	if raw == "" {
+	if raw == "" && field == "openai_api_base" {
 		raw = openAIURL
 	}
 	b, err := kit.ParseBase(raw)
@@ -160,37 +180,74 @@ func openAIBase(p *kit.Provider, t kit.Target) (kit.Base, error) {
 	return b, nil
 }
 
+// headersOf are the credential and what goes with it.
+func headersOf(p *kit.Provider, t kit.Target) (headers [][2]string) {
+	key := t.Config["openai_api_key"]
+	switch kind := apiType(p, t); {
+	case key == "": // a Credential is added
+	case kind == apiAzure:
+		headers = [][2]string{{"api-key", key}}
+	default:
+		headers = [][2]string{{"authorization", "Bearer " + key}}
+	}
+	if org := t.Config["openai_organization"]; org != "" {
+		headers = append(headers, [2]string{"openai-organization", org})
+	}
+	return headers
+}
+
 func openOpenAI(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit.Call, *dialect.Error) {
 	b, err := openAIBase(p, t)
 	if err != nil {
 		return nil, dialect.Internal()
 	}
-	place := Place{Path: b.BasePath, Query: b.Query}
-	key := t.Config["openai_api_key"]
-	switch apiType(p, t) {
-	case apiAzure:
-		place.Unnamed = true
-		place.Headers = [][2]string{{"api-key", key}}
-	case apiAzureAD:
-		place.Unnamed = true
-		place.Headers = [][2]string{{"authorization", "Bearer " + key}}
-	default:
-		place.Headers = [][2]string{{"authorization", "Bearer " + key}}
-		if org := t.Config["openai_organization"]; org != "" {
-			place.Headers = append(place.Headers, [2]string{"openai-organization", org})
-		}
+	place := Place{
+		Path: b.BasePath, Query: b.Query, Headers: headersOf(p, t),
+		Unnamed: apiType(p, t) != apiOpenAI, Traits: openai.Traits{CompletionTokens: true},
+	}
+	if req.Dialect == dialect.Responses {
+		place.Responses = responsesPlace(p, t, place)
 	}
 	return Open(p, t, req, env, place)
 }
 
-func openCompatible(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit.Call, *dialect.Error) {
-	b, err := baseOf(p, t, "api_base")
+// responsesPlace is where a target has the Responses API. Azure has it in its
+// API without versions ("/openai/v1"), where bodies name the deployment.
+func responsesPlace(p *kit.Provider, t kit.Target, place Place) *Place {
+	if apiType(p, t) == apiOpenAI {
+		return &Place{Path: place.Path, Query: place.Query, Headers: place.Headers}
+	}
+	b, err := baseOf(p, t, "openai_api_base")
 	if err != nil {
-		return nil, dialect.Internal()
+		return nil
 	}
-	place := Place{Path: b.BasePath, Query: b.Query}
-	if key := p.Config(t, "api_key"); key != noKey {
-		place.Headers = [][2]string{{"authorization", "Bearer " + key}}
+	return &Place{
+		Path: b.BasePath + "/openai/v1", Query: b.Query, Headers: place.Headers,
+		Model: t.Config["openai_deployment_name"],
 	}
-	return Open(p, t, req, env, place)
+}
+
+func nativeOpenAI(p *kit.Provider, t kit.Target) (kit.Native, error) {
+	b, err := baseOf(p, t, "openai_api_base")
+	if err != nil {
+		return kit.Native{}, err
+	}
+	n := kit.Native{Root: rootOf(b.BasePath), Query: b.Query, Headers: headersOf(p, t), Dialect: dialect.OpenAI}
+	if version := t.Config["openai_api_version"]; version != "" {
+		if n.Query != "" {
+			n.Query += "&"
+		}
+		n.Query += "api-version=" + url.QueryEscape(version)
+	}
+	return n, nil
+}
+
+// rootOf is the root of an API below which clients name its version
+// themselves: a base path without its last segment, where that is a version.
+func rootOf(base string) string {
+	i := strings.LastIndexByte(base, '/')
+	if i < 0 || len(base) < i+3 || base[i+1] != 'v' || strings.Trim(base[i+2:i+3], "0123456789") != "" {
+		return base
+	}
+	return base[:i]
 }
