@@ -54,9 +54,6 @@ type Route struct {
 	Rest string
 	// Stream is set where the path asks for a stream (Gemini).
 	Stream bool
-	// Query is the client's query string, without '?', of Gemini's paths: it
-	// says how a stream is framed (alt=sse).
-	Query string
 	// Unified is set for the paths of MLflow's newer gateway that speak MLflow's
 	// dialect: the operation follows from the body, "model" may name the
 	// endpoint, and what is wrong with a body is told with 400.
@@ -81,7 +78,8 @@ type Request struct {
 	// ClientHeader looks up the client's own header by lower-case name, among
 	// those in HeadersPassed; nil: none.
 	ClientHeader func(name string) string
-	// Query is the client's query string, without '?'.
+	// Query is the client's query string, without '?': Gemini's clients say in
+	// it how a stream is framed (alt=sse).
 	Query string
 
 	members Members // top-level members of Body, as Parse found them

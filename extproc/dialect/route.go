@@ -98,11 +98,7 @@ func matchPath(full string) (Route, bool) {
 	}
 	for _, root := range geminiRoots {
 		if rest, ok := strings.CutPrefix(path, root); ok && !prefixed {
-			r, ok := matchGemini(rest)
-			if ok {
-				_, r.Query, _ = strings.Cut(full, "?")
-			}
-			return r, ok
+			return matchGemini(rest)
 		}
 	}
 	return matchInvocations(path)

@@ -38,7 +38,7 @@ func TestMatch(t *testing.T) {
 		"/gateway/proxy/invocations":                  mlflow("proxy"),
 		"/v1beta/models/g-2.5:generateContent":        {Dialect: dialect.Gemini, Operation: dialect.Chat, Endpoint: "g-2.5"},
 		"/gateway/gemini/v1beta/models/g:streamGenerateContent?alt=sse": {
-			Dialect: dialect.Gemini, Operation: dialect.Chat, Endpoint: "g", Stream: true, Query: "alt=sse"},
+			Dialect: dialect.Gemini, Operation: dialect.Chat, Endpoint: "g", Stream: true},
 		"/gemini/v1beta/models/g:countTokens": {Dialect: dialect.Gemini, Operation: dialect.CountTokens, Endpoint: "g"},
 		// Not calls of a model.
 		"/v1beta/models/a/b:generateContent":                   {},

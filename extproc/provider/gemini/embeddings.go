@@ -12,25 +12,8 @@ import (
 )
 
 // inputs are the texts to embed, as JSON strings.
-func inputs(req *dialect.Request) ([]string, *dialect.Error) {
-	input := plain.Get(req, "input")
-	if input.Type == gjson.String {
-		return []string{input.Raw}, nil
-	}
-	var texts []string
-	var e *dialect.Error
-	input.ForEach(func(_, v gjson.Result) bool {
-		if v.Type != gjson.String {
-			e = dialect.Unsupported("input", "must be a string or a list of strings: Google's models take no tokens.")
-			return false
-		}
-		texts = append(texts, v.Raw)
-		return true
-	})
-	if e == nil && len(texts) == 0 {
-		e = dialect.InvalidField("input", "must hold a text.")
-	}
-	return texts, e
+func inputs(p *kit.Provider, req *dialect.Request) ([]string, *dialect.Error) {
+	return plain.Texts(&plain.Context{Provider: p, Request: req}, "input")
 }
 
 // embedMethod is the method for a number of texts.
@@ -142,7 +125,7 @@ func wantedDimensions(req *dialect.Request) (n int64, e *dialect.Error) {
 
 // openEmbeddings carries OpenAI's embeddings.
 func openEmbeddings(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env, place Place) (kit.Call, *dialect.Error) {
-	texts, e := inputs(req)
+	texts, e := inputs(p, req)
 	if e != nil {
 		return nil, e
 	}
@@ -184,7 +167,7 @@ func openAIEmbeddings(c *plain.Context, reply gjson.Result) ([]byte, error) {
 // the models have that are not Gemini's
 // (docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api).
 func OpenPredict(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env, place Place) (kit.Call, *dialect.Error) {
-	texts, e := inputs(req)
+	texts, e := inputs(p, req)
 	if e != nil {
 		return nil, e
 	}

@@ -38,7 +38,7 @@ func openMLflow(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env
 			return &mlflowChunks{context: c, calls: map[int64]int{}, write: mlflowTextChunk}
 		}
 	case dialect.Embeddings:
-		texts, e := inputs(req)
+		texts, e := inputs(p, req)
 		if e != nil {
 			e.Status = http.StatusUnprocessableEntity
 			return nil, e
@@ -57,7 +57,9 @@ func (place Place) mlflowChat(c *plain.Context) ([]byte, *dialect.Error) {
 	return place.mlflowBody(c.Request, func(w *mlflowTurns) (e *dialect.Error) {
 		i := 0
 		plain.Get(c.Request, "messages").ForEach(func(_, m gjson.Result) bool {
-			e = dialect.Within(w.message(m), "messages", i)
+			if e = w.message(m); e != nil && e.Param != "" { // MLflow's own words stay as they are
+				e = dialect.Within(e, "messages", i)
+			}
 			i++
 			return e == nil
 		})

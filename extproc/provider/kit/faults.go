@@ -59,6 +59,8 @@ func (f Faults) Read(status int, header func(string) string, body []byte) *diale
 	}
 	switch {
 	case readable:
+		body = unlisted(body)
+		e = f.asGoogle(e, status, header, body)
 		f.describe(e, status, body)
 	case isText && len(body) > 0:
 		text := f.clip(string(body))
@@ -177,6 +179,8 @@ func (f Faults) detail(e *dialect.Error, failed gjson.Result) {
 	}
 	if code := failed.Get("code"); code.Type == gjson.String {
 		e.ProviderCode = f.clip(code.Str)
+	} else if status := failed.Get("status").Str; isGoogleStatus(status) {
+		e.ProviderCode = status
 	}
 	if param := failed.Get("param"); param.Type == gjson.String {
 		e.Param = f.clip(param.Str)
