@@ -51,7 +51,7 @@ func checkAnthropicKey(r *Received, e env) *problem {
 	refusal := &problem{status: http.StatusUnauthorized, kind: "authentication_error"}
 	key := r.Header.Get("X-Api-Key")
 	if key == "" { // the key may also be a bearer token, as SDK 2 sends it
-		key, _ = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		key = bearerKey(r)
 	}
 	switch {
 	case key == "":

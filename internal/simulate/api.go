@@ -142,8 +142,10 @@ func (a *api) stamp(h http.Header, requestID string) {
 
 // bearerKey is the token of an Authorization header, empty if none.
 func bearerKey(r *Received) string {
-	key, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	return key
+	if key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return key
+	}
+	return ""
 }
 
 // plainFailure is a failure whose message is the status's own text.

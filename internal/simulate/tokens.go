@@ -71,6 +71,14 @@ func oauthError(status int, code, description string) reply {
 		body: marshal(map[string]string{"error": code, "error_description": description})}
 }
 
+// formDecoded undoes the encoding that RFC 6749 section 2.3.1 asks for in Basic.
+func formDecoded(text string) string {
+	if plain, err := url.QueryUnescape(text); err == nil {
+		return plain
+	}
+	return text
+}
+
 // clientToken answers a client-credentials request whose client authenticates
 // in the form, or by Basic where basic is set. scope must be the one given.
 func clientToken(r *Received, e env, c OAuthClient, basic bool, scope string) (string, reply) {
@@ -82,6 +90,7 @@ func clientToken(r *Received, e env, c OAuthClient, basic bool, scope string) (s
 	if basic {
 		named := http.Request{Header: r.Header}
 		id, secret, _ = named.BasicAuth()
+		id, secret = formDecoded(id), formDecoded(secret)
 	}
 	switch {
 	case id != c.ID || secret != c.Secret || id == "":
