@@ -16,11 +16,12 @@ func applyCommand() *cobra.Command {
 	var private bool
 	cmd := &cobra.Command{
 		Use:   "apply -f FILE",
-		Short: "Create or update the endpoints of an MLflow gateway file",
-		Long: "Create or update the endpoints that a file names, all of them or none. The file is what\n" +
-			"\"mlflow gateway start --config-path\" reads. Values may be $NAME (environment) or file:PATH, and a key that\n" +
-			"ends in api_key may be the path of a file; all are read here, on this machine. A new endpoint is open to\n" +
-			"everyone with a token, as it was on MLflow's server, unless the file has permissions for it or --private is given.",
+		Short: "Create or update the endpoints and routes of an MLflow gateway file",
+		Long: "Create or update the endpoints and routes that a file names, all of them or none, and say for each whether it\n" +
+			"was created, updated or unchanged. The file is what \"mlflow gateway start --config-path\" reads. Values may be\n" +
+			"$NAME (environment) or file:PATH, and a key that ends in api_key, or credentials of several lines, may be the\n" +
+			"path of a file; all are read here, on this machine. A new endpoint is open to everyone with a token, as it was\n" +
+			"on MLflow's server, unless the file has permissions for it or --private is given.",
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" {

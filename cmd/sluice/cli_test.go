@@ -257,11 +257,71 @@ endpoints:
 	g.json(&p, "endpoints", "permissions", "shy")
 	assert.False(t, p.IsEveryoneAllowed)
 
-	bad := g.run(file+"routes: [{name: r}]\n", "apply", "-f", "-")
+	bad := g.run(file+"routes: [{name: r, task_type: llm/v1/chat, destinations: [{name: chat, traffic_percentage: 99}]}]\n", "apply", "-f", "-")
 	assert.Equal(t, 1, bad.code)
-	assert.Contains(t, bad.err, "routes: traffic routes are not supported yet")
+	assert.Contains(t, bad.err, "routes[0].destinations: the traffic percentages must be 100 in sum, but they are 99")
+	split := file + "routes: [{name: split, task_type: llm/v1/chat, destinations: [{name: chat, traffic_percentage: 60}, " +
+		"{name: claude, traffic_percentage: 40}]}]\n"
+	assert.Regexp(t, `chat +unchanged\nclaude +unchanged\nsplit +created\n`, g.ok(split, "apply", "-f", "-"))
+	assert.Regexp(t, `chat +unchanged\nclaude +unchanged\nsplit +unchanged\n`, g.ok(split, "apply", "-f", "-"))
+	assert.Regexp(t, `chat +0 +60 +openai +gpt-4 +on\nclaude +0 +40 +anthropic +claude-3 +on\n`, g.ok("", "endpoints", "targets", "list", "split"))
 	assert.Equal(t, 1, g.run("", "apply", "-f", "/does/not/exist").code)
 	assert.Equal(t, 2, g.run("", "apply").code)
+}
+
+func TestTargetsCommands(t *testing.T) {
+	g := newGateway(t)
+	g.env = []string{"MY_KEY=" + canary}
+	g.ok("", "endpoints", "create", "chat", "--type", "llm/v1/chat", "--provider", "openai", "--model", "gpt-4", "--secret", "openai_api_key=$MY_KEY")
+	targets := func(args ...string) []string { return append([]string{"endpoints", "targets"}, args...) }
+	shown := g.ok("", targets("add", "chat", "spare", "--provider", "anthropic", "--model", "claude-3", "--order", "1",
+		"--set", "anthropic_version=2023-06-01", "--secret", "anthropic_api_key=$MY_KEY")...)
+	assert.Contains(t, shown, "anthropic_api_key  (set, not shown)")
+	list := g.ok("", targets("list", "chat")...)
+	assert.Regexp(t, `(?m)^TARGET +ORDER +WEIGHT +PROVIDER +MODEL +STATE\ndefault +0 +1 +openai +gpt-4 +on\nspare +1 +1 +anthropic +claude-3 +on\n`, list)
+
+	g.ok("", targets("set", "chat", "spare", "--weight", "0", "--name", "b", "--set", "anthropic_version=2024-01-01")...)
+	var all struct {
+		HeadTimeout string
+		Targets     []struct {
+			Name               string
+			Weight             int
+			ModelConfig        map[string]string
+			ModelConfigSecrets []string
+		}
+	}
+	g.json(&all, targets("set", "chat", "--head-timeout", "20s")...)
+	assert.Equal(t, "20s", all.HeadTimeout)
+	require.Len(t, all.Targets, 2)
+	b := all.Targets[1]
+	assert.Equal(t, "b", b.Name)
+	assert.Equal(t, 0, b.Weight)
+	assert.Equal(t, map[string]string{"anthropic_version": "2024-01-01"}, b.ModelConfig)
+	assert.Equal(t, []string{"anthropic_api_key"}, b.ModelConfigSecrets, "a key that is not named is kept")
+
+	assert.Contains(t, g.ok("", targets("set", "chat", "default", "--disabled")...), "disabled        true")
+	assert.Contains(t, g.run("", targets("add", "chat", "b", "--provider", "practice", "--model", "m")...).err, `a target named "b" already`)
+	assert.Contains(t, g.ok("", targets("remove", "chat", "b")...), "is removed")
+	assert.Contains(t, g.run("", targets("remove", "chat", "default")...).err, "at least one target")
+	for _, bad := range [][]string{{"add", "chat"}, {"add", "chat", "x"}, {"set", "chat"}, {"set"}, {"set", "chat", "x", "--head-timeout", "1s"}, {"remove", "chat"}} {
+		assert.Equal(t, 2, g.run("", targets(bad...)...).code, bad)
+	}
+}
+
+func TestProvidersCommand(t *testing.T) {
+	g := newGateway(t)
+	list := g.ok("", "providers")
+	assert.Regexp(t, `(?m)^PROVIDER +TYPES +NATIVE +TITLE$`, list)
+	assert.Regexp(t, `(?m)^openai +chat,completions,embeddings +`, list)
+	one := g.ok("", "providers", "OpenAI")
+	assert.Regexp(t, `(?m)^openai_api_key +secret, required`, one)
+	var p struct{ Fields []struct{ Name string } }
+	g.json(&p, "providers", "anthropic")
+	assert.NotEmpty(t, p.Fields)
+	unknown := g.run("", "providers", "acme")
+	assert.Equal(t, 2, unknown.code)
+	assert.Contains(t, unknown.err, `"acme" is no provider`)
+	assert.Equal(t, 2, g.run("", "providers", "a", "b").code)
 }
 
 func TestTokensCommands(t *testing.T) {

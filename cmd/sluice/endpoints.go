@@ -14,7 +14,7 @@ func endpointsCommand() *cobra.Command {
 	r := &remote{}
 	return withRemote(group("endpoints", "List, create and change endpoints",
 		endpointsListCommand(r), endpointsGetCommand(r), endpointsCreateCommand(r), endpointsUpdateCommand(r),
-		endpointsDeleteCommand(r), endpointsPermissionsCommand(r)), r)
+		endpointsDeleteCommand(r), endpointsPermissionsCommand(r), targetsCommand(r)), r)
 }
 
 func endpointsListCommand(r *remote) *cobra.Command {
@@ -69,12 +69,7 @@ func (r *remote) showEndpoint(cmd *cobra.Command, e api.Endpoint) error {
 		add("type", e.EndpointType)
 		add("provider", e.ModelProvider)
 		add("model", e.ModelName)
-		for _, key := range sortedKeys(e.ModelConfig) {
-			add(key, e.ModelConfig[key])
-		}
-		for _, key := range e.ModelConfigSecrets {
-			add(key, "(set, not shown)")
-		}
+		addConfig(add, e.ModelConfig, e.ModelConfigSecrets)
 		if l := e.Limit; l != nil {
 			add("limit", l.Calls, "per "+l.RenewalPeriod)
 		}
@@ -93,12 +88,18 @@ type details struct {
 func (d *details) flags(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&d.kind, "type", "", "llm/v1/chat, llm/v1/completions or llm/v1/embeddings")
+	d.modelFlags(cmd)
+	fl.Int64Var(&d.calls, "limit-calls", 0, "calls in each period; 0: no limit")
+	fl.StringVar(&d.period, "limit-period", "minute", "period of the limit, e.g. \"minute\" or \"5 minutes\"")
+}
+
+// modelFlags are those that describe a target.
+func (d *details) modelFlags(cmd *cobra.Command) {
+	fl := cmd.Flags()
 	fl.StringVar(&d.provider, "provider", "", "provider of the model, e.g. openai")
 	fl.StringVar(&d.model, "model", "", "the provider's name of the model")
 	fl.StringArrayVar(&d.set, "set", nil, "parameter of the provider, key=value (repeatable)")
 	fl.StringArrayVar(&d.secrets, "secret", nil, "key of the provider: key=file:PATH, key=env:NAME or key=- (repeatable)")
-	fl.Int64Var(&d.calls, "limit-calls", 0, "calls in each period; 0: no limit")
-	fl.StringVar(&d.period, "limit-period", "minute", "period of the limit, e.g. \"minute\" or \"5 minutes\"")
 }
 
 func (d *details) config(cmd *cobra.Command) (map[string]string, error) {
@@ -270,27 +271,36 @@ func (d *details) patch(cmd *cobra.Command, c *client.Client, name string) (p ap
 		limit := d.limit()
 		p.Limit = &limit
 	}
+	p.ModelConfig, err = d.changed(cmd, func() (string, map[string]string, error) {
+		now, err := c.GetEndpoint(cmd.Context(), name)
+		return now.ModelProvider, now.ModelConfig, err
+	})
+	return p, err
+}
+
+// changed are the parameters with those that --set and --secret name in place;
+// nil where none is named. REST replaces the parameters, so the present ones are
+// read.
+func (d *details) changed(cmd *cobra.Command, present func() (provider string, config map[string]string, err error)) (*map[string]string, error) {
 	if len(d.set) == 0 && len(d.secrets) == 0 {
-		return p, nil
+		return nil, nil
 	}
 	config, err := d.config(cmd)
 	if err != nil {
-		return p, err
+		return nil, err
 	}
-	// REST replaces the parameters; here only those that are named change.
-	now, err := c.GetEndpoint(cmd.Context(), name)
+	provider, now, err := present()
 	if err != nil {
-		return p, err
+		return nil, err
 	}
-	if d.provider == "" || strings.EqualFold(d.provider, now.ModelProvider) {
-		for k, v := range now.ModelConfig {
+	if d.provider == "" || strings.EqualFold(d.provider, provider) {
+		for k, v := range now {
 			if _, given := config[k]; !given {
 				config[k] = v
 			}
 		}
 	}
-	p.ModelConfig = &config
-	return p, nil
+	return &config, nil
 }
 
 func endpointsDeleteCommand(r *remote) *cobra.Command {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"sluice/internal/admin/api"
 	"sluice/internal/simulate"
 	"sluice/policies"
 )
@@ -132,9 +133,26 @@ func statusCommand() *cobra.Command {
 					}
 					add(p.Name, p.Ready, detail)
 				}
+				for _, t := range s.Targets {
+					add("target "+t.EndpointName+"/"+t.TargetName, t.State, healthText(t))
+				}
 			})
 		},
 	}, r)
+}
+
+func healthText(t api.TargetHealth) string {
+	text := fmt.Sprintf("%d failures in a row", t.Failures)
+	if t.LastCode != "" {
+		text += ", the last " + t.LastCode
+	}
+	if t.LastStatus != 0 {
+		text += fmt.Sprintf(" (status %d)", t.LastStatus)
+	}
+	if t.Until != nil {
+		text += ", no calls until " + t.Until.Local().Format("15:04:05")
+	}
+	return text
 }
 
 func simulateCommand() *cobra.Command {

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sluice/internal/admin/api"
+)
+
+func providersCommand() *cobra.Command {
+	r := &remote{}
+	return withRemote(&cobra.Command{
+		Use:   "providers [ID]",
+		Short: "List the providers, or the parameters of one",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usagef("%s takes one ID, or none", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := r.client()
+			if err != nil {
+				return err
+			}
+			list, err := c.Providers(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if len(args) == 0 {
+				return r.showProviders(cmd, list.Providers)
+			}
+			for _, p := range list.Providers {
+				if isProvider(p, args[0]) {
+					return r.showProvider(cmd, p)
+				}
+			}
+			return usagef("%q is no provider; sluice providers lists them", args[0])
+		},
+	}, r)
+}
+
+// isProvider compares ids as MLflow does: case does not count, nor '-' against '_'.
+func isProvider(p api.Provider, id string) bool {
+	plain := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }
+	for _, known := range append([]string{p.ID}, p.Aliases...) {
+		if plain(known) == plain(id) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *remote) showProviders(cmd *cobra.Command, list []api.Provider) error {
+	return r.show(cmd, list, "PROVIDER TYPES NATIVE TITLE", func(add func(...any)) {
+		for _, p := range list {
+			title := p.Title
+			if p.Deprecated != "" {
+				title += " (" + p.Deprecated + ")"
+			}
+			add(p.ID, shortTypes(p), p.Native, title)
+		}
+	})
+}
+
+func shortTypes(p api.Provider) string {
+	return strings.ReplaceAll(strings.Join(p.Types, ","), "llm/v1/", "")
+}
+
+func (r *remote) showProvider(cmd *cobra.Command, p api.Provider) error {
+	return r.show(cmd, p, "PARAMETER KIND DEFAULT DESCRIPTION", func(add func(...any)) {
+		for _, f := range p.Fields {
+			kind := "parameter"
+			if f.Secret {
+				kind = "secret"
+			}
+			if f.Required {
+				kind += ", required"
+			}
+			about := f.Description
+			if len(f.Enum) > 0 {
+				about = strings.TrimSpace(about + " One of " + strings.Join(f.Enum, ", ") + ".")
+			}
+			add(f.Name, kind, f.Default, about)
+		}
+	})
+}
