@@ -1,6 +1,8 @@
 package anthropic
 
 import (
+	"strings"
+
 	"github.com/tidwall/gjson"
 
 	"sluice/extproc/conversation"
@@ -71,7 +73,7 @@ func (r *reader) start(block gjson.Result) {
 		return
 	}
 	r.index++
-	r.open, r.args, r.proof, r.data = b.Kind, false, append(r.proof[:0], b.Signature...), b.Data
+	r.open, r.args, r.proof, r.data = b.Kind, false, append(r.proof[:0], b.Signature...), strings.Clone(b.Data)
 	r.tell(conversation.Event{Kind: conversation.BlockStart, Block: conversation.Block{Kind: b.Kind, ID: b.ID, Name: b.Name}})
 	switch {
 	case b.Kind == conversation.ToolUse && b.Input != "{}":

@@ -2,6 +2,7 @@ package anthropic
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/tidwall/gjson"
 
@@ -56,9 +57,10 @@ func (ev *Event) read(data []byte) {
 	})
 }
 
-// failure is the error that an error object tells.
+// failure is the error that an error object tells. It outlives the bytes that
+// it was read from.
 func failure(failed gjson.Result) *conversation.Failure {
-	return &conversation.Failure{Kind: failed.Get("type").Str, Message: failed.Get("message").Str}
+	return &conversation.Failure{Kind: strings.Clone(failed.Get("type").Str), Message: strings.Clone(failed.Get("message").Str)}
 }
 
 // What a stream can be besides what the API promises.

@@ -2,6 +2,7 @@ package anthropic
 
 import (
 	"strconv"
+	"strings"
 
 	"sluice/extproc/conversation"
 	"sluice/extproc/dialect"
@@ -37,7 +38,7 @@ func (w *writer) Append(b []byte, ev *conversation.Event) []byte {
 	case conversation.BlockStop:
 		return w.blockStop(b, &ev.Block)
 	case conversation.Finish:
-		w.stop, w.stopText = ev.Stop, ev.StopText
+		w.stop, w.stopText = ev.Stop, strings.Clone(ev.StopText)
 	case conversation.End:
 		b = append(b, "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{"...)
 		b = appendStop(b, w.stop, w.stopText, w.refused)
