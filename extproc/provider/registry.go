@@ -19,11 +19,13 @@ import (
 	"sluice/extproc/provider/mlflowserving"
 	"sluice/extproc/provider/mosaicml"
 	"sluice/extproc/provider/openai"
+	"sluice/extproc/provider/palm"
 	"sluice/extproc/provider/portkey"
 	"sluice/extproc/provider/sap"
 	"sluice/extproc/provider/tgi"
 	"sluice/extproc/provider/togetherai"
 	"sluice/extproc/provider/typesafe"
+	"sluice/extproc/provider/vertex"
 )
 
 // The shapes that callers of this package use; see package kit.
@@ -66,7 +68,7 @@ var direct = slices.Concat(
 	openai.Compatible,
 	[]*Provider{
 		ai21labs.Provider, bedrock.Provider, cohere.Provider, databricks.Provider, mistral.Provider, mlflowserving.Provider, mosaicml.Provider,
-		portkey.Provider, sap.Provider, tgi.Provider, togetherai.Provider, typesafe.Provider,
+		palm.Provider, portkey.Provider, sap.Provider, tgi.Provider, togetherai.Provider, typesafe.Provider, vertex.Provider,
 	},
 )
 
