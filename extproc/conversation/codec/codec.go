@@ -14,12 +14,20 @@ import (
 // NotCarried ends the refusal of a field that has no place in the form.
 const NotCarried = "can't be carried to this endpoint's provider. Leave it out, or use another endpoint."
 
+// Self refuses a value in a list or object as a whole: Within or In give it
+// its name.
+func Self(reason string) *dialect.Error {
+	e := dialect.InvalidField("", reason)
+	e.Param, e.Message = "", "'' "+reason
+	return e
+}
+
 // Members calls fn for the members of an object that are not null, which in
 // the formats of clients means absent. It refuses what is no object, and
 // members that come twice: two readers could see different ones.
 func Members(v gjson.Result, fn func(name string, v gjson.Result) *dialect.Error) (e *dialect.Error) {
 	if !v.IsObject() {
-		return dialect.InvalidField("", "must be an object.")
+		return Self("must be an object.")
 	}
 	var few [12]string
 	seen := few[:0]

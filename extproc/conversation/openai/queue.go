@@ -67,7 +67,7 @@ func (q *queue) sign(signature string, fn func(*conversation.Event)) {
 	if last == nil || last.kind != conversation.Thinking {
 		last = q.push(&pending{kind: conversation.Thinking}, fn)
 	}
-	last.signature += signature
+	last.signature += strings.Clone(signature) // a sum with "" is no copy
 }
 
 func (q *queue) redacted(data string, fn func(*conversation.Event)) {
@@ -93,7 +93,7 @@ func (q *queue) call(index int64, id, name, arguments, signature string, fn func
 			kind: conversation.ToolUse, index: index, id: strings.Clone(id), name: strings.Clone(name),
 		}, fn)
 	}
-	c.signature += signature
+	c.signature += strings.Clone(signature)
 	c.args.add(arguments)
 	if c != q.waiting[0] {
 		if q.held += len(arguments); q.held > maxWaiting {

@@ -193,10 +193,26 @@ func thinkingBlocks(blocks []conversation.Block, m message) ([]conversation.Bloc
 		}
 		return nil
 	})
-	if len(blocks) == 1 && blocks[0].Kind == conversation.Thinking && blocks[0].Text == "" {
-		blocks[0].Text = m.reasoning.Str
-	}
+	restoreText(blocks, m.reasoning.Str)
 	return blocks, e
+}
+
+// restoreText gives the reasoning to the only block of thinking, if that has
+// no text.
+func restoreText(blocks []conversation.Block, text string) {
+	var only *conversation.Block
+	for i := range blocks {
+		if blocks[i].Kind != conversation.Thinking {
+			continue
+		}
+		if only != nil {
+			return
+		}
+		only = &blocks[i]
+	}
+	if only != nil && only.Text == "" {
+		only.Text = text
+	}
 }
 
 func toolCall(v gjson.Result) (b conversation.Block, e *dialect.Error) {
@@ -205,7 +221,7 @@ func toolCall(v gjson.Result) (b conversation.Block, e *dialect.Error) {
 	}
 	id, name := v.Get("id"), v.Get("function.name")
 	if id.Type != gjson.String || name.Type != gjson.String {
-		return b, dialect.InvalidField("", "must have an id and a function.name.")
+		return b, codec.Self("must have an id and a function.name.")
 	}
 	input, ok := codec.Object(v.Get("function.arguments").Str)
 	if !ok {

@@ -149,6 +149,15 @@ func (completionsClient) AppendReply(b []byte, r *conversation.Reply, m conversa
 	b = appendHead(b, r.ID, r.Model, "text_completion", m)
 	b = codec.AppendText(append(b, `{"index":0`...), "text", joined(r.Blocks, conversation.Text))
 	b = append(b, `,"logprobs":null,"finish_reason":"`...)
-	b = append(append(b, finishOf(r.Stop)...), `"}],"usage":`...)
+	b = append(append(b, textFinishOf(r.Stop)...), `"}],"usage":`...)
 	return append(appendUsage(b, r.Usage), '}')
+}
+
+// textFinishOf is the finish_reason of a text completion, which knows no
+// tools.
+func textFinishOf(s conversation.StopReason) string {
+	if s == conversation.StopTools {
+		return "stop"
+	}
+	return finishOf(s)
 }

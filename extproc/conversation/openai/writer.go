@@ -36,7 +36,7 @@ func (w *writer) Append(b []byte, ev *conversation.Event) []byte {
 	case conversation.BlockStop:
 		return w.blockStop(b, &ev.Block)
 	case conversation.Finish:
-		return w.finish(b, finishOf(ev.Stop))
+		return w.finish(b, ev.Stop)
 	case conversation.End:
 		return w.end(b, ev.Usage)
 	}
@@ -157,11 +157,11 @@ func (w *writer) blockStop(b []byte, block *conversation.Block) []byte {
 }
 
 // finish tells why the answer ended.
-func (w *writer) finish(b []byte, reason string) []byte {
+func (w *writer) finish(b []byte, stop conversation.StopReason) []byte {
 	if w.text {
-		return w.textChunk(b, "", reason)
+		return w.textChunk(b, "", textFinishOf(stop))
 	}
-	return w.close(w.open(b), reason)
+	return w.close(w.open(b), finishOf(stop))
 }
 
 func (w *writer) end(b []byte, u conversation.Usage) []byte {

@@ -39,7 +39,7 @@ func (r *reader) turn(role conversation.Role, blocks ...conversation.Block) {
 
 func (r *reader) item(v gjson.Result) *dialect.Error {
 	if !v.IsObject() {
-		return dialect.InvalidField("", "must be an object.")
+		return codec.Self("must be an object.")
 	}
 	switch v.Get("type").Str {
 	case "message", "": // the type of a message may be left out
@@ -139,7 +139,7 @@ func (r *reader) called(id string) *conversation.Block {
 func (r *reader) call(v gjson.Result, name string, input conversation.Raw) *dialect.Error {
 	id := v.Get("call_id")
 	if id.Type != gjson.String || name == "" {
-		return dialect.InvalidField("", "must have a call_id and a name.")
+		return codec.Self("must have a call_id and a name.")
 	}
 	r.turn(conversation.Assistant, conversation.Block{Kind: conversation.ToolUse, ID: id.Str, Name: name, Input: input})
 	return nil
@@ -171,7 +171,7 @@ func (r *reader) result(v gjson.Result, blocks []conversation.Block) *dialect.Er
 func (r *reader) searched(v gjson.Result) *dialect.Error {
 	found, e := readTools(v.Get("tools"))
 	if e != nil {
-		return codec.In(e, "tools")
+		return e
 	}
 	var names []string
 	for i := range found {

@@ -65,7 +65,7 @@ func (r *reader) member(name string, v gjson.Result) (e *dialect.Error) {
 		}
 	case "tools":
 		if r.tools, e = readTools(v); e != nil {
-			return codec.In(e, name)
+			return e
 		}
 		return r.offer(r.tools)
 	case "parallel_tool_calls":
@@ -99,7 +99,7 @@ func (r *reader) member(name string, v gjson.Result) (e *dialect.Error) {
 func include(v gjson.Result) *dialect.Error {
 	return codec.Each(v, func(i int, v gjson.Result) *dialect.Error {
 		if v.Str == "message.output_text.logprobs" {
-			return dialect.Within(dialect.Unsupported("", codec.NotCarried), "include", i)
+			return dialect.Within(codec.Self(codec.NotCarried), "include", i)
 		}
 		return nil
 	})

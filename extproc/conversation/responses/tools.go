@@ -44,12 +44,12 @@ func nameOf(namespace, name string) string {
 // readTools reads a list of tools into those that can be carried.
 func readTools(list gjson.Result) (all []carried, e *dialect.Error) {
 	if !list.IsArray() {
-		return nil, dialect.InvalidField("", "must be a list.")
+		return nil, dialect.InvalidField("tools", "must be a list.")
 	}
 	e = codec.Each(list, func(i int, v gjson.Result) *dialect.Error {
 		var e *dialect.Error
 		all, e = appendTool(all, v, "")
-		return dialect.Within(e, "", i)
+		return dialect.Within(e, "tools", i)
 	})
 	return all, e
 }
