@@ -229,12 +229,14 @@ func TestInputDocument(t *testing.T) {
 	caller := identity.Caller{UserID: "u1", UserName: "anna", Organizations: []string{"o1", "o2"}, Roles: []string{"auditor"},
 		Project: "fraud", Execution: "ws-1", TokenID: "t1", TokenName: "laptop"}
 	endpoint := catalog.Endpoint{ID: "e1", Name: "chat", Type: catalog.TypeChat,
-		Targets: []catalog.Target{{Provider: "openai", Model: "gpt-x", Config: map[string]string{"openai_api_base": "https://x"},
-			Secrets: catalog.Secrets{"openai_api_key": "canary"}}},
+		Targets: []catalog.Target{{Name: "a", Provider: "openai", Model: "gpt-x", Config: map[string]string{"openai_api_base": "https://x"},
+			Secrets: catalog.Secrets{"openai_api_key": "canary"}},
+			{Name: "b", Provider: "anthropic", Model: "claude-x"}, {Name: "off", Disabled: true, Provider: "p", Model: "m"}},
 		Permissions: catalog.Permissions{Users: []string{"u1"}, Organizations: []string{"o1"}, Roles: []string{"r"}, Projects: []string{"p"}}}
 	d, err := e.Decide(t.Context(), &policies.Input{
 		Action: policies.ActionInvoke, Caller: &caller, Endpoint: &endpoint,
-		Request:  &policies.RequestFacts{Dialect: "openai", Operation: "chat", Stream: true, MaxTokens: 100, Tools: []string{"b", "a"}, BodyBytes: 1500},
+		Request: &policies.RequestFacts{Dialect: "openai", Operation: "chat", Stream: true, MaxTokens: 100, Tools: []string{"b", "a"}, BodyBytes: 1500,
+			Native: &policies.NativeFacts{Method: "POST", Path: "/v1/x", Model: "gpt-x"}},
 		Resource: "r", Verb: "v", Name: "n", SourceAddress: "192.0.2.7", Time: at,
 	})
 	require.NoError(t, err)
@@ -244,10 +246,15 @@ func TestInputDocument(t *testing.T) {
 			"project": "fraud", "execution": "ws-1", "token": map[string]any{"id": "t1", "name": "laptop"}},
 		"endpoint": map[string]any{"id": "e1", "name": "chat", "type": "llm/v1/chat", "provider": "openai", "model": "gpt-x",
 			"config": map[string]any{"openai_api_base": "https://x"}, "usable": true,
+			"targets": []any{
+				map[string]any{"name": "a", "provider": "openai", "model": "gpt-x", "config": map[string]any{"openai_api_base": "https://x"}},
+				map[string]any{"name": "b", "provider": "anthropic", "model": "claude-x", "config": map[string]any{}},
+			},
 			"permissions": map[string]any{"everyone": false, "users": []any{"u1"}, "organizations": []any{"o1"},
 				"roles": []any{"r"}, "projects": []any{"p"}}},
 		"request": map[string]any{"dialect": "openai", "operation": "chat", "type": "llm/v1/chat", "stream": true,
-			"max_tokens": number("100"), "tools": []any{"b", "a"}, "body_bytes": number("1500")},
+			"max_tokens": number("100"), "tools": []any{"b", "a"}, "body_bytes": number("1500"),
+			"native": map[string]any{"method": "POST", "path": "/v1/x", "model": "gpt-x"}},
 		"resource": "r", "verb": "v", "name": "n", "source_address": "192.0.2.7",
 		"time": number("1700000000000000005"),
 	}, d.Obligations["input"])

@@ -41,6 +41,10 @@ var (
 	keyMaxTokens     = ast.StringTerm("max_tokens")
 	keyTools         = ast.StringTerm("tools")
 	keyBodyBytes     = ast.StringTerm("body_bytes")
+	keyNative        = ast.StringTerm("native")
+	keyMethod        = ast.StringTerm("method")
+	keyPath          = ast.StringTerm("path")
+	keyTargets       = ast.StringTerm("targets")
 
 	termTrue   = ast.BooleanTerm(true)
 	termFalse  = ast.BooleanTerm(false)
@@ -54,7 +58,8 @@ var (
 			m[text] = ast.StringTerm(text)
 		}
 		return m
-	}(ActionInvoke, ActionView, ActionAPI, "mlflow", "openai", "anthropic", "chat", "completions", "embeddings",
+	}(ActionInvoke, ActionView, ActionAPI, "mlflow", "openai", "openai-responses", "anthropic", "gemini", "native",
+		"chat", "completions", "embeddings", "count_tokens",
 		string(catalog.TypeChat), string(catalog.TypeCompletions), string(catalog.TypeEmbeddings))
 )
 
@@ -63,6 +68,8 @@ var typeFor = map[string]*ast.Term{
 	"chat":        words[string(catalog.TypeChat)],
 	"completions": words[string(catalog.TypeCompletions)],
 	"embeddings":  words[string(catalog.TypeEmbeddings)],
+	// It counts for a chat call. "native" is not here: every type takes it.
+	"count_tokens": words[string(catalog.TypeChat)],
 }
 
 // document builds the input document of a question, as the parsed value that
@@ -109,18 +116,21 @@ func callerTerm(c *identity.Caller) any {
 
 // endpointTerm has the shape that decision.Memo asks for. Secrets stay out.
 func endpointTerm(e *catalog.Endpoint) any {
-	config := ast.NewObject()
-	for name, value := range e.First().Config {
-		config.Insert(ast.StringTerm(name), ast.StringTerm(value))
+	var targets []*ast.Term
+	for i := range e.Targets {
+		if t := &e.Targets[i]; !t.Disabled {
+			targets = append(targets, targetTerm(t))
+		}
 	}
-	p := &e.Permissions
+	p, first := &e.Permissions, e.First()
 	return ast.NewTerm(ast.NewObject(
 		[2]*ast.Term{keyID, ast.StringTerm(e.ID)},
 		[2]*ast.Term{keyName, ast.StringTerm(e.Name)},
 		[2]*ast.Term{keyType, word(string(e.Type))},
-		[2]*ast.Term{keyProvider, ast.StringTerm(e.First().Provider)},
-		[2]*ast.Term{keyModel, ast.StringTerm(e.First().Model)},
-		[2]*ast.Term{keyConfig, ast.NewTerm(config)},
+		[2]*ast.Term{keyProvider, ast.StringTerm(first.Provider)},
+		[2]*ast.Term{keyModel, ast.StringTerm(first.Model)},
+		[2]*ast.Term{keyConfig, configTerm(first)},
+		[2]*ast.Term{keyTargets, ast.ArrayTerm(targets...)},
 		[2]*ast.Term{keyUsable, boolean(e.Problem == "")},
 		[2]*ast.Term{keyPermissions, ast.NewTerm(ast.NewObject(
 			[2]*ast.Term{keyEveryone, boolean(p.Everyone)},
@@ -130,6 +140,23 @@ func endpointTerm(e *catalog.Endpoint) any {
 			[2]*ast.Term{keyProjects, set(p.Projects)},
 		))},
 	))
+}
+
+func targetTerm(t *catalog.Target) *ast.Term {
+	return ast.NewTerm(ast.NewObject(
+		[2]*ast.Term{keyName, ast.StringTerm(t.Name)},
+		[2]*ast.Term{keyProvider, ast.StringTerm(t.Provider)},
+		[2]*ast.Term{keyModel, ast.StringTerm(t.Model)},
+		[2]*ast.Term{keyConfig, configTerm(t)},
+	))
+}
+
+func configTerm(t *catalog.Target) *ast.Term {
+	config := ast.NewObject()
+	for name, value := range t.Config {
+		config.Insert(ast.StringTerm(name), ast.StringTerm(value))
+	}
+	return ast.NewTerm(config)
 }
 
 func requestTerm(r *RequestFacts) *ast.Term {
@@ -153,6 +180,13 @@ func requestTerm(r *RequestFacts) *ast.Term {
 	}
 	if r.MaxTokens != 0 {
 		doc.Insert(keyMaxTokens, ast.IntNumberTerm(int(r.MaxTokens)))
+	}
+	if n := r.Native; n != nil {
+		native := ast.NewObject()
+		text(native, keyMethod, n.Method)
+		text(native, keyPath, n.Path)
+		text(native, keyModel, n.Model)
+		doc.Insert(keyNative, ast.NewTerm(native))
 	}
 	return ast.NewTerm(doc)
 }

@@ -11,8 +11,11 @@ var repeatable = map[ast.String]map[ast.String]bool{
 	"endpoint": nil,
 	"resource": nil,
 	"verb":     nil,
-	"request":  {"dialect": true, "operation": true, "stream": true, "type": true},
+	"request":  {"dialect": true, "operation": true, "stream": true, "type": true, "native": true},
 }
+
+// ofNative is the one part of input.request.native that a question's key covers.
+const ofNative = ast.String("model")
 
 // pure tells whether the compiled rules read only what is repeatable and call
 // no function whose result may change, such as time.now_ns. It errs on the
@@ -60,5 +63,8 @@ func pureRef(ref ast.Ref) bool {
 		return false
 	}
 	field, ok := ref[2].Value.(ast.String)
+	if field == "native" {
+		return len(ref) > 3 && ref[3].Value.Compare(ofNative) == 0
+	}
 	return ok && fields[field]
 }

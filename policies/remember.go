@@ -23,10 +23,15 @@ type question struct {
 	endpoint               *catalog.Endpoint
 	request, stream        bool
 	dialect, operation     string
+	nativeModel            string
 }
 
+// maxModel bounds the name of a model, which the client gives, in a key.
+const maxModel = 256
+
 // questionOf returns the key of a question; ok is false where the caller or
-// the endpoint may change, so that the answer must not be kept.
+// the endpoint may change, so that the answer must not be kept, or where the
+// key would be large.
 func questionOf(in *Input) (q question, ok bool) {
 	if in.Caller != nil && !in.Caller.Shared() || in.Endpoint != nil && !in.Endpoint.Shared() {
 		return q, false
@@ -34,6 +39,12 @@ func questionOf(in *Input) (q question, ok bool) {
 	q = question{action: in.Action, resource: in.Resource, verb: in.Verb, caller: in.Caller, endpoint: in.Endpoint}
 	if r := in.Request; r != nil {
 		q.request, q.stream, q.dialect, q.operation = true, r.Stream, r.Dialect, r.Operation
+		if r.Native != nil {
+			q.nativeModel = r.Native.Model
+		}
+	}
+	if len(q.nativeModel) > maxModel {
+		return q, false
 	}
 	return q, true
 }

@@ -24,6 +24,8 @@ func TestNothingIsRememberedThatMayChange(t *testing.T) {
 		"max tokens":          `input.request.max_tokens == 1`,
 		"tools":               `"a" in input.request.tools`,
 		"body":                `input.request.body_bytes == 1`,
+		"path of a native":    `input.request.native.path == "/p"`,
+		"native, whole":       "n := input.request.native\n\tn.path == \"/p\"",
 		"request, whole":      "r := input.request\n\tr.max_tokens == 1",
 		"input, whole":        "i := input\n\ti.time < 2000000000",
 		"by a variable":       "some part in [\"name\"]\n\tinput[part] == \"a\"",
@@ -35,6 +37,7 @@ func TestNothingIsRememberedThatMayChange(t *testing.T) {
 		"stream":              `input.request.stream == true`,
 		"dialect":             `input.request.dialect == "openai"`,
 		"request or none":     `input.request`,
+		"model of a native":   `input.request.native.model == "m"`,
 		"resource":            `input.resource == "tokens"`,
 		"verb":                `input.verb == "list"`,
 		"action":              `input.action == "invoke"`,
@@ -44,7 +47,8 @@ func TestNothingIsRememberedThatMayChange(t *testing.T) {
 	w := newWorld(t)
 	yes := policies.Input{
 		Action: "invoke", Caller: w.caller(identity.Token{UserID: w.user("ann").ID}), Endpoint: w.endpoint("a", catalog.Permissions{}),
-		Request:  &policies.RequestFacts{Dialect: "openai", Operation: "chat", Stream: true, MaxTokens: 1, Tools: []string{"a"}, BodyBytes: 1},
+		Request: &policies.RequestFacts{Dialect: "openai", Operation: "chat", Stream: true, MaxTokens: 1, Tools: []string{"a"}, BodyBytes: 1,
+			Native: &policies.NativeFacts{Path: "/p", Model: "m"}},
 		Resource: "tokens", Verb: "list", Name: "a", SourceAddress: "192.0.2.1", Time: time.Unix(1, 0),
 	}
 	no := map[string]policies.Input{
@@ -54,7 +58,8 @@ func TestNothingIsRememberedThatMayChange(t *testing.T) {
 	}
 	other := policies.Input{
 		Action: "view", Caller: yes.Caller, Endpoint: yes.Endpoint,
-		Request:  &policies.RequestFacts{Dialect: "mlflow", Operation: "embeddings", MaxTokens: 2, Tools: []string{"b"}, BodyBytes: 2},
+		Request: &policies.RequestFacts{Dialect: "mlflow", Operation: "embeddings", MaxTokens: 2, Tools: []string{"b"}, BodyBytes: 2,
+			Native: &policies.NativeFacts{Path: "/q", Model: "n"}},
 		Resource: "users", Verb: "read", Name: "b", SourceAddress: "192.0.2.2", Time: time.Unix(3, 0),
 	}
 	for name, condition := range tests {

@@ -16,10 +16,12 @@ import data.sluice.custom
 decision := {"allow": true, "reasons": grants} if {
 	input.caller.id
 	not mismatch
+	not foreign
 	not custom
 } else := {"allow": true, "reasons": grants, "obligations": obligations} if {
 	input.caller.id
 	not mismatch
+	not foreign
 	not denied
 } else := {
 	"allow": false,
@@ -45,6 +47,17 @@ decision := {"allow": true, "reasons": grants} if {
 	}],
 } if {
 	mismatch
+} else := {
+	"allow": false,
+	"reasons": [{
+		"code": "native_model",
+		"message": concat("", [
+			"The model that this call names is none of this endpoint's. ",
+			"Name one of its models, or ask an administrator to add this one as a target.",
+		]),
+	}],
+} if {
+	foreign
 } else := {"allow": false, "reasons": [reason | some reason in custom.deny]}
 
 # The reason to let the caller in; undefined: not permitted.
@@ -64,6 +77,18 @@ grants := [{"code": "allowed_everyone", "message": "Everyone may use this endpoi
 
 # The call is of another kind than the endpoint answers.
 mismatch if input.request.type != input.endpoint.type
+
+# A call of the provider's own API names a model that no target has: the
+# permission is for the endpoint's models, not for all that its key can reach.
+foreign if {
+	model := input.request.native.model
+	not model in models
+}
+
+models contains target.model if some target in input.endpoint.targets
+
+# What Azure's own API calls a model by.
+models contains target.config.openai_deployment_name if some target in input.endpoint.targets
 
 denied if some _ in custom.deny
 

@@ -70,6 +70,45 @@ test_call_must_fit_the_type[type] if {
 	answer.allow == object.get({"llm/v1/chat": true}, type, false)
 }
 
+native(model) := {
+	"caller": stranger,
+	"endpoint": object.union(open_to_everyone, {"targets": [
+		{"name": "a", "provider": "openai", "model": "gpt-x", "config": {}},
+		{"name": "b", "provider": "azure", "model": "gpt-y", "config": {"openai_deployment_name": "prod"}},
+	]}),
+	"request": {"operation": "native", "native": object.union({"method": "POST", "path": "/v1/x"}, model)},
+}
+
+test_native_call_names_a_model_of_the_endpoint if {
+	every model in ["gpt-x", "gpt-y", "prod"] {
+		answer := endpoints.decision with input as native({"model": model})
+		answer.allow == true
+	}
+	unnamed := endpoints.decision with input as native({})
+	unnamed.allow == true
+}
+
+test_native_call_of_another_model_is_denied if {
+	answer := endpoints.decision with input as native({"model": "gpt-z"})
+	answer.allow == false
+	answer.reasons[0].code == "native_model"
+	customized := endpoints.decision with input as native({"model": "gpt-z"})
+		with data.sluice.custom.allow as {{"code": "on_call"}}
+	customized.reasons[0].code == "native_model"
+}
+
+test_native_call_of_an_endpoint_without_targets_is_denied if {
+	asked := object.union(native({"model": "gpt-x"}), {"endpoint": {"targets": []}})
+	answer := endpoints.decision with input as asked
+	answer.reasons[0].code == "native_model"
+}
+
+test_native_call_takes_permission_first if {
+	asked := object.union(native({"model": "gpt-z"}), {"endpoint": {"permissions": {"everyone": false}}})
+	answer := endpoints.decision with input as asked
+	answer.reasons[0].code == "not_permitted"
+}
+
 test_what_may_not_be_called_does_not_tell_its_type if {
 	asked := object.union(question(stranger), {"request": {"type": "llm/v1/embeddings"}})
 	answer := endpoints.decision with input as asked

@@ -16,4 +16,11 @@ deny contains {"code": "max_tokens_missing", "message": "Say how many tokens you
 	input.request
 	not input.request.max_tokens
 	input.request.type != "llm/v1/embeddings"
+	input.request.operation != "count_tokens"
+}
+
+# The gateway does not read calls of a provider's own API.
+deny contains {"code": "max_tokens_unknown", "message": "Call this model by one of the gateway's own paths."} if {
+	limited
+	input.request.operation == "native"
 }
