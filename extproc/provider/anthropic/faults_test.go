@@ -13,13 +13,23 @@ import (
 	"sluice/extproc/provider/kit"
 )
 
+// dialects are those that have a way of their own to Anthropic.
+var dialects = []dialect.Dialect{dialect.MLflow, dialect.OpenAI, dialect.Anthropic}
+
 const canary = "sk-ant-canary-0123456789"
 
 // callOf opens a chat call in a dialect, with the canary as its key.
 func callOf(t testing.TB, d dialect.Dialect, stream bool) kit.Call {
 	t.Helper()
-	if d == dialect.OpenAI {
+	switch d {
+	case dialect.OpenAI:
 		return openAICall(t, dialect.Chat, stream, false)
+	case dialect.Anthropic:
+		req := messagesRequest(t, dialect.Chat, `{"model":"e","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}`)
+		req.Stream = stream
+		call, e := open(targetOf(nil), req, frozen)
+		require.Nil(t, e)
+		return call
 	}
 	call, e := open(targetOf(nil),
 		mlflowRequest(dialect.Chat, []byte(`{"messages":[{"role":"user","content":"hi"}]}`), stream), frozen)
@@ -75,19 +85,23 @@ func TestFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			head := headers("content-type", c.ctype, "retry-after", "7")
-			for _, d := range []dialect.Dialect{dialect.MLflow, dialect.OpenAI} {
+			for _, d := range dialects {
 				call := callOf(t, d, false)
 				r := call.Complete(c.status, head, []byte(c.body))
 				require.NotNil(t, r.Error, d)
 				require.Equal(t, c.code, r.Error.Code, d)
-				require.Equal(t, map[dialect.Dialect]int{dialect.MLflow: c.mlflow, dialect.OpenAI: c.openAI}[d], r.Status, d)
+				status := map[dialect.Dialect]int{dialect.MLflow: c.mlflow, dialect.OpenAI: c.openAI, dialect.Anthropic: c.openAI}[d]
+				if d == dialect.Anthropic && c.code == dialect.CodeProviderOverloaded {
+					status = 529 // its own
+				}
+				require.Equal(t, status, r.Status, d)
 				require.True(t, json.Valid(r.Body), "%s", r.Body)
 				require.NotContains(t, string(r.Body), canary[:12])
 				require.Equal(t, c.retry, contains(r.Headers, "retry-after", "7"), d)
 				if d == dialect.MLflow {
 					require.Contains(t, string(r.Body), c.says)
 				}
-				if c.code == dialect.CodeProviderCredentialRejected && d == dialect.OpenAI {
+				if c.code == dialect.CodeProviderCredentialRejected && d != dialect.MLflow {
 					require.NotContains(t, string(r.Body), c.says)
 					require.True(t, contains(r.Headers, "x-should-retry", "false"))
 				}
@@ -141,7 +155,7 @@ func TestStreamFaults(t *testing.T) {
 		"too deep an event":  {startEvent + textEvents + "data: " + strings.Repeat("[", 1e6) + strings.Repeat("]", 1e6) + "\n\n", dialect.CodeProviderReply, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, d := range []dialect.Dialect{dialect.MLflow, dialect.OpenAI} {
+			for _, d := range dialects {
 				call := callOf(t, d, true)
 				out, done := call.Chunk([]byte(c.in), false)
 				if !done {
@@ -151,7 +165,7 @@ func TestStreamFaults(t *testing.T) {
 				require.True(t, done)
 				require.NotNil(t, call.Err(), d)
 				require.Equal(t, c.code, call.Err().Code, d)
-				list := events(t, out)
+				list := allEvents(t, out)
 				require.NotEmpty(t, list)
 				require.Equal(t, c.hello, strings.Contains(string(out), "Hello"), d)
 				require.NotContains(t, string(out), "[DONE]")
@@ -173,7 +187,7 @@ func TestStreamFaults(t *testing.T) {
 
 func TestStreamEnds(t *testing.T) {
 	whole := startEvent + textEvents + deltaEvent + stopEvent
-	for _, d := range []dialect.Dialect{dialect.MLflow, dialect.OpenAI} {
+	for _, d := range dialects {
 		call := callOf(t, d, true)
 		out, done := call.Chunk([]byte(startEvent+textEvents+deltaEvent), false)
 		require.False(t, done)

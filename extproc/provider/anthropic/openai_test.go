@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -134,4 +136,16 @@ func TestOpenAIStreams(t *testing.T) {
 		}
 		return append(joined, ']')
 	})
+}
+
+// TestSDK holds the openai_*.json files against the types of the real SDKs.
+func TestSDK(t *testing.T) {
+	python, err := filepath.Abs("../../../.tools/clients/bin/python")
+	require.NoError(t, err)
+	if _, err := os.Stat(python); err != nil {
+		t.Skip("the SDKs are not installed: make test installs them")
+	}
+	out, err := exec.Command(python, "testdata/check.py").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	t.Logf("%s", out)
 }

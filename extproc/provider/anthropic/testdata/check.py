@@ -5,7 +5,11 @@ requests against Anthropic's, replies and chunks against OpenAI's, strictly.
 """
 import inspect, json, pathlib, sys
 
-import anthropic.types, httpx, openai
+import anthropic.types, openai
+try:
+    import httpx2 as httpx  # what the SDKs of today use
+except ImportError:
+    import httpx
 from openai.types import Completion
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import TypeAdapter
