@@ -7,6 +7,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sluice/extproc/conversation"
+	"sluice/extproc/conversation/codec"
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
 )
@@ -35,13 +36,13 @@ func (r *request) member(key string, v gjson.Result) *dialect.Error {
 	case "contents":
 		return r.contents(v)
 	case "systemInstruction":
-		return inside(r.system(v), key)
+		return codec.In(r.system(v), key)
 	case "tools":
 		return r.tools(v)
 	case "toolConfig":
-		return inside(each(v, r.toolConfig), key)
+		return codec.In(each(v, r.toolConfig), key)
 	case "generationConfig":
-		return inside(each(v, r.generation), key)
+		return codec.In(each(v, r.generation), key)
 	case "safetySettings":
 		return r.safety(v)
 	case "serviceTier":
@@ -151,7 +152,7 @@ func (r *request) toolConfig(key string, v gjson.Result) *dialect.Error {
 	if key != "functionCallingConfig" {
 		return nil // about tools that Google runs, which are refused
 	}
-	return inside(each(v, r.calling), key)
+	return codec.In(each(v, r.calling), key)
 }
 
 func (r *request) calling(key string, v gjson.Result) *dialect.Error {

@@ -6,11 +6,19 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sluice/extproc/conversation"
+	"sluice/extproc/conversation/codec"
 	"sluice/extproc/dialect"
 )
 
+// defaultTopK is the topK of Gemini's models, which Gemini CLI always sends: it
+// asks for nothing of a model that has its own, or no topK at all.
+const defaultTopK = "64"
+
 // generation reads a member of generationConfig.
 func (r *request) generation(key string, v gjson.Result) *dialect.Error {
+	if key == "topK" && v.Raw == defaultTopK {
+		return nil
+	}
 	if into := r.number(key); into != nil {
 		if v.Type != gjson.Number {
 			return dialect.InvalidField(key, "must be a number.")
@@ -37,7 +45,7 @@ func (r *request) generation(key string, v gjson.Result) *dialect.Error {
 	case "responseJsonSchema":
 		r.schema(conversation.Raw(v.Raw))
 	case "thinkingConfig":
-		return inside(each(v, r.thinking), key)
+		return codec.In(each(v, r.thinking), key)
 	case "responseModalities":
 		return onlyText(key, v)
 	case "mediaResolution":

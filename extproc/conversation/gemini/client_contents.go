@@ -7,6 +7,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sluice/extproc/conversation"
+	"sluice/extproc/conversation/codec"
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
 )
@@ -84,11 +85,11 @@ func (p *part) member(key string, v gjson.Result) *dialect.Error {
 	case "thoughtSignature":
 		p.signature = v.Str
 	case "inlineData", "fileData":
-		return inside(p.media(key, v), key)
+		return codec.In(p.media(key, v), key)
 	case "functionCall":
-		return inside(p.call(v), key)
+		return codec.In(p.call(v), key)
 	case "functionResponse":
-		return inside(p.result(v), key)
+		return codec.In(p.result(v), key)
 	case "mediaResolution", "partMetadata":
 	default:
 		return dialect.Unsupported(key, "can't be expressed for the model of this endpoint.")
@@ -147,7 +148,7 @@ func (p *part) media(key string, v gjson.Result) *dialect.Error {
 		return dialect.InvalidField("data", "and its mimeType must be there.")
 	case key == "fileData" && strings.HasPrefix(b.URL, "https://generativelanguage.googleapis.com/"):
 		return dialect.Unsupported("fileUri", "is a file that only Gemini's own models can read. Send the data itself.")
-	case key == "fileData" && !isURL(b.URL):
+	case key == "fileData" && !codec.IsURL(b.URL):
 		return dialect.InvalidField("fileUri", "must be an https or gs URL.")
 	case major == "image":
 		b.Kind = conversation.Image
@@ -160,10 +161,6 @@ func (p *part) media(key string, v gjson.Result) *dialect.Error {
 	}
 	p.block = b
 	return nil
-}
-
-func isURL(s string) bool {
-	return strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "gs://")
 }
 
 // mediaTypeOf guesses the type of a file by the end of its name; "" where that
@@ -217,7 +214,7 @@ func (p *part) result(v gjson.Result) (e *dialect.Error) {
 			if key != "inlineData" && key != "fileData" {
 				return unknown(key)
 			}
-			return inside(inner.media(key, v), key)
+			return codec.In(inner.media(key, v), key)
 		}), "parts", i)
 		if e == nil && inner.block.Kind != 0 {
 			b.Blocks = append(b.Blocks, inner.block)

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"sluice/extproc/conversation"
+	"sluice/extproc/conversation/codec"
 	"sluice/extproc/dialect/jsontext"
 )
 
@@ -44,7 +45,7 @@ type writer struct {
 	id, model string // as the provider told them
 
 	kind   conversation.Kind
-	call   conversation.Block // that is under way
+	call   conversation.Block // that is under way, or media
 	args   []byte             // its arguments so far
 	broken bool               // a call's arguments are no object
 	stop   conversation.StopReason
@@ -79,7 +80,7 @@ func (w *writer) finish(stop conversation.StopReason) string {
 func (w *writer) block(b []byte, block *conversation.Block) []byte {
 	switch block.Kind {
 	case conversation.Thinking:
-		b = append(text(append(b, '{'), "text", block.Text), `,"thought":true`...)
+		b = append(codec.AppendText(append(b, '{'), "text", block.Text), `,"thought":true`...)
 		if block.Signature != "" {
 			b = appendForeign(b, signedThinking, block.Signature)
 		}
@@ -88,18 +89,18 @@ func (w *writer) block(b []byte, block *conversation.Block) []byte {
 	case conversation.ToolUse:
 		b = append(b, `{"functionCall":{`...)
 		if block.ID != "" {
-			b = text(b, "id", block.ID)
+			b = codec.AppendText(b, "id", block.ID)
 		}
-		b = raw(text(b, "name", block.Name), "args", object(block.Input))
+		b = codec.AppendRaw(codec.AppendText(b, "name", block.Name), "args", object(block.Input))
 		b = append(b, '}')
 		if block.Signature != "" {
 			b = appendForeign(b, signedThinking, block.Signature)
 		}
 	case conversation.Image, conversation.Audio, conversation.Document:
-		b = text(append(b, `{"inlineData":{`...), "mimeType", block.MediaType)
-		b = append(text(b, "data", block.Data), '}')
+		b = codec.AppendText(append(b, `{"inlineData":{`...), "mimeType", block.MediaType)
+		b = append(codec.AppendText(b, "data", block.Data), '}')
 	default:
-		b = text(append(b, '{'), "text", block.Text)
+		b = codec.AppendText(append(b, '{'), "text", block.Text)
 	}
 	return append(b, '}')
 }
@@ -108,15 +109,15 @@ func (w *writer) block(b []byte, block *conversation.Block) []byte {
 func (w *writer) tail(b []byte, u *conversation.Usage) []byte {
 	if u != nil && (u.Input >= 0 || u.Output >= 0) {
 		b = append(b, `,"usageMetadata":{`...)
-		b = appendInt(name(b, "promptTokenCount"), max(u.Input, 0))
-		b = appendInt(name(b, "candidatesTokenCount"), max(u.Output-max(u.Reasoning, 0), 0))
+		b = number(b, "promptTokenCount", max(u.Input, 0))
+		b = number(b, "candidatesTokenCount", max(u.Output-max(u.Reasoning, 0), 0))
 		if u.Reasoning > 0 {
-			b = appendInt(name(b, "thoughtsTokenCount"), u.Reasoning)
+			b = number(b, "thoughtsTokenCount", u.Reasoning)
 		}
 		if u.CacheRead > 0 {
-			b = appendInt(name(b, "cachedContentTokenCount"), u.CacheRead)
+			b = number(b, "cachedContentTokenCount", u.CacheRead)
 		}
-		b = append(appendInt(name(b, "totalTokenCount"), max(u.Input, 0)+max(u.Output, 0)), '}')
+		b = append(number(b, "totalTokenCount", max(u.Input, 0)+max(u.Output, 0)), '}')
 	}
 	model, id := w.model, w.id
 	if model == "" {
@@ -125,15 +126,19 @@ func (w *writer) tail(b []byte, u *conversation.Usage) []byte {
 	if id == "" {
 		id = w.meta.ExchangeID
 	}
-	return text(text(b, "modelVersion", model), "responseId", id)
+	return codec.AppendText(codec.AppendText(b, "modelVersion", model), "responseId", id)
 }
 
 func (w *writer) Append(b []byte, ev *conversation.Event) []byte {
 	switch ev.Kind {
 	case conversation.Start:
-		w.id, w.model = ev.ID, ev.Model
+		w.id, w.model = strings.Clone(ev.ID), strings.Clone(ev.Model)
 	case conversation.BlockStart:
-		w.kind, w.call, w.args = ev.Block.Kind, ev.Block, w.args[:0]
+		w.kind, w.args = ev.Block.Kind, w.args[:0]
+		w.call = conversation.Block{
+			ID: strings.Clone(ev.Block.ID), Name: strings.Clone(ev.Block.Name),
+			MediaType: strings.Clone(ev.Block.MediaType), Data: strings.Clone(ev.Block.Data),
+		}
 	case conversation.Delta:
 		if w.kind == conversation.ToolUse {
 			w.args = append(w.args, ev.Text...)

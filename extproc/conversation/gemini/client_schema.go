@@ -1,6 +1,7 @@
 package gemini
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -50,7 +51,7 @@ func appendKeyword(b []byte, key string, v gjson.Result, nullable bool, depth in
 			if !ok {
 				return b, false
 			}
-			return appendInt(name(b, key), n), true
+			return strconv.AppendInt(name(b, key), n, 10), true
 		}
 	case "ref":
 		return append(name(b, "$ref"), v.Raw...), true
@@ -68,6 +69,11 @@ func appendKeyword(b []byte, key string, v gjson.Result, nullable bool, depth in
 		return appendNamed(name(b, key), v, depth)
 	}
 	return append(name(b, key), v.Raw...), true
+}
+
+// name adds a member's name, which is a client's.
+func name(b []byte, key string) []byte {
+	return append(dialect.AppendString(jsontext.Comma(b), key), ':')
 }
 
 func appendType(b []byte, v gjson.Result, nullable bool) []byte {

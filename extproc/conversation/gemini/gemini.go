@@ -117,24 +117,11 @@ func foreign(signature string) (kind, text string) {
 	return "", ""
 }
 
-// ofGemini marks a thoughtSignature where it stands as the signature of
-// thinking: blocks of thinking are what clients of other dialects send back,
-// and what other providers signed is no use here.
+// ofGemini marks a thoughtSignature of thinking, so that it is told from those
+// of other providers when a client sends it back.
 const ofGemini = "gemini:"
 
 // unsigned stands for the signature of a function call that has none, in a
 // history that another model made (ai.google.dev/gemini-api/docs/thought-signatures):
 // models from generation 3 refuse the call otherwise.
 const unsigned = "skip_thought_signature_validator"
-
-// inside tells that a refusal is about a member of an object, as dialect.Within
-// does for a list.
-func inside(e *dialect.Error, object string) *dialect.Error {
-	if e == nil {
-		return nil
-	}
-	inner := e.Param
-	e.Param = object + "." + inner
-	e.Message = "'" + e.Param + e.Message[1+len(inner):]
-	return e
-}

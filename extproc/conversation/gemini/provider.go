@@ -2,6 +2,7 @@ package gemini
 
 import (
 	"sluice/extproc/conversation"
+	"sluice/extproc/conversation/codec"
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
 )
@@ -28,13 +29,13 @@ func (p provider) Write(r *conversation.Request, model string) ([]byte, *dialect
 	for _, m := range r.Extra {
 		switch m.Name {
 		case "safetySettings", "cachedContent", "labels":
-			b = raw(b, m.Name, m.Value)
+			b = codec.AppendRaw(b, m.Name, m.Value)
 		default:
 			return nil, dialect.Unsupported(m.Name, "can't be expressed for Gemini models.")
 		}
 	}
 	if tier := r.ServiceTier; tier == "flex" || tier == "priority" {
-		b = text(b, "serviceTier", tier)
+		b = codec.AppendText(b, "serviceTier", tier)
 	}
 	return append(b, '}'), nil
 }
@@ -43,9 +44,9 @@ func appendSystem(b []byte, system []conversation.Block) []byte {
 	if len(system) == 0 {
 		return b
 	}
-	b = append(name(b, "systemInstruction"), `{"parts":[`...)
+	b = append(codec.AppendMember(b, "systemInstruction"), `{"parts":[`...)
 	for i := range system {
-		b = append(text(append(jsontext.Comma(b), '{'), "text", system[i].Text), '}')
+		b = append(codec.AppendText(append(jsontext.Comma(b), '{'), "text", system[i].Text), '}')
 	}
 	return append(b, "]}"...)
 }
@@ -54,20 +55,20 @@ func appendTools(b []byte, r *conversation.Request) ([]byte, *dialect.Error) {
 	if len(r.Tools) == 0 {
 		return b, nil
 	}
-	b = append(name(b, "tools"), `[{"functionDeclarations":[`...)
+	b = append(codec.AppendMember(b, "tools"), `[{"functionDeclarations":[`...)
 	for i := range r.Tools {
 		t := &r.Tools[i]
-		b = text(append(jsontext.Comma(b), '{'), "name", t.Name)
+		b = codec.AppendText(append(jsontext.Comma(b), '{'), "name", t.Name)
 		if t.Description != "" {
-			b = text(b, "description", t.Description)
+			b = codec.AppendText(b, "description", t.Description)
 		}
-		b = append(raw(b, "parametersJsonSchema", t.Schema), '}')
+		b = append(codec.AppendRaw(b, "parametersJsonSchema", t.Schema), '}')
 	}
 	b = append(b, "]}]"...)
 	if r.ToolChoice == conversation.ChooseDefault {
 		return b, nil
 	}
-	b = append(name(b, "toolConfig"), `{"functionCallingConfig":{"mode":"`...)
+	b = append(codec.AppendMember(b, "toolConfig"), `{"functionCallingConfig":{"mode":"`...)
 	switch r.ToolChoice {
 	case conversation.ChooseNone:
 		b = append(b, `NONE"`...)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sluice/extproc/conversation"
+	"sluice/extproc/conversation/codec"
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
 )
@@ -38,17 +39,17 @@ func (m model) signs() bool { return m.generation >= 30 || m.latest }
 
 func appendGeneration(b []byte, r *conversation.Request, m model) []byte {
 	g := []byte{'{'}
-	g = raw(g, "temperature", r.Temperature)
-	g = raw(g, "topP", r.TopP)
-	g = raw(g, "topK", r.TopK)
-	g = raw(g, "seed", r.Seed)
-	g = raw(g, "presencePenalty", r.PresencePen)
-	g = raw(g, "frequencyPenalty", r.FrequencyPen)
+	g = codec.AppendRaw(g, "temperature", r.Temperature)
+	g = codec.AppendRaw(g, "topP", r.TopP)
+	g = codec.AppendRaw(g, "topK", r.TopK)
+	g = codec.AppendRaw(g, "seed", r.Seed)
+	g = codec.AppendRaw(g, "presencePenalty", r.PresencePen)
+	g = codec.AppendRaw(g, "frequencyPenalty", r.FrequencyPen)
 	if r.MaxTokens > 0 {
-		g = appendInt(name(g, "maxOutputTokens"), r.MaxTokens)
+		g = number(g, "maxOutputTokens", r.MaxTokens)
 	}
 	if len(r.Stop) > 0 {
-		g = append(name(g, "stopSequences"), '[')
+		g = append(codec.AppendMember(g, "stopSequences"), '[')
 		for _, s := range r.Stop {
 			g = dialect.AppendString(jsontext.Comma(g), s)
 		}
@@ -56,16 +57,16 @@ func appendGeneration(b []byte, r *conversation.Request, m model) []byte {
 	}
 	switch r.Format.Kind {
 	case conversation.FormatJSON:
-		g = text(g, "responseMimeType", dialect.ContentTypeJSON)
+		g = codec.AppendText(g, "responseMimeType", dialect.ContentTypeJSON)
 	case conversation.FormatSchema:
-		g = text(g, "responseMimeType", dialect.ContentTypeJSON)
-		g = raw(g, "responseJsonSchema", r.Format.Schema)
+		g = codec.AppendText(g, "responseMimeType", dialect.ContentTypeJSON)
+		g = codec.AppendRaw(g, "responseJsonSchema", r.Format.Schema)
 	}
 	g = appendThinking(g, r.Reasoning, m)
 	if len(g) == 1 {
 		return b
 	}
-	return append(append(name(b, "generationConfig"), g...), '}')
+	return append(append(codec.AppendMember(b, "generationConfig"), g...), '}')
 }
 
 func appendThinking(g []byte, r conversation.Reasoning, m model) []byte {
@@ -74,19 +75,19 @@ func appendThinking(g []byte, r conversation.Reasoning, m model) []byte {
 	case r.Off || r.Effort == "none":
 		t = m.least(t)
 	case r.Budget > 0:
-		t = appendInt(name(t, "thinkingBudget"), min(r.Budget, m.mostThinking()))
+		t = number(t, "thinkingBudget", min(r.Budget, m.mostThinking()))
 	case r.Effort != "" && m.generation >= 30:
-		t = text(t, "thinkingLevel", m.level(r.Effort))
+		t = codec.AppendText(t, "thinkingLevel", m.level(r.Effort))
 	case r.Effort != "":
-		t = appendInt(name(t, "thinkingBudget"), budgetOf(r.Effort))
+		t = number(t, "thinkingBudget", budgetOf(r.Effort))
 	}
 	if r.Show {
-		t = append(name(t, "includeThoughts"), "true"...)
+		t = append(codec.AppendMember(t, "includeThoughts"), "true"...)
 	}
 	if len(t) == 1 {
 		return g
 	}
-	return append(append(name(g, "thinkingConfig"), t...), '}')
+	return append(append(codec.AppendMember(g, "thinkingConfig"), t...), '}')
 }
 
 // least asks for as little reasoning as a model can do with: none where it can
@@ -94,11 +95,11 @@ func appendThinking(g []byte, r conversation.Reasoning, m model) []byte {
 func (m model) least(t []byte) []byte {
 	switch {
 	case m.generation >= 30:
-		return text(t, "thinkingLevel", m.level("minimal"))
+		return codec.AppendText(t, "thinkingLevel", m.level("minimal"))
 	case m.generation == 25 && m.pro:
-		return appendInt(name(t, "thinkingBudget"), 128) // its minimum
+		return number(t, "thinkingBudget", 128) // its minimum
 	case m.generation == 25 || m.latest:
-		return appendInt(name(t, "thinkingBudget"), 0)
+		return number(t, "thinkingBudget", 0)
 	}
 	return t // a model that does not reason refuses to be asked
 }

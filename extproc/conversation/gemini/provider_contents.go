@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"sluice/extproc/conversation"
+	"sluice/extproc/conversation/codec"
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
 )
@@ -57,7 +58,7 @@ func (w *turns) open(role string) {
 		w.b = append(w.b, `]},`...)
 	}
 	w.role = role
-	w.b = append(text(append(w.b, '{'), "role", role), `,"parts":[{`...)
+	w.b = append(codec.AppendText(append(w.b, '{'), "role", role), `,"parts":[{`...)
 }
 
 func (w *turns) user(m *conversation.Message) *dialect.Error {
@@ -92,27 +93,19 @@ func (w *turns) user(m *conversation.Message) *dialect.Error {
 }
 
 func (w *turns) assistant(m *conversation.Message) *dialect.Error {
-	signature := "" // Gemini's, from the reasoning before a call
-	step := false   // one of the calls of this message has a signature
+	signed := false // one of the calls of this message has a signature
 	for i := range m.Blocks {
 		b := &m.Blocks[i]
 		switch b.Kind {
 		case conversation.Thinking:
-			signature, _ = strings.CutPrefix(b.Signature, ofGemini)
-			if signature == b.Signature {
-				signature = ""
-			}
-		case conversation.Redacted:
+			w.thought(b)
 		case conversation.ToolUse:
-			signed := b.Signature
-			if signed == "" {
-				signed = signature
+			signature := b.Signature
+			if signature == "" && !signed && w.model.signs() {
+				signature = unsigned
 			}
-			if signed == "" && !step && w.model.signs() {
-				signed = unsigned
-			}
-			signature, step = "", true
-			if e := w.call(b, signed); e != nil {
+			signed = true
+			if e := w.call(b, signature); e != nil {
 				return e
 			}
 		default:
@@ -124,17 +117,29 @@ func (w *turns) assistant(m *conversation.Message) *dialect.Error {
 	return nil
 }
 
+// thought writes reasoning that Gemini signed. Without its signature Gemini
+// does not want it back.
+func (w *turns) thought(b *conversation.Block) {
+	signature, ok := strings.CutPrefix(b.Signature, ofGemini)
+	if !ok {
+		return
+	}
+	w.open(roleModel)
+	w.b = append(codec.AppendText(w.b, "text", b.Text), `,"thought":true`...)
+	w.b = append(codec.AppendText(w.b, "thoughtSignature", signature), '}')
+}
+
 func (w *turns) call(b *conversation.Block, signature string) *dialect.Error {
 	if !strings.HasPrefix(string(object(b.Input)), "{") {
 		return dialect.InvalidField("arguments", "of a tool call must be an object for Gemini models.")
 	}
 	w.names[b.ID] = b.Name
 	w.open(roleModel)
-	w.b = append(name(w.b, "functionCall"), '{')
+	w.b = append(codec.AppendMember(w.b, "functionCall"), '{')
 	w.id(b.ID)
-	w.b = append(raw(text(w.b, "name", b.Name), "args", object(b.Input)), '}')
+	w.b = append(codec.AppendRaw(codec.AppendText(w.b, "name", b.Name), "args", object(b.Input)), '}')
 	if signature != "" {
-		w.b = text(w.b, "thoughtSignature", signature)
+		w.b = codec.AppendText(w.b, "thoughtSignature", signature)
 	}
 	w.b = append(w.b, '}')
 	return nil
@@ -143,7 +148,7 @@ func (w *turns) call(b *conversation.Block, signature string) *dialect.Error {
 // id writes the id of a call where the server knows it.
 func (w *turns) id(id string) {
 	if id != "" && !w.vertex && !isOwnID(id) {
-		w.b = text(w.b, "id", id)
+		w.b = codec.AppendText(w.b, "id", id)
 	}
 }
 
@@ -156,9 +161,9 @@ func (w *turns) result(b *conversation.Block) *dialect.Error {
 		return dialect.InvalidField("tool_call_id", "names no tool call that comes before.")
 	}
 	w.open(roleUser)
-	w.b = append(name(w.b, "functionResponse"), '{')
+	w.b = append(codec.AppendMember(w.b, "functionResponse"), '{')
 	w.id(b.ID)
-	w.b = name(text(w.b, "name", function), "response")
+	w.b = codec.AppendMember(codec.AppendText(w.b, "name", function), "response")
 	var words strings.Builder
 	for i := range b.Blocks {
 		if b.Blocks[i].Kind == conversation.Text {
@@ -180,7 +185,7 @@ func appendResult(b []byte, words string, failed bool) []byte {
 	if failed {
 		key = "error"
 	}
-	return append(text(append(b, '{'), key, words), '}')
+	return append(codec.AppendText(append(b, '{'), key, words), '}')
 }
 
 // part writes a block that both sides may have.
@@ -191,7 +196,7 @@ func (w *turns) part(role string, b *conversation.Block) *dialect.Error {
 			return nil // Gemini refuses parts without text
 		}
 		w.open(role)
-		w.b = text(w.b, "text", b.Text)
+		w.b = codec.AppendText(w.b, "text", b.Text)
 	case conversation.Image, conversation.Document, conversation.Audio:
 		return w.media(role, b)
 	case conversation.Thinking, conversation.Redacted:
@@ -211,15 +216,15 @@ func (w *turns) media(role string, b *conversation.Block) *dialect.Error {
 	switch {
 	case b.Data != "" && kind != "":
 		w.open(role)
-		w.b = append(name(w.b, "inlineData"), '{')
-		w.b = text(text(w.b, "mimeType", kind), "data", b.Data)
+		w.b = append(codec.AppendMember(w.b, "inlineData"), '{')
+		w.b = codec.AppendText(codec.AppendText(w.b, "mimeType", kind), "data", b.Data)
 	case b.URL != "":
 		w.open(role)
-		w.b = append(name(w.b, "fileData"), '{')
+		w.b = append(codec.AppendMember(w.b, "fileData"), '{')
 		if kind != "" {
-			w.b = text(w.b, "mimeType", kind)
+			w.b = codec.AppendText(w.b, "mimeType", kind)
 		}
-		w.b = text(w.b, "fileUri", b.URL)
+		w.b = codec.AppendText(w.b, "fileUri", b.URL)
 	default:
 		return dialect.InvalidField("content", "holds an image or a file without data.")
 	}

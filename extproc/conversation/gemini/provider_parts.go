@@ -80,9 +80,7 @@ func (r *reader) words(kind conversation.Kind, words string, fn func(*conversati
 	r.emit(fn, conversation.Event{Kind: conversation.Delta, Index: r.index, Text: words})
 }
 
-// call reads a function call, which comes whole. Its signature goes with it,
-// and with the reasoning before it: that is what clients of other dialects send
-// back. Where no reasoning is shown, an empty one holds the signature.
+// call reads a function call, which comes whole.
 func (r *reader) call(v gjson.Result, signature string, fn func(*conversation.Event)) error {
 	var function, id string
 	args := "{}"
@@ -106,13 +104,7 @@ func (r *reader) call(v gjson.Result, signature string, fn func(*conversation.Ev
 		id = idOf(r.id, r.calls, function, args)
 	}
 	r.calls++
-	if signature != "" {
-		if r.kind != conversation.Thinking {
-			r.start(fn, conversation.Block{Kind: conversation.Thinking})
-		}
-		r.signature = ofGemini + signature
-	}
-	r.start(fn, conversation.Block{Kind: conversation.ToolUse, ID: id, Name: function, Signature: signature})
+	r.start(fn, conversation.Block{Kind: conversation.ToolUse, ID: id, Name: function})
 	r.emit(fn, conversation.Event{Kind: conversation.Delta, Index: r.index, Text: args})
 	r.signature = signature
 	r.end(fn)

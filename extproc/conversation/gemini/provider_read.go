@@ -193,7 +193,8 @@ func Told(v gjson.Result) *conversation.Failure {
 	}
 	status := failed.Get("status").Str
 	return &conversation.Failure{
-		Status: int(failed.Get("code").Int()), Kind: status, Code: status, Message: failed.Get("message").Str,
+		Status: int(failed.Get("code").Int()), Kind: strings.Clone(status), Code: strings.Clone(status),
+		Message: strings.Clone(failed.Get("message").Str),
 	}
 }
 
@@ -215,20 +216,28 @@ func (r *reader) response(v gjson.Result, fn func(*conversation.Event)) error {
 		case "usageMetadata":
 			Count(&r.usage, v)
 		case "responseId":
-			r.id = v.Str
+			keep(&r.id, v.Str)
 		case "modelVersion":
-			r.model = v.Str
+			keep(&r.model, v.Str)
 		}
 		return true
 	})
 	if reason := feedback.Get("blockReason").Str; reason != "" && reason != "BLOCKED_REASON_UNSPECIFIED" {
-		r.blocked, r.message = reason, feedback.Get("blockReasonMessage").Str
+		r.blocked, r.message = strings.Clone(reason), strings.Clone(feedback.Get("blockReasonMessage").Str)
 	}
 	if !candidate.IsObject() || candidate.Get("index").Int() > 0 {
 		return nil
 	}
 	r.answered = true
 	return r.candidate(candidate, fn)
+}
+
+// keep notes what comes with an event beyond it: an event's memory is used
+// again.
+func keep(into *string, value string) {
+	if *into != value {
+		*into = strings.Clone(value)
+	}
 }
 
 func (r *reader) candidate(v gjson.Result, fn func(*conversation.Event)) error {
@@ -238,9 +247,9 @@ func (r *reader) candidate(v gjson.Result, fn func(*conversation.Event)) error {
 		case "content":
 			parts = v.Get("parts")
 		case "finishReason":
-			r.finish = v.Str
+			keep(&r.finish, v.Str)
 		case "finishMessage":
-			r.message = v.Str
+			keep(&r.message, v.Str)
 		}
 		return true
 	})

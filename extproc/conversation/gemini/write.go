@@ -4,26 +4,12 @@ import (
 	"strconv"
 
 	"sluice/extproc/conversation"
-	"sluice/extproc/dialect"
-	"sluice/extproc/dialect/jsontext"
+	"sluice/extproc/conversation/codec"
 )
 
-// name adds a member's name to an object under construction.
-func name(b []byte, key string) []byte {
-	return append(dialect.AppendString(jsontext.Comma(b), key), ':')
-}
-
-func appendInt(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) }
-
-// text adds a member that is a string.
-func text(b []byte, key, value string) []byte { return dialect.AppendString(name(b, key), value) }
-
-// raw adds a member that is JSON already; nothing where there is none.
-func raw(b []byte, key string, value conversation.Raw) []byte {
-	if value == "" {
-		return b
-	}
-	return append(name(b, key), value...)
+// number adds a member that is a whole number.
+func number(b []byte, name string, n int64) []byte {
+	return strconv.AppendInt(codec.AppendMember(b, name), n, 10)
 }
 
 // object is the text of a JSON object; "{}" where there is none.
