@@ -40,6 +40,12 @@ type Options struct {
 	// CA is the file of the CA that signed the configured certificate; empty
 	// where the gateway makes its own.
 	CA string
+	// Hosts are further providers, "host:port", all answered by Providers: those
+	// on port 443 over TLS under the host's own name, the others without TLS.
+	Hosts     []string
+	Providers http.Handler
+	// MachineIdentity allows endpoints the gateway's own cloud identity.
+	MachineIdentity bool
 }
 
 // Gateway is a running gateway and the providers behind it.
@@ -124,13 +130,16 @@ func (g *Gateway) configure(o Options) {
 		limits = "{ idle_timeout: 3s, drain_timeout: 20s }"
 	}
 	g.Config = filepath.Join(dir, "sluice.yaml")
-	yaml := fmt.Sprintf("listen: %s\nmetrics_listen: %s\ndata: %s\nlimits: %s\negress:\n  ca_file: %s\n  resolve:\n",
-		listen, metrics, g.Data, limits, roots)
+	yaml := fmt.Sprintf("listen: %s\nmetrics_listen: %s\ndata: %s\nlimits: %s\negress:\n  ca_file: %s\n  machine_identity: %t\n  resolve:\n",
+		listen, metrics, g.Data, limits, roots, o.MachineIdentity)
 	for host, to := range map[string]string{
 		"api.openai.com": openai.Addr, "my-azure.openai.azure.com": openai.Addr, "api.anthropic.com": anthropic.Addr,
 		"wrong-name.example": openai.Addr, "refused.example": freeAddr(t),
 	} {
 		yaml += fmt.Sprintf("    %s: %q\n", host, to)
+	}
+	for host, to := range startHosts(t, ca, o) {
+		yaml += fmt.Sprintf("    %q: %q\n", host, to)
 	}
 	must(t, os.WriteFile(g.Config, []byte(yaml+o.Config), 0o600))
 	g.URL, g.Metrics = "https://"+listen, "http://"+metrics
@@ -138,6 +147,33 @@ func (g *Gateway) configure(o Options) {
 	if o.CA == "" {
 		g.CAFile = filepath.Join(g.Data, "ca.pem")
 	}
+}
+
+// startHosts serves the further providers, and says where each host is.
+func startHosts(t testing.TB, ca *simulate.CA, o Options) map[string]string {
+	t.Helper()
+	at := map[string]string{}
+	if len(o.Hosts) == 0 {
+		return at
+	}
+	names := make([]string, 0, len(o.Hosts))
+	for _, host := range o.Hosts {
+		name, _, err := net.SplitHostPort(host)
+		must(t, err)
+		names = append(names, name)
+	}
+	secure, err := simulate.StartTLS(o.Providers, ca, names...)
+	must(t, err)
+	plain, err := simulate.Start(o.Providers)
+	must(t, err)
+	t.Cleanup(func() { _ = secure.Close(); _ = plain.Close() })
+	for _, host := range o.Hosts {
+		at[host] = plain.Addr
+		if strings.HasSuffix(host, ":443") {
+			at[host] = secure.Addr
+		}
+	}
+	return at
 }
 
 // Launch starts the process and waits until it serves. It is also used to
