@@ -79,11 +79,16 @@ func appendNamespace(all []carried, v gjson.Result) ([]carried, *dialect.Error) 
 	if name == "" {
 		return all, dialect.InvalidField("name", "must be a string.")
 	}
+	first := len(all)
 	e := codec.Each(v.Get("tools"), func(i int, t gjson.Result) *dialect.Error {
 		var e *dialect.Error
 		all, e = appendTool(all, t, name)
 		return dialect.Within(e, "tools", i)
 	})
+	if about := v.Get("description").Str; about != "" && len(all) > first {
+		t := &all[first].tool
+		t.Description = strings.TrimSpace(t.Description + "\n\nOf all tools named " + nameOf(name, "…") + ": " + about)
+	}
 	return all, e
 }
 

@@ -210,8 +210,7 @@ func (w *writer) callDone(b []byte, text string) []byte {
 	case toolSearch:
 		return b
 	}
-	b = codec.AppendText(w.about(b, "response.function_call_arguments.done"), "name", w.open.tool.name)
-	return end(codec.AppendText(b, "arguments", text))
+	return end(codec.AppendText(w.about(b, "response.function_call_arguments.done"), "arguments", text))
 }
 
 // signed adds the item that carries a tool call's signature.
