@@ -52,7 +52,11 @@ func mlflowRequest(op dialect.Operation, payload []byte, stream bool) *dialect.R
 // parsed is a client's call, through the parser.
 func parsed(t testing.TB, d dialect.Dialect, op dialect.Operation, body string) *dialect.Request {
 	t.Helper()
-	req, e := dialect.Parse(dialect.Route{Dialect: d, Operation: op}, op, "application/json", []byte(body))
+	kind := op // of the endpoint
+	if op == dialect.CountTokens {
+		kind = dialect.Chat
+	}
+	req, e := dialect.Parse(dialect.Route{Dialect: d, Operation: op}, kind, "application/json", []byte(body))
 	require.Nil(t, e)
 	return req
 }

@@ -243,7 +243,7 @@ func TestMLflowStream(t *testing.T) {
 	}{
 		"cut":           {whole[:len(whole)-3], 502, dialect.CodeStreamTruncated},
 		"cut early":     {framed(t, []byte(`[`+hello+`]`)), 502, dialect.CodeStreamTruncated},
-		"within frame":  {framed(t, []byte(`[` + hello + `]`))[:150], 502, dialect.CodeStreamTruncated},
+		"within frame":  {framed(t, []byte(`[`+hello+`]`))[:150], 502, dialect.CodeStreamTruncated},
 		"throttled":     {framed(t, []byte(`[`+hello+`,{"throttlingException":{"message":"slow canary/secret/0123456789"}}]`)), 429, dialect.CodeProviderRateLimited},
 		"model failed":  {framed(t, []byte(`[{"modelStreamErrorException":{"originalStatusCode":500,"originalMessage":"m"}}]`)), 502, dialect.CodeProviderError},
 		"unavailable":   {framed(t, []byte(`[{"serviceUnavailableException":{"message":"m"}}]`)), 503, dialect.CodeProviderError},
