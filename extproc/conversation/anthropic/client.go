@@ -2,6 +2,7 @@ package anthropic
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/tidwall/gjson"
 
@@ -18,9 +19,11 @@ type call struct {
 }
 
 // Read reads a call of the Messages API. Left out, as they change no answer:
-// marks of the prompt cache and diagnostics, how a tool's input is streamed or
-// when it is loaded, citations of earlier answers, and rules by which the
-// provider would trim old thinking and tool results (the model gets to see all).
+// the mark of a prompt cache on the whole call, diagnostics, how a tool's input
+// is streamed or when it is loaded, citations of earlier answers, Claude Code's
+// billing mark, and rules by which the provider would trim old thinking and tool
+// results (the model gets to see all). Betas are in a header that is not looked
+// at: what they add to a body is refused by name where it has no place.
 func (client) Read(req *dialect.Request) (*conversation.Request, *dialect.Error) {
 	c := call{form: &conversation.Request{Stream: req.Stream, MaxTokens: req.MaxTokens}}
 	for _, m := range req.Members() {
@@ -114,8 +117,16 @@ func (c *call) maxTokens(v gjson.Result) *dialect.Error {
 	return nil
 }
 
+// billingMark begins the block in which Claude Code tells Anthropic's servers
+// its version and a checksum. It is not for models, and as it changes, it would
+// keep their prompt caches from finding what follows it.
+const billingMark = "x-anthropic-billing-header:"
+
 func (c *call) system(v gjson.Result) (e *dialect.Error) {
 	c.form.System, e = c.content(v, "system")
+	if len(c.form.System) > 1 && strings.HasPrefix(c.form.System[0].Text, billingMark) {
+		c.form.System = c.form.System[1:]
+	}
 	for i := range c.form.System {
 		if e == nil && c.form.System[i].Kind != conversation.Text {
 			e = dialect.Within(dialect.InvalidField("type", "must be text in a system prompt."), "system", i)

@@ -106,6 +106,10 @@ type chatWriter struct {
 	b      []byte
 }
 
+// maxUser is how long "user" may be at OpenAI. A longer id, such as Claude Code
+// sends to Anthropic, is left out: it changes no answer.
+const maxUser = 64
+
 func (w *chatWriter) sampling() *dialect.Error {
 	f := w.form
 	switch {
@@ -132,7 +136,7 @@ func (w *chatWriter) sampling() *dialect.Error {
 		}
 		w.b = append(w.b, ']')
 	}
-	if f.User != "" {
+	if f.User != "" && len(f.User) <= maxUser {
 		w.b = codec.AppendText(w.b, "user", f.User)
 	}
 	if f.ServiceTier != "" {

@@ -140,12 +140,12 @@ func TestOpenAIStreams(t *testing.T) {
 
 // TestSDK holds the openai_*.json files against the types of the real SDKs.
 func TestSDK(t *testing.T) {
-	python, err := filepath.Abs("../../../.tools/clients/bin/python")
+	clients, err := filepath.Abs("../../../.tools/clients")
 	require.NoError(t, err)
-	if _, err := os.Stat(python); err != nil {
+	if _, err := os.Stat(filepath.Join(clients, "ok")); err != nil {
 		t.Skip("the SDKs are not installed: make test installs them")
 	}
-	out, err := exec.Command(python, "testdata/check.py").CombinedOutput()
+	out, err := exec.Command(filepath.Join(clients, "bin/python"), "testdata/check.py").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	t.Logf("%s", out)
 }
