@@ -32,8 +32,3 @@ var errReply = errors.New("reading a reply of Converse: it is not what the API p
 // are made to answer in a schema: they are told to call it, and its arguments
 // are the answer. A client's tools can't have it.
 const AnswerTool = "answer_as_json_8c1f"
-
-// jsonInstruction is added to the system text for an answer that is to be any
-// JSON object: Converse has no such mode, so it is no guarantee.
-const jsonInstruction = "Respond with only a single valid JSON object. Do not include any " +
-	"text, explanation or Markdown fence before or after it."

@@ -7,6 +7,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sluice/extproc/conversation"
+	"sluice/extproc/conversation/anthropic"
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
 )
@@ -95,7 +96,7 @@ func (w *writer) system() *dialect.Error {
 		}
 	}
 	if w.request.Format.Kind == conversation.FormatJSON {
-		w.text(jsonInstruction)
+		w.text(anthropic.JSONInstruction) // Converse has no such mode: it is no guarantee
 	}
 	if len(w.out) == empty {
 		w.out = w.out[:start]

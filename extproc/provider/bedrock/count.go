@@ -6,6 +6,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"sluice/extproc/conversation"
 	"sluice/extproc/conversation/clients"
 	"sluice/extproc/conversation/converse"
 	"sluice/extproc/dialect"
@@ -18,25 +19,27 @@ import (
 // CountTokens. A call of the Messages API to a model of Anthropic's is counted
 // as it is; others as Converse would get them.
 func openCount(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env, at place) (kit.Call, *dialect.Error) {
-	if req.Dialect != dialect.Anthropic {
+	chat := *req // its codec is that of the chat that is counted
+	chat.Operation = dialect.Chat
+	client, ok := clients.For(&chat)
+	if !ok || countNames[req.Dialect] == "" {
 		return nil, kit.NotImplemented(p, req)
 	}
-	input, e := countInput(t, req)
+	input, e := countInput(t, &chat, client)
 	if e != nil {
 		return nil, e
 	}
 	return &counting{newInvocation(p, t, req, env, at.upstream(opCountTokens, input, dialect.ContentTypeJSON))}, nil
 }
 
-func countInput(t kit.Target, req *dialect.Request) ([]byte, *dialect.Error) {
-	if vendor, _ := converse.Vendor(t.Model); vendor == "anthropic" {
+// countNames are what clients call the count.
+var countNames = map[dialect.Dialect]string{dialect.Anthropic: "input_tokens", dialect.Gemini: "totalTokens"}
+
+func countInput(t kit.Target, req *dialect.Request, client conversation.Client) ([]byte, *dialect.Error) {
+	if vendor, _ := converse.Vendor(t.Model); vendor == "anthropic" && req.Dialect == dialect.Anthropic {
 		b := append(make([]byte, 0, len(req.Payload)*4/3+128), `{"input":{"invokeModel":{"body":"`...)
 		b = base64.StdEncoding.AppendEncode(b, messagesBody(req))
 		return append(b, `"}}}`...), nil
-	}
-	client, ok := clients.For(req)
-	if !ok {
-		return nil, dialect.Internal()
 	}
 	form, e := client.Read(req)
 	if e != nil {
@@ -85,7 +88,8 @@ func (c *counting) Complete(status int, header func(string) string, body []byte)
 		if n < 0 {
 			return nil
 		}
-		return append(strconv.AppendInt([]byte(`{"input_tokens":`), n, 10), '}')
+		b := append([]byte(`{"`), countNames[c.context.Request.Dialect]...)
+		return append(strconv.AppendInt(append(b, `":`...), n, 10), '}')
 	})
 }
 

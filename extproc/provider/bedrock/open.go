@@ -1,8 +1,6 @@
 package bedrock
 
 import (
-	"strings"
-
 	"sluice/extproc/conversation/clients"
 	"sluice/extproc/conversation/converse"
 	"sluice/extproc/dialect"
@@ -35,7 +33,7 @@ func open(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit
 	case dialect.CountTokens:
 		return openCount(p, t, req, env, at)
 	}
-	if req.Dialect == dialect.Anthropic && strings.HasPrefix(vendor, "anthropic") {
+	if req.Dialect == dialect.Anthropic && vendor == "anthropic" {
 		return openMessages(p, t, req, env, at)
 	}
 	client, ok := clients.For(req)
