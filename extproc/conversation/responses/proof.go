@@ -20,12 +20,13 @@ const proofPrefix = "sluice.1."
 var proofBase = base64.RawURLEncoding
 
 // proofOf is the encrypted_content for a block of reasoning; "" if there is
-// nothing to prove. shown: the item's summary has the text.
+// none. Reasoning that its provider does not sign has an empty signature: some
+// want it back all the same. shown: the item's summary has the text.
 func proofOf(b *conversation.Block, shown bool) string {
 	switch {
 	case b.Kind == conversation.Redacted:
 		return proofPrefix + "r." + b.Data
-	case b.Signature == "":
+	case b.Signature == "" && b.Text == "":
 		return ""
 	case shown:
 		return proofPrefix + "t." + b.Signature
