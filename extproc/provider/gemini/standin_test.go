@@ -237,7 +237,6 @@ func TestCountTokens(t *testing.T) {
 	require.Equal(t, 501, e.Status)
 }
 
-
 // TestStandInRounds: a client calls, gets a tool call, and sends it back with
 // the result. The newest models want their signature with it, which the
 // stand-in verifies; the dialects carry it in their own ways.
