@@ -21,10 +21,16 @@ func TestStandInsSatisfyTheSDKs(t *testing.T) {
 	roots := filepath.Join(t.TempDir(), "ca.pem")
 	require.NoError(t, os.WriteFile(roots, ca.PEM(), 0o600))
 	keys := simulate.Options{Keys: []string{"sk-good"}}
+	account := simulate.NewAWSAccount(simulate.AWSKey{ID: "AKIDSTANDIN", Secret: "secret/with+signs="})
 	pytest(t, "standins",
 		"STANDIN_CA="+roots,
 		"STANDIN_OPENAI="+serve(t, ca, simulate.NewOpenAI(keys)),
 		"STANDIN_ANTHROPIC="+serve(t, ca, simulate.NewAnthropic(keys)),
+		"STANDIN_GOOGLE="+serve(t, ca, simulate.NewGemini(keys)),
+		"STANDIN_BEDROCK="+serve(t, ca, simulate.NewBedrock(account, keys)),
+		"STANDIN_STS="+serve(t, ca, simulate.NewSTS(account, keys)),
+		"STANDIN_COHERE="+serve(t, ca, simulate.NewCohere(keys)),
+		"STANDIN_MISTRAL="+serve(t, ca, simulate.NewMistral(keys)),
 		"STANDIN_PRACTICE="+serve(t, ca, simulate.NewPractice(simulate.Options{})))
 }
 
@@ -58,7 +64,9 @@ func pytest(t *testing.T, folder string, env ...string) {
 		"-W", "ignore::DeprecationWarning", folder)
 	cmd.Env = append(os.Environ(), append(env, "PYTHONDONTWRITEBYTECODE=1",
 		// What a developer has set must not reach the clients.
-		"OPENAI_API_KEY=", "OPENAI_BASE_URL=", "ANTHROPIC_API_KEY=", "MLFLOW_TRACKING_URI=", "HTTPS_PROXY=", "https_proxy=",
+		"OPENAI_API_KEY=", "OPENAI_BASE_URL=", "ANTHROPIC_API_KEY=", "GEMINI_API_KEY=", "GOOGLE_API_KEY=", "CO_API_KEY=",
+		"MISTRAL_API_KEY=", "AWS_PROFILE=", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
+		"AWS_EC2_METADATA_DISABLED=true", "MLFLOW_TRACKING_URI=", "HTTPS_PROXY=", "https_proxy=",
 		"MLFLOW_TRACKING_USERNAME=", "MLFLOW_TRACKING_PASSWORD=")...)
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
