@@ -8,7 +8,6 @@ import (
 	"unicode"
 
 	"sluice/extproc/conversation"
-	"sluice/extproc/conversation/codec"
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
 )
@@ -158,8 +157,8 @@ func (w *writer) media(kind, format, name string, b *conversation.Block) *dialec
 		w.out = append(w.out, "}}}}"...)
 		return nil
 	}
-	w.out = codec.AppendInside(append(w.out, `,"source":{"bytes":"`...), b.Data)
-	w.out = append(w.out, `"}}}`...)
+	w.out = dialect.AppendString(append(w.out, `,"source":{"bytes":`...), b.Data)
+	w.out = append(w.out, "}}}"...)
 	return nil
 }
 
