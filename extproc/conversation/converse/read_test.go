@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tidwall/gjson"
 
 	c "sluice/extproc/conversation"
 	"sluice/extproc/conversation/converse"
@@ -122,22 +123,29 @@ func TestStream(t *testing.T) {
 			frames, err := base64.StdEncoding.DecodeString(s.Frames)
 			require.NoError(t, err)
 			checkFrames(t, frames, s.Events)
-			for size := 1; size <= len(frames); size++ {
+			for size := 1; size < 64; size++ {
 				got, err := stream(frames, size)
-				require.Equal(t, streamed[s.Name], got, "by %d bytes", size)
-				var failure *c.Failure
-				switch {
-				case s.Error != "":
-					require.ErrorAs(t, err, &failure)
-					require.Equal(t, strings.ToUpper(s.Error[:1])+s.Error[1:], failure.Code)
-					require.NotEmpty(t, failure.Message)
-				case s.Name == "broken off":
-					require.ErrorIs(t, err, c.ErrTruncated)
-				default:
-					require.NoError(t, err)
-				}
+				checkStream(t, s.Name, s.Error, got, err)
 			}
+			got, err := stream(frames, len(frames))
+			checkStream(t, s.Name, s.Error, got, err)
 		})
+	}
+}
+
+func checkStream(t *testing.T, name, exception string, got []string, err error) {
+	t.Helper()
+	require.Equal(t, streamed[name], got)
+	var failure *c.Failure
+	switch {
+	case exception != "":
+		require.ErrorAs(t, err, &failure)
+		require.Equal(t, strings.ToUpper(exception[:1])+exception[1:], failure.Code)
+		require.NotEmpty(t, failure.Message)
+	case name == "broken off":
+		require.ErrorIs(t, err, c.ErrTruncated)
+	default:
+		require.NoError(t, err)
 	}
 }
 
@@ -155,6 +163,22 @@ func checkFrames(t *testing.T, frames []byte, want []map[string]json.RawMessage)
 	}))
 	require.NoError(t, r.End())
 	require.Equal(t, len(want), i)
+}
+
+// TestCutAnywhere cuts the longest stream in two at every byte.
+func TestCutAnywhere(t *testing.T) {
+	b, err := os.ReadFile("testdata/streams.json")
+	require.NoError(t, err)
+	frames, err := base64.StdEncoding.DecodeString(gjson.GetBytes(b, `#(name="reasoning, text, tools").frames`).Str)
+	require.NoError(t, err)
+	for i := range frames {
+		var got []string
+		r := converse.Provider.NewReader()
+		require.NoError(t, r.Feed(frames[:i], told(&got)))
+		require.NoError(t, r.Feed(frames[i:], told(&got)))
+		require.NoError(t, r.Close(told(&got)))
+		require.Equal(t, streamed["reasoning, text, tools"], got, "cut at %d", i)
+	}
 }
 
 func events(list ...string) []byte {
