@@ -19,29 +19,117 @@ var (
 
 // Read reads a chat completion.
 func (chatProvider) Read(body []byte) (*conversation.Reply, error) {
-	root := jsontext.View(body)
-	choice := root.Get("choices.0")
-	if err := failureOf(root, choice); err != nil {
+	c := readChunk(jsontext.View(body))
+	choice := readChoice(c.choices.Get("0"))
+	if err := failureOf(c.failed, choice.failed); err != nil {
 		return nil, err
 	}
-	message := choice.Get("message")
-	if !message.IsObject() {
+	if !choice.message.IsObject() {
 		return nil, errNoChoices
 	}
 	r := &conversation.Reply{
-		ID: root.Get("id").Str, Model: root.Get("model").Str,
-		Usage: ReadUsage(root.Get("usage")), ServiceTier: root.Get("service_tier").Str,
+		ID: c.id.Str, Model: c.model.Str, Usage: ReadUsage(c.usage), ServiceTier: c.tier.Str,
+		Blocks: readSaid(choice.message).blocks(c.id.Str),
 	}
-	r.Blocks = readBlocks(message, r.ID)
-	r.Stop, r.StopText = stopOf(choice, r.Blocks)
+	r.Stop, r.StopText = choice.stop()
+	if r.Stop == conversation.StopEnd {
+		r.Stop = stopBy(has(r.Blocks, conversation.ToolUse), has(r.Blocks, conversation.Refusal))
+	}
 	return r, nil
 }
 
-// failureOf is the error that a reply or chunk of status 200 tells.
-func failureOf(root, choice gjson.Result) error {
-	failed := root.Get("error")
+// chunk is a chunk or a whole reply, by its members.
+type chunk struct {
+	id, model, choices, usage, failed, groq, tier gjson.Result
+}
+
+func readChunk(root gjson.Result) (c chunk) {
+	if !root.IsObject() {
+		return c
+	}
+	root.ForEach(func(k, v gjson.Result) bool {
+		switch k.Str {
+		case "id":
+			c.id = v
+		case "model":
+			c.model = v
+		case "choices":
+			c.choices = v
+		case "usage":
+			c.usage = v
+		case "error":
+			c.failed = v
+		case "x_groq":
+			c.groq = v
+		case "service_tier":
+			c.tier = v
+		}
+		return true
+	})
+	return c
+}
+
+// choice is one choice, by its members. message is a chunk's delta.
+type choice struct {
+	message, reason, stopText, failed gjson.Result
+}
+
+func readChoice(v gjson.Result) (c choice) {
+	if !v.IsObject() {
+		return c
+	}
+	v.ForEach(func(k, v gjson.Result) bool {
+		switch k.Str {
+		case "message", "delta":
+			c.message = v
+		case "finish_reason":
+			c.reason = v
+		case "stop_reason": // vLLM tells the stop string here
+			c.stopText = v
+		case "error": // OpenRouter's place
+			c.failed = v
+		}
+		return true
+	})
+	return c
+}
+
+// said is what a message or delta says, by its members.
+type said struct {
+	content, refusal, reasoning, other, details, thinking, calls gjson.Result
+}
+
+func readSaid(v gjson.Result) (s said) {
+	v.ForEach(func(k, v gjson.Result) bool {
+		switch k.Str {
+		case "content":
+			s.content = v
+		case "refusal":
+			s.refusal = v
+		case "reasoning_content":
+			s.reasoning = v
+		case "reasoning":
+			s.other = v
+		case "reasoning_details":
+			s.details = v
+		case "thinking_blocks":
+			s.thinking = v
+		case "tool_calls":
+			s.calls = v
+		}
+		return true
+	})
+	if s.reasoning.Str == "" {
+		s.reasoning = s.other
+	}
+	return s
+}
+
+// failureOf is the error that a reply or chunk of status 200 tells, itself or
+// in its choice.
+func failureOf(failed, inner gjson.Result) error {
 	if !jsontext.Present(failed) {
-		failed = choice.Get("error") // OpenRouter's place
+		failed = inner
 	}
 	switch {
 	case failed.Type == gjson.String:
@@ -59,26 +147,23 @@ func failureOf(root, choice gjson.Result) error {
 	return f
 }
 
-// stopOf reads why an answer ended. Several servers say "stop" where they mean
-// tool calls.
-func stopOf(choice gjson.Result, blocks []conversation.Block) (conversation.StopReason, string) {
-	reason, text := stopReason(choice)
+// stopBy is why an answer ended that its server calls a stop. Several say so
+// where they mean tool calls.
+func stopBy(called, refused bool) conversation.StopReason {
 	switch {
-	case reason != conversation.StopEnd:
-	case has(blocks, conversation.ToolUse):
-		reason = conversation.StopTools
-	case has(blocks, conversation.Refusal):
-		reason = conversation.StopRefusal
+	case called:
+		return conversation.StopTools
+	case refused:
+		return conversation.StopRefusal
 	}
-	return reason, text
+	return conversation.StopEnd
 }
 
-func stopReason(choice gjson.Result) (conversation.StopReason, string) {
-	switch choice.Get("finish_reason").Str {
+func (c choice) stop() (conversation.StopReason, string) {
+	switch c.reason.Str {
 	case "stop", "eos", "end_turn":
-		// vLLM tells the stop string beside it.
-		if text := choice.Get("stop_reason"); text.Type == gjson.String && text.Str != "" {
-			return conversation.StopSequence, strings.Clone(text.Str)
+		if c.stopText.Type == gjson.String && c.stopText.Str != "" {
+			return conversation.StopSequence, strings.Clone(c.stopText.Str)
 		}
 		return conversation.StopEnd, ""
 	case "length", "model_length", "max_tokens":
@@ -91,23 +176,21 @@ func stopReason(choice gjson.Result) (conversation.StopReason, string) {
 	return conversation.StopUnknown, ""
 }
 
-// readBlocks reads a message: reasoning, text, refusal, tool calls.
-func readBlocks(message gjson.Result, reply string) (blocks []conversation.Block) {
-	blocks = readReasoning(message)
-	content := message.Get("content")
-	if content.Type == gjson.String {
-		blocks = appendBlock(blocks, conversation.Text, content.Str)
-	}
-	content.ForEach(func(_, part gjson.Result) bool {
-		kind, text := partOf(part)
-		if content.IsArray() {
+// blocks are reasoning, text, refusal, and tool calls. reply is the reply's id.
+func (s said) blocks(reply string) (blocks []conversation.Block) {
+	blocks = s.thought()
+	if s.content.Type == gjson.String {
+		blocks = appendBlock(blocks, conversation.Text, s.content.Str)
+	} else if s.content.IsArray() {
+		s.content.ForEach(func(_, part gjson.Result) bool {
+			kind, text := partOf(part)
 			blocks = appendBlock(blocks, kind, text)
-		}
-		return content.IsArray()
-	})
-	blocks = appendBlock(blocks, conversation.Refusal, message.Get("refusal").Str)
+			return true
+		})
+	}
+	blocks = appendBlock(blocks, conversation.Refusal, s.refusal.Str)
 	calls := 0
-	message.Get("tool_calls").ForEach(func(_, c gjson.Result) bool {
+	s.calls.ForEach(func(_, c gjson.Result) bool {
 		id := c.Get("id").Str
 		if id == "" {
 			id = callID(reply, calls)
@@ -158,10 +241,10 @@ func textsOf(v gjson.Result) string {
 	return all
 }
 
-// readReasoning prefers what can be verified: details with signatures.
-func readReasoning(message gjson.Result) (blocks []conversation.Block) {
-	for _, list := range []string{"thinking_blocks", "reasoning_details"} {
-		message.Get(list).ForEach(func(_, v gjson.Result) bool {
+// thought is the reasoning: best what can be verified, details with signatures.
+func (s said) thought() (blocks []conversation.Block) {
+	for _, list := range []gjson.Result{s.thinking, s.details} {
+		list.ForEach(func(_, v gjson.Result) bool {
 			switch d := readDetail(v); {
 			case d.data != "":
 				blocks = append(blocks, conversation.Block{Kind: conversation.Redacted, Data: d.data})
@@ -174,21 +257,10 @@ func readReasoning(message gjson.Result) (blocks []conversation.Block) {
 			break
 		}
 	}
-	if has(blocks, conversation.Thinking) {
-		return blocks
-	}
-	if text := reasoningText(message); text != "" {
-		blocks = append([]conversation.Block{{Kind: conversation.Thinking, Text: text}}, blocks...)
+	if s.reasoning.Str != "" && !has(blocks, conversation.Thinking) {
+		blocks = append([]conversation.Block{{Kind: conversation.Thinking, Text: s.reasoning.Str}}, blocks...)
 	}
 	return blocks
-}
-
-// reasoningText is the reasoning of a message or delta in either of its names.
-func reasoningText(message gjson.Result) string {
-	if text := message.Get("reasoning_content").Str; text != "" {
-		return text
-	}
-	return message.Get("reasoning").Str
 }
 
 func callSignature(call gjson.Result) string {

@@ -67,52 +67,25 @@ func (r *reader) event(ev sse.Event, fn func(*conversation.Event)) error {
 	return r.chunk(jsontext.View(ev.Data), fn)
 }
 
-// chunk is one chunk, by its members.
-type chunk struct {
-	id, model, choices, usage, failed, groq gjson.Result
-}
-
-func readChunk(root gjson.Result) (c chunk) {
-	root.ForEach(func(k, v gjson.Result) bool {
-		switch k.Str {
-		case "id":
-			c.id = v
-		case "model":
-			c.model = v
-		case "choices":
-			c.choices = v
-		case "usage":
-			c.usage = v
-		case "error":
-			c.failed = v
-		case "x_groq":
-			c.groq = v
-		}
-		return true
-	})
-	return c
-}
-
 func (r *reader) chunk(root gjson.Result, fn func(*conversation.Event)) error {
 	c := readChunk(root)
-	var choice gjson.Result
+	var first gjson.Result
 	c.choices.ForEach(func(_, v gjson.Result) bool {
 		if v.Get("index").Int() == 0 {
-			choice = v
+			first = v
 		}
-		return !choice.Exists()
+		return !first.Exists()
 	})
-	if jsontext.Present(c.failed) || choice.Get("error").IsObject() {
-		if err := failureOf(root, choice); err != nil {
-			return err
-		}
+	choice := readChoice(first)
+	if err := failureOf(c.failed, choice.failed); err != nil {
+		return err
 	}
 	if u := ReadUsage(c.usage); u != conversation.NoUsage {
 		r.usage = u
 	} else if u := ReadUsage(c.groq.Get("usage")); u != conversation.NoUsage {
 		r.usage = u
 	}
-	if !choice.IsObject() {
+	if !first.IsObject() {
 		return nil // Azure's first, with what its filter says; the last, with usage
 	}
 	if !r.begun {
@@ -123,24 +96,20 @@ func (r *reader) chunk(root gjson.Result, fn func(*conversation.Event)) error {
 	return r.choice(choice, fn)
 }
 
-func (r *reader) choice(choice gjson.Result, fn func(*conversation.Event)) error {
-	if delta := choice.Get("delta"); delta.IsObject() && !r.stopped {
-		if err := r.delta(delta, fn); err != nil {
+func (r *reader) choice(c choice, fn func(*conversation.Event)) error {
+	if c.message.IsObject() && !r.stopped {
+		if err := r.delta(readSaid(c.message), fn); err != nil {
 			return err
 		}
 	}
-	if choice.Get("finish_reason").Type != gjson.String || r.stopped {
+	if c.reason.Type != gjson.String || r.stopped {
 		return nil
 	}
 	r.stopped = true
 	r.blocks.flush(fn)
-	reason, text := stopReason(choice)
-	switch {
-	case reason != conversation.StopEnd:
-	case r.called:
-		reason = conversation.StopTools
-	case r.refused:
-		reason = conversation.StopRefusal
+	reason, text := c.stop()
+	if reason == conversation.StopEnd {
+		reason = stopBy(r.called, r.refused)
 	}
 	fn(&conversation.Event{Kind: conversation.Finish, Stop: reason, StopText: text, Usage: r.usage})
 	return nil
@@ -157,49 +126,26 @@ func (r *reader) end(fn func(*conversation.Event)) {
 	fn(&conversation.Event{Kind: conversation.End, Usage: r.usage})
 }
 
-// delta takes in what a chunk adds. In the order of the members: reasoning
-// comes before the answer.
-func (r *reader) delta(delta gjson.Result, fn func(*conversation.Event)) (err error) {
-	var content, refusal, reasoning, other, details, blocks, calls gjson.Result
-	delta.ForEach(func(k, v gjson.Result) bool {
-		switch k.Str {
-		case "content":
-			content = v
-		case "refusal":
-			refusal = v
-		case "reasoning_content":
-			reasoning = v
-		case "reasoning":
-			other = v
-		case "reasoning_details":
-			details = v
-		case "thinking_blocks":
-			blocks = v
-		case "tool_calls":
-			calls = v
-		}
-		return true
-	})
-	if reasoning.Str == "" {
-		reasoning = other
-	}
-	r.blocks.text(conversation.Thinking, reasoning.Str, fn)
-	r.proofs(details, reasoning.Str != "", fn)
-	r.proofs(blocks, reasoning.Str != "", fn)
-	if content.Type == gjson.String {
-		r.blocks.text(conversation.Text, content.Str, fn)
-	} else if content.IsArray() {
-		content.ForEach(func(_, part gjson.Result) bool {
+// delta takes in what a chunk adds: reasoning comes before the answer.
+func (r *reader) delta(s said, fn func(*conversation.Event)) (err error) {
+	told := s.reasoning.Str != ""
+	r.blocks.text(conversation.Thinking, s.reasoning.Str, fn)
+	r.proofs(s.details, told, fn)
+	r.proofs(s.thinking, told, fn)
+	if s.content.Type == gjson.String {
+		r.blocks.text(conversation.Text, s.content.Str, fn)
+	} else if s.content.IsArray() {
+		s.content.ForEach(func(_, part gjson.Result) bool {
 			kind, text := partOf(part)
 			r.blocks.text(kind, text, fn)
 			return true
 		})
 	}
-	if refusal.Str != "" {
+	if s.refusal.Str != "" {
 		r.refused = true
-		r.blocks.text(conversation.Refusal, refusal.Str, fn)
+		r.blocks.text(conversation.Refusal, s.refusal.Str, fn)
 	}
-	calls.ForEach(func(_, c gjson.Result) bool {
+	s.calls.ForEach(func(_, c gjson.Result) bool {
 		err = r.call(c, fn)
 		return err == nil
 	})
