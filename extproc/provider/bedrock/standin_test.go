@@ -11,9 +11,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sluice/extproc/dialect"
+	"sluice/extproc/provider/bedrock"
 	"sluice/extproc/provider/kit"
+	"sluice/internal/credentials"
 	"sluice/internal/simulate"
 )
+
+// host is where Bedrock is reached in this region.
+const host = "bedrock-runtime.us-east-1.amazonaws.com"
 
 // send sends a request, or each of a batch, as the gateway does.
 func send(t *testing.T, url string, up kit.Upstream) (status int, header http.Header, body []byte) {
@@ -39,6 +44,7 @@ func sendOne(t *testing.T, url string, up kit.Upstream, body []byte) (int, http.
 	for _, h := range up.Headers {
 		req.Header.Set(h[0], h[1])
 	}
+	req.Host = host
 	res, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	defer res.Body.Close()
@@ -98,6 +104,40 @@ func TestStandIn(t *testing.T) {
 				}
 				require.Positive(t, call.Usage().Input)
 			})
+		}
+	}
+}
+
+// TestSigned signs requests as the gateway does; the stand-in verifies the
+// signatures, whatever is in the model's id.
+func TestSigned(t *testing.T) {
+	server := httptest.NewServer(simulate.NewBedrock(simulate.NewAWSAccount(
+		simulate.AWSKey{ID: "AKIDCANARY0123456789", Secret: "canary/secret/0123456789"}), simulate.Options{}))
+	defer server.Close()
+	manager := credentials.New(credentials.Options{HTTP: http.DefaultClient})
+	defer manager.Close()
+	for _, model := range []string{
+		claude, "arn:aws:bedrock:us-east-1:123456789012:inference-profile/" + claude,
+		"arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a%b%2Fc d",
+	} {
+		for _, stream := range []bool{false, true} {
+			tgt := target(model)
+			call, e := open(tgt, mlflowRequest(dialect.Chat, []byte(`{"messages":[{"role":"user","content":"hello there"}]}`), stream))
+			require.Nil(t, e)
+			credential, ok := bedrock.Provider.Credential(tgt)
+			require.True(t, ok)
+			up := call.Upstream()
+			require.NoError(t, manager.For(credential).Authorize(t.Context(), &up, host))
+			status, header, body := send(t, server.URL, up)
+			require.Equal(t, 200, status, "%s: %s", model, body)
+			if stream {
+				out, done := feed(call, body, 50)
+				require.True(t, done)
+				require.Nil(t, call.Err())
+				require.Contains(t, string(out), "there")
+			} else {
+				require.Contains(t, string(call.Complete(status, header.Get, body).Body), "there")
+			}
 		}
 	}
 }
