@@ -9,17 +9,17 @@ import (
 	"sluice/extproc/dialect/jsontext"
 )
 
-// signatureMark begins the data of a redacted_thinking block that carries the
+// SignatureMark begins the data of a redacted_thinking block that carries the
 // signature of the tool call before it. The API has no place for one; clients
 // give such blocks back as they came, as they must with Anthropic's own.
-const signatureMark = "tool_use_signature:"
+const SignatureMark = "tool_use_signature:"
 
 // toolSignature is the signature that a block carries.
 func toolSignature(b *rawBlock) (string, bool) {
 	if b.kind != "redacted_thinking" {
 		return "", false
 	}
-	return strings.CutPrefix(b.data.Str, signatureMark)
+	return strings.CutPrefix(b.data.Str, SignatureMark)
 }
 
 // AppendReply writes a message. A refusal's words are a text block; the
@@ -59,7 +59,7 @@ func appendReplyBlock(b []byte, block *conversation.Block) []byte {
 		if block.Signature == "" {
 			return b
 		}
-		b = appendRedacted(append(b, ','), signatureMark+block.Signature)
+		b = appendRedacted(append(b, ','), SignatureMark+block.Signature)
 	}
 	if block.Kind == conversation.ToolUse || block.Kind == conversation.Redacted {
 		return b

@@ -121,7 +121,7 @@ func (w *writer) blockStop(b []byte, block *conversation.Block) []byte {
 	w.begun = false
 	if w.kind == conversation.ToolUse && block.Signature != "" {
 		w.kind = conversation.Redacted
-		b = w.blockStop(b, &conversation.Block{Data: signatureMark + block.Signature})
+		b = w.blockStop(b, &conversation.Block{Data: SignatureMark + block.Signature})
 	}
 	return b
 }

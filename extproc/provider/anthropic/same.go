@@ -28,6 +28,7 @@ func openSame(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env, 
 	if path == "" {
 		return nil, kit.NotImplemented(p, req)
 	}
+	body, members := own(req)
 	headers := place.Headers
 	change.betas = place.betas(req)
 	if len(change.betas) > 0 && !place.BetasInBody {
@@ -35,7 +36,7 @@ func openSame(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env, 
 	}
 	return &sameCall{
 		req: req, env: env, faults: kit.NewFaults(p, t, req.Dialect, env.ExchangeID),
-		up:     place.request(path, place.body(req.Payload, req.Members(), change), req.Stream, headers),
+		up:     place.request(path, place.body(body, members, change), req.Stream, headers),
 		stream: format.Stream{Usage: format.NoUsage},
 	}, nil
 }
