@@ -19,7 +19,7 @@ import (
 var ErrTestsFailed = errors.New("tests of the bundle failed")
 
 // testTimeout bounds one test of a bundle.
-const testTimeout = 5 * time.Second
+const testTimeout = 30 * time.Second
 
 // Check compiles the bundles in the folders together, as the gateway would,
 // and runs their tests, rules in files named *_test.rego whose names begin

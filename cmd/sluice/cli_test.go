@@ -313,8 +313,8 @@ func TestProvidersCommand(t *testing.T) {
 	list := g.ok("", "providers")
 	assert.Regexp(t, `(?m)^PROVIDER +TYPES +NATIVE +TITLE$`, list)
 	assert.Regexp(t, `(?m)^openai +chat,completions,embeddings +`, list)
-	one := g.ok("", "providers", "OpenAI")
-	assert.Regexp(t, `(?m)^openai_api_key +secret, required`, one)
+	one := g.ok("", "providers", "Anthropic")
+	assert.Regexp(t, `(?m)^anthropic_api_key +secret, required`, one)
 	var p struct{ Fields []struct{ Name string } }
 	g.json(&p, "providers", "anthropic")
 	assert.NotEmpty(t, p.Fields)
@@ -322,6 +322,21 @@ func TestProvidersCommand(t *testing.T) {
 	assert.Equal(t, 2, unknown.code)
 	assert.Contains(t, unknown.err, `"acme" is no provider`)
 	assert.Equal(t, 2, g.run("", "providers", "a", "b").code)
+}
+
+func TestPricesCommand(t *testing.T) {
+	g := newGateway(t)
+	all := g.ok("", "prices")
+	assert.Regexp(t, `(?m)^USD per million tokens, of 20\d\d-\d\d-\d\d$`, all)
+	assert.Regexp(t, `(?m)^openai +gpt-4o-mini +0\.15 +0\.075 +0\.15 +0\.6$`, all)
+	assert.Regexp(t, `(?m)^gemini +gemini-2\.5-pro, input above 200000 +2\.5 `, all)
+	one := g.ok("", "prices", "OpenAI")
+	assert.NotContains(t, one, "gemini")
+	var p struct{ Providers []struct{ Provider string } }
+	g.json(&p, "prices", "vertex-ai")
+	assert.Len(t, p.Providers, 1)
+	assert.Equal(t, 1, g.run("", "prices", "acme").code)
+	assert.Equal(t, 2, g.run("", "prices", "a", "b").code)
 }
 
 func TestTokensCommands(t *testing.T) {

@@ -60,7 +60,7 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		runCommand(), endpointsCommand(), tokensCommand(), usersCommand(), organizationsCommand(),
-		applyCommand(), auditCommand(), providersCommand(), policyCommand(), statusCommand(), simulateCommand(), versionCommand(),
+		applyCommand(), auditCommand(), providersCommand(), pricesCommand(), policyCommand(), statusCommand(), simulateCommand(), versionCommand(),
 	)
 	return root
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -43,13 +44,12 @@ func providersCommand() *cobra.Command {
 
 // isProvider compares ids as MLflow does: case does not count, nor '-' against '_'.
 func isProvider(p api.Provider, id string) bool {
+	return slices.ContainsFunc(append([]string{p.ID}, p.Aliases...), func(known string) bool { return sameProvider(known, id) })
+}
+
+func sameProvider(a, b string) bool {
 	plain := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }
-	for _, known := range append([]string{p.ID}, p.Aliases...) {
-		if plain(known) == plain(id) {
-			return true
-		}
-	}
-	return false
+	return plain(a) == plain(b)
 }
 
 func (r *remote) showProviders(cmd *cobra.Command, list []api.Provider) error {

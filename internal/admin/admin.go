@@ -28,6 +28,7 @@ import (
 	"sluice/internal/catalog"
 	"sluice/internal/decision"
 	"sluice/internal/identity"
+	"sluice/internal/prices"
 	"sluice/policies"
 )
 
@@ -75,6 +76,8 @@ type Deps struct {
 	CheckHost func(ctx context.Context, host string) error
 	// Components reports the parts that this package does not know itself.
 	Components func() []Component
+	// Prices is the table of prices that is shown. Nil: the built-in one.
+	Prices *prices.Table
 	// TargetHealth reports the targets that are cooling or failed lately. Nil:
 	// none.
 	TargetHealth func() []api.TargetHealth
@@ -106,6 +109,12 @@ type server struct {
 func New(d Deps) http.Handler {
 	if d.BodyBytes == 0 {
 		d.BodyBytes = defaultBodyBytes
+	}
+	if d.Prices == nil {
+		var err error
+		if d.Prices, err = prices.Load(nil); err != nil {
+			panic(err) // the program's own data, which tests read
+		}
 	}
 	s := &server{Deps: d, mux: http.NewServeMux(), started: d.Now()}
 	for _, r := range s.routes() {

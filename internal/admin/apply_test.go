@@ -127,7 +127,7 @@ func TestApplyAllOrNothing(t *testing.T) {
 		{"unknown organization", mlflowFile + "  - {name: x, endpoint_type: llm/v1/chat, permissions: {organizations: [nobody]}, " +
 			"model: {provider: openai, name: m, config: {openai_api_key: k}}}\n", "permissions.organizations", `"nobody"`},
 		{"references are for clients", "endpoints: [{name: x, endpoint_type: llm/v1/chat, model: {provider: openai, name: m, " +
-			"config: {openai_api_base: 'file:/etc/passwd'}}}]", "modelConfig.openai_api_key", `Endpoint "x"`},
+			"config: {openai_api_base: 'file:/etc/passwd'}}}]", "modelConfig.openai_api_base", `Endpoint "x"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := w.as("root", "POST", own+"/apply", c.file).must(400)

@@ -36,6 +36,7 @@ var rights = map[string]string{
 
 	"GET /api/sluice/v1/providers":             "-ooo",
 	"GET /api/sluice/v1/providers/{id}/schema": "-ooo",
+	"GET /api/sluice/v1/prices":                "-ooo",
 	"GET /v4/aigateway/provider-models":        "-ooo",
 	"GET /v4/aigateway/provider-configs":       "-ooo",
 	"GET /gateway/mlflow/v1/models":            "-ooo",

@@ -53,6 +53,7 @@ func (s *server) endpointRoutes() []route {
 		{"DELETE " + target, decided, endpoints, policies.VerbUpdate, s.deleteTarget},
 		{pattern: "GET " + own + "/providers", access: authenticated, handle: s.listProviders},
 		{pattern: "GET " + own + "/providers/{id}/schema", access: authenticated, handle: s.readSchema},
+		{pattern: "GET " + own + "/prices", access: authenticated, handle: s.readPrices},
 		{pattern: "GET /v4/aigateway/provider-models", access: authenticated, handle: s.dominoModels},
 		{pattern: "GET /v4/aigateway/provider-configs", access: authenticated, handle: s.dominoConfigs},
 		{"POST " + own + "/apply", decided, endpoints, policies.VerbCreate, s.apply},

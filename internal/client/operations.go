@@ -16,6 +16,12 @@ func (c *Client) Status(ctx context.Context) (out api.Status, err error) {
 	return out, err
 }
 
+// Prices returns the table of prices.
+func (c *Client) Prices(ctx context.Context) (out api.Prices, err error) {
+	err = c.call(ctx, http.MethodGet, own+"/prices", nil, nil, &out)
+	return out, err
+}
+
 // Policies says which policies are in force.
 func (c *Client) Policies(ctx context.Context) (out policies.Status, err error) {
 	err = c.call(ctx, http.MethodGet, own+"/policies", nil, nil, &out)

@@ -27,12 +27,13 @@ type Config struct {
 	Audit    Audit
 	Egress   Egress
 	Limits   Limits
+	Prices   Prices
 
-	// Source is the file that was read, "" when there is none. Its endpoints:
-	// key is read by package mlflowconfig from Raw.
+	// Source is the file that was read, "" when there is none. Its keys endpoints
+	// and routes are read by package mlflowconfig from Raw.
 	Source string
 	Raw    []byte
-	// HasEndpoints: the file has an endpoints: key.
+	// HasEndpoints: the file has endpoints or routes.
 	HasEndpoints bool
 }
 
@@ -71,6 +72,11 @@ type Limits struct {
 	BodyBytes    int64         // largest request and reply body
 	IdleTimeout  time.Duration // longest silence of a provider, before and within its reply
 	DrainTimeout time.Duration // longest wait for running requests at a stop
+}
+
+// Prices says with which prices costs are estimated.
+type Prices struct {
+	File string // JSON, laid over the built-in prices; "": none
 }
 
 // Default is the configuration of an empty file.
@@ -135,6 +141,7 @@ func (c *Config) Validate() error {
 	}
 	files := []struct{ key, path string }{
 		{"tls.certificate", c.TLS.Certificate}, {"tls.key", c.TLS.Key}, {"egress.ca_file", c.Egress.CAFile},
+		{"prices.file", c.Prices.File},
 	}
 	for _, b := range c.Policies {
 		files = append(files, struct{ key, path string }{"policies.bundles." + b.Name, b.Dir})
@@ -165,6 +172,7 @@ func (c *Config) NeedRestart(next Config) []string {
 		{"metrics_listen", c.MetricsListen, next.MetricsListen}, {"data", c.Data, next.Data},
 		{"log_level", c.LogLevel, next.LogLevel}, {"tls", c.TLS, next.TLS}, {"policies", c.Policies, next.Policies},
 		{"audit", c.Audit, next.Audit}, {"egress", c.Egress, next.Egress}, {"limits", c.Limits, next.Limits},
+		{"prices", c.Prices, next.Prices},
 	} {
 		if !reflect.DeepEqual(k.a, k.b) {
 			keys = append(keys, k.name)

@@ -35,6 +35,7 @@ func TestEveryKeyArrives(t *testing.T) {
 	require.Equal(t, config.Egress{Proxy: "http://proxy.example:3128", AllowPrivate: true,
 		Resolve: map[string]string{"api.openai.com": "127.0.0.1:9443"}}, c.Egress)
 	require.Equal(t, config.Limits{BodyBytes: 1 << 20, IdleTimeout: 90 * time.Second, DrainTimeout: 5 * time.Second}, c.Limits)
+	require.Equal(t, config.Prices{File: "testdata/full.good.yaml"}, c.Prices)
 	require.True(t, c.HasEndpoints)
 }
 
@@ -64,6 +65,8 @@ func TestBadFilesSayWhere(t *testing.T) {
 		"mapping.bad.yaml":   "testdata/mapping.bad.yaml:1: tls: want a mapping of keys to values",
 		"vault.bad.yaml":     "testdata/vault.bad.yaml:1: vault.kind: want one of: local",
 		"endpoints.bad.yaml": "testdata/endpoints.bad.yaml:1: endpoints: want a list of endpoints",
+		"routes.bad.yaml":    "testdata/routes.bad.yaml:1: routes: want a list of routes",
+		"prices.bad.yaml":    "testdata/prices.bad.yaml:1: prices.date: unknown key; known here: file",
 		"twice.bad.yaml":     "testdata/twice.bad.yaml",
 		"syntax.bad.yaml":    "testdata/syntax.bad.yaml: not valid YAML: [1:9]",
 		"missing.bad.yaml":   "reading the configuration: open testdata/missing.bad.yaml",
@@ -80,6 +83,7 @@ func TestWhatNoSingleKeyTells(t *testing.T) {
 		"listen.invalid.yaml":  "listen: want host:port",
 		"plain.invalid.yaml":   "listen_plain: only a loopback address may be served without TLS",
 		"pair.invalid.yaml":    "tls: certificate and key go together",
+		"prices.invalid.yaml":  "prices.file: testdata/missing.json can't be read",
 		"missing.invalid.yaml": "egress.ca_file: testdata/missing.pem can't be read",
 	} {
 		c, err := config.Load(filepath.Join("testdata", file))

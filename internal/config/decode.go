@@ -71,12 +71,19 @@ func schema(c *Config) fields {
 			"idle_timeout":  duration(&c.Limits.IdleTimeout, 100*time.Millisecond),
 			"drain_timeout": duration(&c.Limits.DrainTimeout, 0),
 		}),
-		"endpoints": func(d *decoder, key string, n ast.Node) {
-			if _, ok := n.(*ast.SequenceNode); !ok && !isNull(n) {
-				d.fail(n, key, "want a list of endpoints")
-			}
-			c.HasEndpoints = !isNull(n)
-		},
+		"prices":    group(fields{"file": text(&c.Prices.File)}),
+		"endpoints": entries(c, "endpoints"),
+		"routes":    entries(c, "routes"),
+	}
+}
+
+// entries are what package mlflowconfig reads.
+func entries(c *Config, what string) func(*decoder, string, ast.Node) {
+	return func(d *decoder, key string, n ast.Node) {
+		if _, ok := n.(*ast.SequenceNode); !ok && !isNull(n) {
+			d.fail(n, key, "want a list of "+what)
+		}
+		c.HasEndpoints = c.HasEndpoints || !isNull(n)
 	}
 }
 

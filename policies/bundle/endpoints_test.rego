@@ -81,10 +81,10 @@ native(model) := {
 
 test_native_call_names_a_model_of_the_endpoint if {
 	every model in ["gpt-x", "gpt-y", "prod"] {
-		answer := endpoints.decision with input as native({"model": model})
+		answer := endpoints.decision with input as native({"model": model}) with data.sluice.custom as {}
 		answer.allow == true
 	}
-	unnamed := endpoints.decision with input as native({})
+	unnamed := endpoints.decision with input as native({}) with data.sluice.custom as {}
 	unnamed.allow == true
 }
 

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"sluice/internal/admin/api"
+	"sluice/internal/prices"
+)
+
+func pricesCommand() *cobra.Command {
+	r := &remote{}
+	return withRemote(&cobra.Command{
+		Use:   "prices [PROVIDER]",
+		Short: "Show the prices with which costs are estimated",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usagef("%s takes one PROVIDER, or none", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := r.client()
+			if err != nil {
+				return err
+			}
+			list, err := c.Prices(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				if list.Providers = priced(list.Providers, args[0]); len(list.Providers) == 0 {
+					return fmt.Errorf("there are no prices of a provider %q", args[0])
+				}
+			}
+			return r.showPrices(cmd, list)
+		},
+	}, r)
+}
+
+func priced(list []prices.Provider, id string) []prices.Provider {
+	for _, p := range list {
+		if sameProvider(p.Provider, id) {
+			return []prices.Provider{p}
+		}
+	}
+	return nil
+}
+
+func (r *remote) showPrices(cmd *cobra.Command, list api.Prices) error {
+	if r.output != "json" {
+		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s, of %s\n", list.Unit, list.Date); err != nil {
+			return err
+		}
+	}
+	return r.show(cmd, list, "PROVIDER MODEL INPUT CACHED CACHE-WRITE OUTPUT", func(add func(...any)) {
+		for _, p := range list.Providers {
+			for _, m := range p.Models {
+				add(append([]any{p.Provider, m.Model}, rates(m.Rates)...)...)
+				if m.Long != nil {
+					add(append([]any{p.Provider, fmt.Sprintf("%s, input above %d", m.Model, m.Long.Above)}, rates(m.Long.Rates)...)...)
+				}
+			}
+		}
+	})
+}
+
+// rates are the cells of a price; what is not given costs what input costs,
+// and output that is not given costs nothing.
+func rates(r prices.Rates) []any {
+	out := []any{r.Input, r.Cached, r.CacheWrite, r.Output}
+	for i, other := range []any{r.Input, r.Input, r.Input, "0"} {
+		if fmt.Sprint(out[i]) == "" {
+			out[i] = other
+		}
+	}
+	return out
+}
