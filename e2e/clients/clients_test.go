@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,13 +64,19 @@ func pytest(t *testing.T, folder string, env ...string) {
 	require.FileExists(t, python, "the Python clients are missing: run `make tools`, or set CLIENTS_PYTHON")
 	cmd := exec.CommandContext(t.Context(), python, "-m", "pytest", "-q", "-p", "no:cacheprovider",
 		"-W", "ignore::DeprecationWarning", folder)
-	cmd.Env = append(os.Environ(), append(env, "PYTHONDONTWRITEBYTECODE=1",
+	cmd.Env = append(cleanEnv(), append(env, "PYTHONDONTWRITEBYTECODE=1",
 		// What a developer has set must not reach the clients.
 		"OPENAI_API_KEY=", "OPENAI_BASE_URL=", "ANTHROPIC_API_KEY=", "GEMINI_API_KEY=", "GOOGLE_API_KEY=", "CO_API_KEY=",
-		"MISTRAL_API_KEY=", "AWS_PROFILE=", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
+		"MISTRAL_API_KEY=", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
 		"AWS_EC2_METADATA_DISABLED=true", "MLFLOW_TRACKING_URI=", "HTTPS_PROXY=", "https_proxy=",
 		"MLFLOW_TRACKING_USERNAME=", "MLFLOW_TRACKING_PASSWORD=")...)
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	require.NoError(t, err)
+}
+
+// cleanEnv is the environment without AWS's variables, of which boto3 takes an
+// empty one for a value.
+func cleanEnv() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
 }

@@ -65,7 +65,7 @@ func withMetrics(piece any, said *invoked) any {
 func (b bedrock) ask(c *call) (*invoked, *problem) {
 	model := c.args["model"]
 	switch kind := family(model); {
-	case !isJSON(c.Header.Get("Content-Type")):
+	case c.Header.Get("Content-Type") != "" && !isJSON(c.Header.Get("Content-Type")): // JSON is the default
 		return nil, &problem{status: http.StatusUnsupportedMediaType, code: "ValidationException",
 			message: "The provided Content Type is invalid or not supported for this model"}
 	case kind == "anthropic":

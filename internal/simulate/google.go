@@ -3,6 +3,7 @@ package simulate
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -15,8 +16,8 @@ type google struct {
 	maas   openAI
 }
 
-// NewGemini returns a stand-in for Google: the Gemini API under /v1beta with an
-// API key (Options.Keys), and Vertex AI under /v1/projects with a bearer token
+// NewGemini returns a stand-in for Google: the Gemini API under /v1beta and /v1 with an
+// API key (Options.Keys), and Vertex AI under /v1/projects and /v1beta1/projects with a bearer token
 // (Options.Tokens, or Options.Keys). Claude on Vertex answers as "the Vertex
 // stand-in", other partners' models as "the MaaS stand-in", PaLM as the "PaLM
 // stand-in", the rest as "the Gemini stand-in".
@@ -30,15 +31,8 @@ func NewGemini(o Options) *Provider {
 			h.Set("Server", "scaffolding on HTTPServer2")
 			h.Set("X-Content-Type-Options", "nosniff")
 		},
-		routes: append(append(g.routes("/v1beta"), g.vertexRoutes()...), palm.routes()...)}, o)
+		routes: slices.Concat(g.routes("/v1beta"), g.routes("/v1"), g.vertexRoutes("/v1"), g.vertexRoutes("/v1beta1"), palm.routes())}, o)
 }
-
-// The places of Vertex AI's models.
-const (
-	vertexPlace  = "/v1/projects/{project}/locations/{location}"
-	vertexGoogle = vertexPlace + "/publishers/google/models/{model}"
-	vertexClaude = vertexPlace + "/publishers/anthropic/models/{model}"
-)
 
 func (g google) routes(root string) []apiRoute {
 	model := root + "/models/{model}"
@@ -53,18 +47,21 @@ func (g google) routes(root string) []apiRoute {
 	}
 }
 
-func (g google) vertexRoutes() []apiRoute {
+func (g google) vertexRoutes(root string) []apiRoute {
+	place := root + "/projects/{project}/locations/{location}"
+	gemini := place + "/publishers/google/models/{model}"
+	claude := place + "/publishers/anthropic/models/{model}"
 	return []apiRoute{
-		{method: "POST", pattern: vertexGoogle + ":generateContent", serve: g.generate},
-		{method: "POST", pattern: vertexGoogle + ":streamGenerateContent", serve: g.stream},
-		{method: "POST", pattern: vertexGoogle + ":countTokens", serve: g.count},
-		{method: "POST", pattern: vertexGoogle + ":embedContent", serve: g.embed},
-		{method: "POST", pattern: vertexGoogle + ":batchEmbedContents", serve: g.batchEmbed},
-		{method: "POST", pattern: vertexGoogle + ":predict", serve: g.predict},
-		{method: "POST", pattern: vertexClaude + ":rawPredict", serve: g.rawPredict},
-		{method: "POST", pattern: vertexClaude + ":streamRawPredict", serve: g.rawPredict},
-		{method: "POST", pattern: vertexPlace + "/endpoints/openapi/chat/completions", serve: g.openapi},
-		{method: "POST", pattern: vertexPlace + "/endpoints/openapi/embeddings", serve: g.openapi},
+		{method: "POST", pattern: gemini + ":generateContent", serve: g.generate},
+		{method: "POST", pattern: gemini + ":streamGenerateContent", serve: g.stream},
+		{method: "POST", pattern: gemini + ":countTokens", serve: g.count},
+		{method: "POST", pattern: gemini + ":embedContent", serve: g.embed},
+		{method: "POST", pattern: gemini + ":batchEmbedContents", serve: g.batchEmbed},
+		{method: "POST", pattern: gemini + ":predict", serve: g.predict},
+		{method: "POST", pattern: claude + ":rawPredict", serve: g.rawPredict},
+		{method: "POST", pattern: claude + ":streamRawPredict", serve: g.rawPredict},
+		{method: "POST", pattern: place + "/endpoints/openapi/chat/completions", serve: g.openapi},
+		{method: "POST", pattern: place + "/endpoints/openapi/embeddings", serve: g.openapi},
 	}
 }
 

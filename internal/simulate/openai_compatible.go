@@ -23,6 +23,8 @@ type compatible struct {
 	toolID *regexp.Regexp
 	// alwaysUsage: a stream tells usage whether asked for or not.
 	alwaysUsage bool
+	// alwaysID: embeddings have an id too.
+	alwaysID bool
 	// textToo: chat's chunks carry their text a second time, beside the delta.
 	textToo bool
 }

@@ -79,7 +79,11 @@ func (o openAI) embeddings(r *Received, route openAIRoute, e env) (reply, *probl
 	if route.model != "" {
 		request.Model = route.model
 	}
-	return embeddingsReply(request.Model, inputs, dimensions, request.EncodingFormat == "base64"), nil
+	id := ""
+	if o.own != nil && o.own.alwaysID {
+		id = "emb-" + idOf(r.Body)
+	}
+	return embeddingsReply(id, request.Model, inputs, dimensions, request.EncodingFormat == "base64"), nil
 }
 
 func checkEncoding(format string) *problem {
@@ -90,7 +94,7 @@ func checkEncoding(format string) *problem {
 	return badRequest("encoding_format", "Invalid value for 'encoding_format': '%s'. Use 'float' or 'base64'.", format)
 }
 
-func embeddingsReply(model string, inputs []textInput, dimensions int, asBase64 bool) reply {
+func embeddingsReply(id, model string, inputs []textInput, dimensions int, asBase64 bool) reply {
 	data := make([]openAIEmbedding, len(inputs))
 	tokens := 0
 	for i, input := range inputs {
@@ -102,9 +106,10 @@ func embeddingsReply(model string, inputs []textInput, dimensions int, asBase64 
 		tokens += input.tokens
 	}
 	return jsonReply(struct {
+		ID     string            `json:"id,omitempty"`
 		Object string            `json:"object"`
 		Data   []openAIEmbedding `json:"data"`
 		Model  string            `json:"model"`
 		Usage  openAIUsage       `json:"usage"`
-	}{"list", data, model, openAIUsage{PromptTokens: tokens, TotalTokens: tokens}})
+	}{id, "list", data, model, openAIUsage{PromptTokens: tokens, TotalTokens: tokens}})
 }

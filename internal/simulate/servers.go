@@ -18,7 +18,7 @@ func NewMistral(o Options) *Provider {
 		more: []string{"safe_prompt", "random_seed", "prompt_mode", "guardrails", "output_dimension", "output_dtype"},
 		lacks: []string{"seed", "logit_bias", "logprobs", "top_logprobs", "user", "max_completion_tokens", "stream_options", "store",
 			"service_tier", "functions", "function_call", "modalities", "audio", "web_search_options", "verbosity", "dimensions"},
-		toolID: mistralID, alwaysUsage: true, render: (*problem).mistral,
+		toolID: mistralID, alwaysUsage: true, alwaysID: true, render: (*problem).mistral,
 		credential: bearer(problem{code: "unauthorized", message: "Unauthorized"}),
 		refuse: func(name string) *problem {
 			return &problem{status: http.StatusUnprocessableEntity, code: "extra_forbidden", param: name, message: "Extra inputs are not permitted"}

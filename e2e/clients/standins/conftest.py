@@ -70,12 +70,16 @@ def _httpx():
 @pytest.fixture
 def make_gemini():
     """Makes a client of the Gemini API at the stand-in."""
+    made = []  # a client that nobody holds closes itself
 
     def make(api_key=KEY):
         options = {"base_url": os.environ["STANDIN_GOOGLE"], "client_args": {"verify": _tls()}}
-        return google.genai.Client(api_key=api_key, http_options=options)
+        made.append(google.genai.Client(api_key=api_key, http_options=options))
+        return made[-1]
 
-    return make
+    yield make
+    for client in made:
+        client.close()
 
 
 class Token(google.auth.credentials.Credentials):

@@ -100,7 +100,10 @@ def test_vertex(vertex):
 
 
 def test_vertex_claude(vertex_anthropic):
+    # The version that the gateway speaks, as at Anthropic's own place (see conftest).
+    version = {"anthropic_version": "vertex-2023-10-16"}
     ask = {"model": "claude-sonnet-4-5@20250929", "max_tokens": 50, "messages": [{"role": "user", "content": "hi"}]}
+    ask["extra_body"] = version
     assert vertex_anthropic.messages.create(**ask).content[0].text.endswith("at the Vertex stand-in heard: hi")
     with vertex_anthropic.messages.stream(**ask) as stream:
         assert stream.get_final_message().content[0].text.endswith("heard: hi")
