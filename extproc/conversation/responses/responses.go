@@ -10,9 +10,9 @@
 // are what Codex uses: custom tools, as functions with one string "input" whose
 // description holds the grammar; namespaces, whose functions get the name
 // "namespace__function"; and tool_search with execution "client". Of OpenAI's
-// built-in tools only web_search with external_web_access false, which Codex
-// always offers, is left out: it searches an index that only OpenAI has. All
-// others are refused by name.
+// built-in tools only web_search with external_web_access is left out: Codex
+// offers it in every call, whether it is wanted or not, and would not work
+// otherwise. All others are refused by name.
 //
 // Reasoning comes as reasoning items: its text as the summary, where the client
 // asked for one, and what proves it to its provider as encrypted_content, where

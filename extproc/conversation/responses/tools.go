@@ -68,8 +68,8 @@ func appendTool(all []carried, v gjson.Result, namespace string) ([]carried, *di
 		return append(all, carried{kind: toolSearch, name: searchName, tool: conversation.Tool{
 			Name: searchName, Description: v.Get("description").Str, Schema: conversation.Raw(v.Get("parameters").Raw),
 		}}), nil
-	case kind == "web_search" && v.Get("external_web_access").Type == gjson.False:
-		return all, nil
+	case kind == "web_search" && v.Get("external_web_access").Exists():
+		return all, nil // Codex's: see the package's comment
 	}
 	return all, dialect.Unsupported("type", "must be function, custom or namespace here: this endpoint's provider has none of OpenAI's built-in tools.")
 }
@@ -96,7 +96,7 @@ func readFunction(v gjson.Result, namespace string) (c carried, e *dialect.Error
 	c.namespace = namespace
 	e = codec.Members(v, func(name string, v gjson.Result) *dialect.Error {
 		switch name {
-		case "type", "output_schema":
+		case "type", "output_schema", "defer_loading": // a deferred tool is simply there
 		case "name":
 			c.name = v.Str
 		case "description":
@@ -108,7 +108,7 @@ func readFunction(v gjson.Result, namespace string) (c carried, e *dialect.Error
 				return dialect.InvalidField(name, "must be a JSON schema.")
 			}
 			c.tool.Schema = conversation.Raw(v.Raw)
-		case "defer_loading", "async":
+		case "async":
 			if v.Type == gjson.True {
 				return dialect.Unsupported(name, codec.NotCarried)
 			}
@@ -135,7 +135,7 @@ func readCustom(v gjson.Result, namespace string) (c carried, e *dialect.Error) 
 	var grammar string
 	e = codec.Members(v, func(name string, v gjson.Result) *dialect.Error {
 		switch name {
-		case "type":
+		case "type", "defer_loading":
 		case "name":
 			c.name = v.Str
 		case "description":
@@ -148,7 +148,7 @@ func readCustom(v gjson.Result, namespace string) (c carried, e *dialect.Error) 
 			default:
 				return dialect.Unsupported(name, codec.NotCarried)
 			}
-		case "defer_loading", "async":
+		case "async":
 			if v.Type == gjson.True {
 				return dialect.Unsupported(name, codec.NotCarried)
 			}
