@@ -181,80 +181,126 @@ func (r *reader) emit(fn func(*conversation.Event), ev conversation.Event) {
 	fn(&r.ev)
 }
 
-// Told is the failure that a reply, or an event of a stream, tells; nil for
-// none. Google also puts it into a list.
-func Told(v gjson.Result) *conversation.Failure {
-	if v.IsArray() {
-		v = v.Get("0")
-	}
-	failed := v.Get("error")
-	if !failed.IsObject() {
-		return nil
-	}
-	status := failed.Get("status").Str
-	return &conversation.Failure{
-		Status: int(failed.Get("code").Int()), Kind: strings.Clone(status), Code: strings.Clone(status),
-		Message: strings.Clone(failed.Get("message").Str),
-	}
+// Response is what a reply, or an event of a stream, has at its top; parts that
+// it does not have do not exist. It is a view: valid as long as what it was read
+// from.
+type Response struct {
+	Candidates, Feedback, Usage, ID, Model gjson.Result
+	// Failure is the error that the reply tells; nil for none. Google also puts it
+	// into a list.
+	Failure *conversation.Failure
 }
 
-// response reads one event, or a whole reply.
-func (r *reader) response(v gjson.Result, fn func(*conversation.Event)) error {
-	if failure := Told(v); failure != nil {
-		return failure
+// ReadResponse reads valid JSON. ok is false for what is neither an object nor
+// a failure.
+func ReadResponse(v gjson.Result) (r Response, ok bool) {
+	if v.IsArray() {
+		r.Failure = told(v.Get("0.error"))
+		return r, r.Failure != nil
 	}
-	if !v.IsObject() {
-		return errReply
-	}
-	var candidate, feedback gjson.Result
 	v.ForEach(func(k, v gjson.Result) bool {
 		switch k.Str {
 		case "candidates":
-			candidate = v.Get("0")
+			r.Candidates = v
 		case "promptFeedback":
-			feedback = v
+			r.Feedback = v
 		case "usageMetadata":
-			Count(&r.usage, v)
+			r.Usage = v
 		case "responseId":
-			keep(&r.id, v.Str)
+			r.ID = v
 		case "modelVersion":
-			keep(&r.model, v.Str)
+			r.Model = v
+		case "error":
+			r.Failure = told(v)
 		}
 		return true
 	})
-	if reason := feedback.Get("blockReason").Str; reason != "" && reason != "BLOCKED_REASON_UNSPECIFIED" {
-		r.blocked, r.message = strings.Clone(reason), strings.Clone(feedback.Get("blockReasonMessage").Str)
-	}
-	if !candidate.IsObject() || candidate.Get("index").Int() > 0 {
-		return nil
-	}
-	r.answered = true
-	return r.candidate(candidate, fn)
+	return r, v.IsObject()
 }
 
-// keep notes what comes with an event beyond it: an event's memory is used
-// again.
+func told(failed gjson.Result) *conversation.Failure {
+	if !failed.IsObject() {
+		return nil
+	}
+	status := strings.Clone(failed.Get("status").Str)
+	return &conversation.Failure{
+		Status: int(failed.Get("code").Int()), Kind: status, Code: status, Message: strings.Clone(failed.Get("message").Str),
+	}
+}
+
+// Whole reports whether it is an answer at all: candidates, or why there are
+// none.
+func (r *Response) Whole() bool {
+	return r.Candidates.IsArray() || r.Feedback.IsObject() || r.Usage.IsObject()
+}
+
+// Blocked is the reason for which the prompt was refused; "" if it was not.
+func (r *Response) Blocked() string {
+	if reason := r.Feedback.Get("blockReason").Str; reason != "BLOCKED_REASON_UNSPECIFIED" {
+		return reason
+	}
+	return ""
+}
+
+// Candidate is what a candidate has, as Response.
+type Candidate struct {
+	Parts, Finish, Message, Index gjson.Result
+}
+
+// ReadCandidate reads one of Response.Candidates.
+func ReadCandidate(v gjson.Result) (c Candidate) {
+	v.ForEach(func(k, v gjson.Result) bool {
+		switch k.Str {
+		case "content":
+			c.Parts = v.Get("parts")
+		case "finishReason":
+			c.Finish = v
+		case "finishMessage":
+			c.Message = v
+		case "index":
+			c.Index = v
+		}
+		return true
+	})
+	return c
+}
+
+// response reads one event, or a whole reply.
+func (r *reader) response(v gjson.Result, fn func(*conversation.Event)) (err error) {
+	now, ok := ReadResponse(v)
+	switch {
+	case now.Failure != nil:
+		return now.Failure
+	case !ok:
+		return errReply
+	}
+	keep(&r.id, now.ID.Str)
+	keep(&r.model, now.Model.Str)
+	Count(&r.usage, now.Usage)
+	if reason := now.Blocked(); reason != "" {
+		r.blocked, r.message = strings.Clone(reason), strings.Clone(now.Feedback.Get("blockReasonMessage").Str)
+	}
+	now.Candidates.ForEach(func(_, v gjson.Result) bool { // others are not asked for
+		if c := ReadCandidate(v); v.IsObject() && c.Index.Int() == 0 {
+			err = r.candidate(c, fn)
+		}
+		return false
+	})
+	return err
+}
+
+// keep notes what an event says beyond it: its memory is used again.
 func keep(into *string, value string) {
-	if *into != value {
+	if value != "" && *into != value {
 		*into = strings.Clone(value)
 	}
 }
 
-func (r *reader) candidate(v gjson.Result, fn func(*conversation.Event)) error {
-	var parts gjson.Result
-	v.ForEach(func(k, v gjson.Result) bool {
-		switch k.Str {
-		case "content":
-			parts = v.Get("parts")
-		case "finishReason":
-			keep(&r.finish, v.Str)
-		case "finishMessage":
-			keep(&r.message, v.Str)
-		}
-		return true
-	})
-	var err error
-	parts.ForEach(func(_, v gjson.Result) bool {
+func (r *reader) candidate(c Candidate, fn func(*conversation.Event)) (err error) {
+	r.answered = true
+	keep(&r.finish, c.Finish.Str)
+	keep(&r.message, c.Message.Str)
+	c.Parts.ForEach(func(_, v gjson.Result) bool {
 		err = r.part(v, fn)
 		return err == nil
 	})

@@ -33,7 +33,16 @@ func mlflowFinish(v gjson.Result, missing string) string {
 // isCall reports whether a part is a function call.
 func isCall(part gjson.Result) bool {
 	call := part.Get("functionCall")
-	return call.IsObject() && len(jsontext.Compact(call.Raw)) > len("{}")
+	return call.IsObject() && !isEmpty(call)
+}
+
+func isEmpty(object gjson.Result) bool {
+	empty := true
+	object.ForEach(func(_, _ gjson.Result) bool {
+		empty = false
+		return false
+	})
+	return empty
 }
 
 func hasCalls(parts gjson.Result) (found bool) {
@@ -110,9 +119,9 @@ func signatureOf(part, call gjson.Result) string {
 	return ""
 }
 
-// first is the text of the first part, which is all that MLflow takes of an
-// answer without calls.
-func first(parts gjson.Result) gjson.Result { return parts.Get("0.text") }
+// first is the JSON of the first part's text, which is all that MLflow takes of
+// an answer without calls.
+func first(parts gjson.Result) string { return plain.StringOr(parts.Get("0.text"), `""`) }
 
 // mlflowCounts is _build_chat_usage: what OpenAI's usage has no word for goes
 // as it came.
@@ -139,19 +148,30 @@ func mlflowCounts(v gjson.Result) plain.Counts {
 	return n
 }
 
-// count takes over what a reply reports.
-func count(c *plain.Context, reply gjson.Result) {
+// read takes in a reply or an event, and what it reports of tokens.
+func read(c *plain.Context, v gjson.Result) (gemini.Response, error) {
+	r, ok := gemini.ReadResponse(v)
+	switch {
+	case r.Failure != nil:
+		return r, r.Failure
+	case !ok:
+		return r, plain.ErrReply
+	}
 	u := conversation.Usage{
 		Input: c.Usage.Input, Output: c.Usage.Output, CacheRead: c.Usage.Cached, CacheWrite: c.Usage.CacheWrite, Reasoning: c.Usage.Reasoning,
 	}
-	gemini.Count(&u, reply.Get("usageMetadata"))
+	gemini.Count(&u, r.Usage)
 	c.Usage = u.Counts()
+	return r, nil
 }
 
-// answers reports whether a reply is what generateContent promises: candidates,
-// or why there are none.
-func answers(reply gjson.Result) bool {
-	return reply.Get("candidates").IsArray() || reply.Get("promptFeedback").IsObject() || reply.Get("usageMetadata").IsObject()
+// readWhole is the same for a reply, which must be an answer.
+func readWhole(c *plain.Context, v gjson.Result) (gemini.Response, error) {
+	r, err := read(c, v)
+	if err == nil && !r.Whole() {
+		err = plain.ErrReply
+	}
+	return r, err
 }
 
 func id(c *plain.Context, kind string) string {
@@ -161,50 +181,50 @@ func id(c *plain.Context, kind string) string {
 // mlflowChatReply is GeminiAdapter.model_to_chat: a candidate without text and
 // calls is left out.
 func mlflowChatReply(c *plain.Context, reply gjson.Result) ([]byte, error) {
-	if !answers(reply) {
-		return nil, plain.ErrReply
+	r, err := readWhole(c, reply)
+	if err != nil {
+		return nil, err
 	}
-	count(c, reply)
 	var choices []plain.Choice
 	i := 0
-	reply.Get("candidates").ForEach(func(_, candidate gjson.Result) bool {
-		parts := candidate.Get("content.parts")
-		choice := plain.Choice{Index: strconv.Itoa(i), Finish: mlflowFinish(candidate.Get("finishReason"), `"stop"`)}
+	r.Candidates.ForEach(func(_, v gjson.Result) bool {
+		candidate := gemini.ReadCandidate(v)
+		choice := plain.Choice{Index: strconv.Itoa(i), Finish: mlflowFinish(candidate.Finish, `"stop"`)}
 		i++
-		if hasCalls(parts) {
-			choice.Text, choice.Calls, _ = mlflowCalls(parts, -1)
+		if hasCalls(candidate.Parts) {
+			choice.Text, choice.Calls, _ = mlflowCalls(candidate.Parts, -1)
 			if choice.Finish == `"stop"` {
 				choice.Finish = `"tool_calls"`
 			}
-		} else if choice.Text = plain.StringOr(first(parts), `""`); choice.Text == `""` {
+		} else if choice.Text = first(candidate.Parts); choice.Text == `""` {
 			return true
 		}
 		choices = append(choices, choice)
 		return true
 	})
 	b := make([]byte, 0, len(reply.Raw)+256)
-	return c.ChatReply(b, plain.Head{ID: id(c, "chat")}, choices, mlflowCounts(reply.Get("usageMetadata"))), nil
+	return c.ChatReply(b, plain.Head{ID: id(c, "chat")}, choices, mlflowCounts(r.Usage)), nil
 }
 
 // mlflowTextReply is GeminiAdapter.model_to_completions.
 func mlflowTextReply(c *plain.Context, reply gjson.Result) ([]byte, error) {
-	if !answers(reply) {
-		return nil, plain.ErrReply
+	r, err := readWhole(c, reply)
+	if err != nil {
+		return nil, err
 	}
-	count(c, reply)
 	var choices []plain.Choice
 	i := 0
-	reply.Get("candidates").ForEach(func(_, candidate gjson.Result) bool {
-		text := plain.StringOr(first(candidate.Get("content.parts")), `""`)
-		if text != `""` {
+	r.Candidates.ForEach(func(_, v gjson.Result) bool {
+		candidate := gemini.ReadCandidate(v)
+		if text := first(candidate.Parts); text != `""` {
 			choices = append(choices, plain.Choice{
-				Index: strconv.Itoa(i), Text: text, Finish: mlflowFinish(candidate.Get("finishReason"), `"stop"`),
+				Index: strconv.Itoa(i), Text: text, Finish: mlflowFinish(candidate.Finish, `"stop"`),
 			})
 		}
 		i++
 		return true
 	})
-	n := mlflowCounts(reply.Get("usageMetadata"))
+	n := mlflowCounts(r.Usage)
 	n.Others = ""
 	return c.TextReply(make([]byte, 0, len(reply.Raw)+256), plain.Head{}, choices, n), nil
 }
@@ -214,7 +234,7 @@ func mlflowTextReply(c *plain.Context, reply gjson.Result) ([]byte, error) {
 // other end.
 type mlflowChunks struct {
 	context *plain.Context
-	write   func(s *mlflowChunks, b []byte, event gjson.Result) []byte
+	write   func(s *mlflowChunks, b []byte, r *gemini.Response) []byte
 
 	calls    map[int64]int // how many came, for each candidate
 	held     []byte
@@ -222,48 +242,45 @@ type mlflowChunks struct {
 }
 
 func (s *mlflowChunks) Event(b []byte, event gjson.Result) ([]byte, bool, error) {
-	if failure := gemini.Told(event); failure != nil {
-		return b, false, failure
-	}
-	if !event.IsObject() {
-		return b, false, plain.ErrReply
+	r, err := read(s.context, event)
+	if err != nil {
+		return b, false, err
 	}
 	b = append(b, s.held...)
 	s.held = s.held[:0]
-	count(s.context, event)
-	if !ends(event) {
-		return s.write(s, b, event), false, nil
+	if !ends(&r) {
+		return s.write(s, b, &r), false, nil
 	}
 	s.finished = true
-	s.held = s.write(s, s.held, event)
+	s.held = s.write(s, s.held, &r)
 	return b, false, nil
 }
 
 // ends reports whether an event may be the last one.
-func ends(event gjson.Result) (last bool) {
-	event.Get("candidates").ForEach(func(_, candidate gjson.Result) bool {
+func ends(r *gemini.Response) (last bool) {
+	r.Candidates.ForEach(func(_, candidate gjson.Result) bool {
 		last = candidate.Get("finishReason").Str != ""
 		return !last
 	})
-	return last || event.Get("promptFeedback.blockReason").Str != ""
+	return last || r.Blocked() != ""
 }
 
 func (s *mlflowChunks) Close(b []byte) ([]byte, bool) { return append(b, s.held...), s.finished }
 
 // mlflowChatChunk is GeminiAdapter.model_to_chat_streaming.
-func mlflowChatChunk(s *mlflowChunks, b []byte, event gjson.Result) []byte {
+func mlflowChatChunk(s *mlflowChunks, b []byte, r *gemini.Response) []byte {
 	var choices []plain.Choice
 	place := int64(0)
-	event.Get("candidates").ForEach(func(_, candidate gjson.Result) bool {
-		choice, n := s.chatChoice(candidate, place)
+	r.Candidates.ForEach(func(_, v gjson.Result) bool {
+		choice, n := s.chatChoice(gemini.ReadCandidate(v), place)
 		place++
 		choices = append(choices, choice)
 		s.calls[n.index] += n.calls
 		return true
 	})
 	var n *plain.Counts
-	if usage := event.Get("usageMetadata"); usage.IsObject() && len(jsontext.Compact(usage.Raw)) > len("{}") {
-		counts := mlflowCounts(usage)
+	if r.Usage.IsObject() && !isEmpty(r.Usage) {
+		counts := mlflowCounts(r.Usage)
 		n = &counts
 	}
 	return s.context.ChatChunk(b, plain.Head{ID: id(s.context, "chat-stream")}, choices, n)
@@ -274,21 +291,20 @@ type candidateCalls struct {
 	calls int
 }
 
-func (s *mlflowChunks) chatChoice(candidate gjson.Result, place int64) (plain.Choice, candidateCalls) {
+func (s *mlflowChunks) chatChoice(candidate gemini.Candidate, place int64) (plain.Choice, candidateCalls) {
 	n := candidateCalls{index: place}
-	if v := candidate.Get("index"); v.Type == gjson.Number {
-		n.index = v.Int()
+	if candidate.Index.Type == gjson.Number {
+		n.index = candidate.Index.Int()
 	}
-	parts := candidate.Get("content.parts")
 	choice := plain.Choice{
-		Index: strconv.FormatInt(n.index, 10), Role: `"assistant"`, Finish: mlflowFinish(candidate.Get("finishReason"), ""),
+		Index: strconv.FormatInt(n.index, 10), Role: `"assistant"`, Finish: mlflowFinish(candidate.Finish, ""),
 	}
 	called := s.calls[n.index]
-	if hasCalls(parts) {
-		choice.Text, choice.Calls, n.calls = mlflowCalls(parts, called)
+	if hasCalls(candidate.Parts) {
+		choice.Text, choice.Calls, n.calls = mlflowCalls(candidate.Parts, called)
 		called += n.calls
 	} else {
-		choice.Text = plain.StringOr(first(parts), `""`)
+		choice.Text = first(candidate.Parts)
 	}
 	if called > 0 && choice.Finish == `"stop"` {
 		choice.Finish = `"tool_calls"`
@@ -297,13 +313,11 @@ func (s *mlflowChunks) chatChoice(candidate gjson.Result, place int64) (plain.Ch
 }
 
 // mlflowTextChunk is GeminiAdapter.model_to_completions_streaming.
-func mlflowTextChunk(s *mlflowChunks, b []byte, event gjson.Result) []byte {
+func mlflowTextChunk(s *mlflowChunks, b []byte, r *gemini.Response) []byte {
 	var choices []plain.Choice
-	event.Get("candidates").ForEach(func(_, candidate gjson.Result) bool {
-		choices = append(choices, plain.Choice{
-			Text:   plain.StringOr(first(candidate.Get("content.parts")), `""`),
-			Finish: mlflowFinish(candidate.Get("finishReason"), ""),
-		})
+	r.Candidates.ForEach(func(_, v gjson.Result) bool {
+		candidate := gemini.ReadCandidate(v)
+		choices = append(choices, plain.Choice{Text: first(candidate.Parts), Finish: mlflowFinish(candidate.Finish, "")})
 		return true
 	})
 	return s.context.TextChunk(b, plain.Head{ID: id(s.context, "completions-stream"), Object: `"text_completion.chunk"`}, choices, nil)

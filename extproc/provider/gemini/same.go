@@ -165,18 +165,18 @@ func (c *same) Complete(status int, header func(string) string, body []byte) kit
 	if !jsontext.Valid(body) {
 		return c.faults.Reply(kit.BadReply("The provider's reply is not JSON."))
 	}
-	reply := jsontext.View(body)
-	if failure := gemini.Told(reply); failure != nil {
-		return c.faults.Reply(c.faults.Failed(failure))
+	reply, _ := gemini.ReadResponse(jsontext.View(body))
+	if reply.Failure != nil {
+		return c.faults.Reply(c.faults.Failed(reply.Failure))
 	}
-	due := answers(reply)
+	due := reply.Whole()
 	if c.req.Operation == dialect.CountTokens {
-		due = reply.Get("totalTokens").Type == gjson.Number
+		due = jsontext.View(body).Get("totalTokens").Type == gjson.Number
 	}
 	if !due {
 		return c.faults.Reply(kit.BadReply("The provider's reply is not what its API promises."))
 	}
-	gemini.Count(&c.usage, reply.Get("usageMetadata"))
+	gemini.Count(&c.usage, reply.Usage)
 	return kit.Reply{Status: http.StatusOK, ContentType: dialect.ContentTypeJSON, Body: body, Unchanged: true}
 }
 
@@ -230,16 +230,16 @@ func (c *same) event(ev sse.Event) error {
 		}
 		return nil
 	}
-	event := jsontext.View(ev.Data)
-	if failure := gemini.Told(event); failure != nil {
-		c.fail(c.faults.Failed(failure))
+	event, _ := gemini.ReadResponse(jsontext.View(ev.Data))
+	if event.Failure != nil {
+		c.fail(c.faults.Failed(event.Failure))
 		return nil
 	}
 	c.out = append(c.out, c.held...)
 	c.held = c.held[:0]
-	gemini.Count(&c.usage, event.Get("usageMetadata"))
+	gemini.Count(&c.usage, event.Usage)
 	into := &c.out
-	if ends(event) {
+	if ends(&event) {
 		c.finished, into = true, &c.held
 	}
 	if ev.Partial { // its blank line is missing
