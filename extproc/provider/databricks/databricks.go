@@ -14,9 +14,13 @@ import (
 	"sluice/extproc/provider/variant"
 )
 
+// alias is the provider's other id, which MLflow's clients of such a target are
+// told.
+const alias = "databricks-model-serving"
+
 // Provider is Databricks.
 var Provider = &kit.Provider{
-	ID: "databricks", Aliases: []string{"databricks-model-serving"}, Title: "Databricks",
+	ID: "databricks", Aliases: []string{alias}, Title: "Databricks",
 	Fields: []kit.Field{
 		{Name: "host", Title: "Workspace URL", Required: true,
 			Description: "The workspace, e.g. https://my-workspace.cloud.databricks.com."},
@@ -107,6 +111,10 @@ func open(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit
 	b, err := workspace(t)
 	if err != nil {
 		return nil, dialect.Internal()
+	}
+	if t.Provider == alias {
+		named := *p
+		named.ID, p = alias, &named
 	}
 	path := b.BasePath + servingPath
 	if strings.Count(t.Model, ".") >= 2 {

@@ -63,7 +63,7 @@ func (f *flattener) message(message, content gjson.Result) []byte {
 		switch {
 		case name.Str != "content":
 			b = append(b, v.Raw...)
-		case !p.hasText:
+		case len(p.text) == 0: // as MLflow's server has it for Databricks
 			b = append(b, "null"...)
 		default:
 			b = dialect.AppendString(b, string(p.text))
