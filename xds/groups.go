@@ -30,7 +30,7 @@ const (
 
 // retriable are the statuses after which the next target is tried: what says
 // that this target can't answer now, or not with the gateway's credential.
-var retriable = []uint32{401, 402, 403, 404, 408, 429, 500, 501, 502, 503, 504, 529}
+var retriable = []uint32{401, 402, 403, 404, 408, 424, 429, 500, 501, 502, 503, 504, 529}
 
 // Retriable reports whether the next target is tried after a reply of this
 // status.
