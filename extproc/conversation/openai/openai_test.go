@@ -3,6 +3,7 @@ package openai_test
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -132,6 +133,8 @@ func TestForms(t *testing.T) {
 			head + `{"role":"assistant","content":"a"}],"response_format":{"type":"json_schema","json_schema":{"name":"response","schema":{"type":"object"}}}}`, ""},
 		{"data that needs escapes", conversation.Request{Messages: turn(conversation.User, conversation.Block{Kind: conversation.Image, MediaType: "image/png", Data: "A\"\\\n"})},
 			head + `{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,A\"\\\n"}}]}]}`, ""},
+		{"a user's id that is too long", conversation.Request{Messages: turn(conversation.Assistant, words("a")), User: strings.Repeat("u", 65), ServiceTier: "auto"},
+			head + `{"role":"assistant","content":"a"}],"user":"f20e249d15fa4b9f44ba21d154f62e1efa76ddfdce5d25139a33a4787cee5a8b"}`, ""},
 		{"gs URL", conversation.Request{Messages: turn(conversation.User, conversation.Block{Kind: conversation.Image, URL: "gs://b/o"})}, "", "messages[1].content[0].url"},
 		{"document elsewhere", conversation.Request{Messages: turn(conversation.User, conversation.Block{Kind: conversation.Document, URL: "https://x/a.pdf"})}, "", "messages[1].content[0].url"},
 		{"audio of another kind", conversation.Request{Messages: turn(conversation.User, conversation.Block{Kind: conversation.Audio, MediaType: "audio/ogg"})}, "", "messages[1].content[0].type"},

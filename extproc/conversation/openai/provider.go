@@ -1,6 +1,8 @@
 package openai
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strconv"
 
@@ -106,9 +108,18 @@ type chatWriter struct {
 	b      []byte
 }
 
-// maxUser is how long "user" may be at OpenAI. A longer id, such as Claude Code
-// sends to Anthropic, is left out: it changes no answer.
+// maxUser is how long "user" may be at OpenAI.
 const maxUser = 64
+
+// userOf is an end user's id, or what stands for one that is too long, as
+// Claude Code's are: the same for the same.
+func userOf(user string) string {
+	if len(user) <= maxUser {
+		return user
+	}
+	sum := sha256.Sum256([]byte(user))
+	return hex.EncodeToString(sum[:])
+}
 
 func (w *chatWriter) sampling() *dialect.Error {
 	f := w.form
@@ -136,10 +147,10 @@ func (w *chatWriter) sampling() *dialect.Error {
 		}
 		w.b = append(w.b, ']')
 	}
-	if f.User != "" && len(f.User) <= maxUser {
-		w.b = codec.AppendText(w.b, "user", f.User)
+	if f.User != "" {
+		w.b = codec.AppendText(w.b, "user", userOf(f.User))
 	}
-	if f.ServiceTier != "" {
+	if f.ServiceTier != "" && f.ServiceTier != "auto" { // auto is what is done unasked
 		w.b = codec.AppendText(w.b, "service_tier", f.ServiceTier)
 	}
 	return nil

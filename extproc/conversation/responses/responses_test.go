@@ -119,6 +119,23 @@ func TestSignatures(t *testing.T) {
 	require.NotContains(t, string(plain), "encrypted_content", "the client did not ask")
 }
 
+// TestLongNames: a tool whose name is too long within its namespace is called
+// by another, and the client does not see that.
+func TestLongNames(t *testing.T) {
+	long := strings.Repeat("n", 40)
+	call := `{"model":"e","input":[{"role":"user","content":"hi"},{"type":"function_call","call_id":"c","namespace":"` + long + `","name":"` + long +
+		`","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"r"}],"tools":[{"type":"namespace","name":"` + long +
+		`","description":"d","tools":[{"type":"function","name":"` + long + `"},{"type":"function","name":"` + long + `2"}]}]}`
+	m := meta(t, []byte(call))
+	names := []string{m.Form.Tools[0].Name, m.Form.Tools[1].Name}
+	require.Len(t, names[0], 64)
+	require.NotEqual(t, names[0], names[1])
+	require.Equal(t, names[0], m.Form.Messages[1].Blocks[0].Name)
+	body := responses.Client.AppendReply(nil, &conversation.Reply{Blocks: []conversation.Block{{Kind: conversation.ToolUse, ID: "d", Name: names[1], Input: "{}"}}}, m)
+	require.Equal(t, long, gjson.GetBytes(body, "output.0.namespace").Str)
+	require.Equal(t, long+"2", gjson.GetBytes(body, "output.0.name").Str)
+}
+
 // TestFailures: a stream that breaks ends as the API's do.
 func TestFailures(t *testing.T) {
 	e := &dialect.Error{Status: 529, Code: dialect.CodeProviderOverloaded, Message: "The provider is overloaded."}

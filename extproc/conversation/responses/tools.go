@@ -1,6 +1,8 @@
 package responses
 
 import (
+	"hash/fnv"
+	"strconv"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -33,12 +35,23 @@ const searchName = "tool_search"
 // customSchema is of the function that stands for a custom tool.
 const customSchema = `{"type":"object","properties":{"input":{"type":"string","description":"The whole input of the tool, as it is."}},"required":["input"],"additionalProperties":false}`
 
-// nameOf is the name under which a tool is carried.
+// maxName is how long a function's name may be at most providers.
+const maxName = 64
+
+// nameOf is the name under which a tool is carried. Of a long name within a
+// namespace the end becomes a hash.
 func nameOf(namespace, name string) string {
 	if namespace == "" {
 		return name
 	}
-	return namespace + "__" + name
+	whole := namespace + "__" + name
+	if len(whole) <= maxName {
+		return whole
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(whole)) // a hash takes anything
+	end := "_" + strconv.FormatUint(uint64(h.Sum32()), 16)
+	return strings.ToValidUTF8(whole[:maxName-len(end)], "") + end
 }
 
 // readTools reads a list of tools into those that can be carried.
