@@ -134,12 +134,14 @@ func TestReplyOfOthers(t *testing.T) {
 	got := anthropic.Client.AppendReply(nil, &conversation.Reply{
 		Blocks: []conversation.Block{
 			{Kind: conversation.ToolUse, ID: "c", Name: "f", Input: `{"a": 1}`, Signature: "sg"},
+			{Kind: conversation.Image, MediaType: "image/png", Data: "AA=="},
 			{Kind: conversation.Refusal, Text: "no"},
 		},
 		Stop: conversation.StopEnd, Usage: conversation.NoUsage,
 	}, meta)
 	require.JSONEq(t, `{"id":"msg_ex-1","type":"message","role":"assistant","model":"claude-x","content":[
 		{"type":"tool_use","id":"c","name":"f","input":{"a":1}},{"type":"redacted_thinking","data":"tool_use_signature:sg"},
+		{"type":"text","text":"[The model answered with image/png, which the Messages API can't carry.]"},
 		{"type":"text","text":"no"}],"stop_reason":"refusal","stop_sequence":null,"usage":{"input_tokens":0,"output_tokens":0}}`, string(got))
 }
 
@@ -152,6 +154,8 @@ func TestStreamOfOthers(t *testing.T) {
 		{Kind: conversation.BlockStart, Block: conversation.Block{Kind: conversation.ToolUse, ID: "c", Name: "f"}},
 		{Kind: conversation.Delta, Text: "{}"},
 		{Kind: conversation.BlockStop, Block: conversation.Block{Signature: "sg"}},
+		{Kind: conversation.BlockStart, Block: conversation.Block{Kind: conversation.Image, MediaType: "image/png", Data: "AA=="}},
+		{Kind: conversation.BlockStop},
 		{Kind: conversation.Finish, Stop: conversation.StopTools},
 		{Kind: conversation.End, Usage: conversation.Usage{Input: 5, Output: 6, CacheRead: 2, CacheWrite: -1, Reasoning: -1}},
 	} {
@@ -166,6 +170,9 @@ func TestStreamOfOthers(t *testing.T) {
 		{"type":"content_block_stop","index":0},
 		{"type":"content_block_start","index":1,"content_block":{"type":"redacted_thinking","data":"tool_use_signature:sg"}},
 		{"type":"content_block_stop","index":1},
+		{"type":"content_block_start","index":2,"content_block":{"type":"text","text":""}},
+		{"type":"content_block_delta","index":2,"delta":{"type":"text_delta","text":"[The model answered with image/png, which the Messages API can't carry.]"}},
+		{"type":"content_block_stop","index":2},
 		{"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":null},"usage":{"input_tokens":3,"cache_read_input_tokens":2,"output_tokens":6}},
 		{"type":"message_stop"}]`, string(unframed(t, out)))
 }

@@ -23,7 +23,8 @@ func toolSignature(b *rawBlock) (string, bool) {
 }
 
 // AppendReply writes a message. A refusal's words are a text block; the
-// signature of a tool call follows it in a redacted_thinking block.
+// signature of a tool call follows it in a redacted_thinking block; for an image
+// or a sound, which messages of the API do not have, a text says so.
 func (client) AppendReply(b []byte, r *conversation.Reply, m conversation.Meta) []byte {
 	b = appendHead(b, r.ID, r.Model, m)
 	refused := false
@@ -60,11 +61,18 @@ func appendReplyBlock(b []byte, block *conversation.Block) []byte {
 			return b
 		}
 		b = appendRedacted(append(b, ','), SignatureMark+block.Signature)
+	case conversation.Image, conversation.Audio, conversation.Document:
+		b = dialect.AppendString(append(jsontext.Comma(b), `{"type":"text","text":`...), noteOf(block.MediaType))
 	}
 	if block.Kind == conversation.ToolUse || block.Kind == conversation.Redacted {
 		return b
 	}
 	return append(b, '}')
+}
+
+// noteOf tells of a block that can't be carried.
+func noteOf(mediaType string) string {
+	return "[The model answered with " + cmp.Or(mediaType, "a file") + ", which the Messages API can't carry.]"
 }
 
 func appendRedacted(b []byte, data string) []byte {

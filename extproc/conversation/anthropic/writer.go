@@ -18,6 +18,7 @@ type writer struct {
 
 	index    int               // of the last block written
 	kind     conversation.Kind // of the open block
+	media    string            // its media type
 	begun    bool              // its start was written
 	refused  bool
 	stop     conversation.StopReason
@@ -29,7 +30,7 @@ func (w *writer) Append(b []byte, ev *conversation.Event) []byte {
 	case conversation.Start:
 		return w.start(b, ev)
 	case conversation.BlockStart:
-		w.kind, w.begun = ev.Block.Kind, false
+		w.kind, w.begun, w.media = ev.Block.Kind, false, strings.Clone(ev.Block.MediaType)
 		if w.kind == conversation.ToolUse || w.kind == conversation.Thinking {
 			return w.blockStart(b, &ev.Block) // others have nothing to show yet
 		}
@@ -92,7 +93,7 @@ func (w *writer) delta(b []byte, ev *conversation.Event) []byte {
 	case conversation.Refusal:
 		w.refused = true
 	}
-	if ev.Text == "" {
+	if ev.Text == "" || w.kind == conversation.Image || w.kind == conversation.Audio || w.kind == conversation.Document {
 		return b
 	}
 	if !w.begun {
@@ -108,8 +109,11 @@ func (w *writer) piece(b []byte, kind, member, text string) []byte {
 }
 
 func (w *writer) blockStop(b []byte, block *conversation.Block) []byte {
-	if w.kind == conversation.Redacted {
+	switch w.kind {
+	case conversation.Redacted:
 		b = w.blockStart(b, block)
+	case conversation.Image, conversation.Audio, conversation.Document:
+		b = w.piece(w.blockStart(b, block), "text_delta", "text", noteOf(w.media))
 	}
 	if !w.begun {
 		return b // an empty text
