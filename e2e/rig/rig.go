@@ -44,6 +44,9 @@ type Options struct {
 	// on port 443 over TLS under the host's own name, the others without TLS.
 	Hosts     []string
 	Providers http.Handler
+	// AllProviders starts a stand-in for every provider (see Providers) in place
+	// of Hosts, and makes an endpoint for each of its types.
+	AllProviders bool
 	// MachineIdentity allows endpoints the gateway's own cloud identity.
 	MachineIdentity bool
 }
@@ -56,6 +59,7 @@ type Gateway struct {
 	UserToken            string // of the user "practice"
 	OpenAI, Anthropic    *simulate.Provider
 	HTTP                 *http.Client // trusts the gateway's CA, HTTP/1.1
+	All                  *Providers   // with Options.AllProviders
 
 	t   testing.TB
 	cmd *exec.Cmd
@@ -102,10 +106,19 @@ func Start(t testing.TB, o Options) *Gateway {
 	if g.Data == "" {
 		g.Data = filepath.Join(t.TempDir(), "data")
 	}
+	if o.AllProviders {
+		g.All = NewProviders(t, g)
+		o.Hosts, o.Providers = g.All.Hosts(), g.All
+	}
 	g.configure(o)
 	g.Launch()
 	if !o.BareEndpoints {
 		g.makeEndpoints()
+	}
+	if o.AllProviders {
+		for _, e := range g.All.Endpoints() {
+			g.Admin("POST", "/api/aigateway/v1/endpoints", e.Body())
+		}
 	}
 	return g
 }

@@ -15,9 +15,11 @@ var mistralID = regexp.MustCompile(`^[a-zA-Z0-9]{9}$`)
 // /v1 with a bearer token. A parameter that it does not have is a 422.
 func NewMistral(o Options) *Provider {
 	return newProvider(openAI{voice: standInVoice("Mistral"), dimensions: 1024, own: &compatible{prefixes: []string{"/v1/"},
-		more: []string{"safe_prompt", "random_seed", "prompt_mode", "guardrails", "output_dimension", "output_dtype"},
-		lacks: []string{"seed", "logit_bias", "logprobs", "top_logprobs", "user", "max_completion_tokens", "stream_options", "store",
-			"service_tier", "functions", "function_call", "modalities", "audio", "web_search_options", "verbosity", "dimensions"},
+		more: []string{"guardrails", "metadata", "min_tokens", "output_dimension", "output_dtype", "prompt_logprobs", "prompt_mode",
+			"random_seed", "repetition_penalty", "safe_prompt", "top_k", "top_prompt_logprobs"},
+		lacks: []string{"audio", "dimensions", "function_call", "functions", "logit_bias", "max_completion_tokens", "modalities",
+			"moderation", "prompt_cache_options", "prompt_cache_retention", "safety_identifier", "seed", "store", "stream_options",
+			"user", "verbosity", "web_search_options"},
 		toolID: mistralID, alwaysUsage: true, alwaysID: true, render: (*problem).mistral,
 		credential: bearer(problem{code: "unauthorized", message: "Unauthorized"}),
 		refuse: func(name string) *problem {
