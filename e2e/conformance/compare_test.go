@@ -119,7 +119,7 @@ func compact(b []byte) string {
 	var out bytes.Buffer
 	if json.Compact(&out, b) != nil {
 		out.Reset()
-		out.Write(bytes.TrimSpace(b))
+		out.Write(bytes.ReplaceAll(bytes.TrimSpace(b), []byte("\n"), []byte("⏎")))
 	}
 	const most = 4000
 	if out.Len() > most {
