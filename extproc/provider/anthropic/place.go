@@ -85,7 +85,7 @@ type edit struct {
 	betas   []string
 }
 
-// upstream is the request for a body of the API, whose members are known or nil.
+// upstream is the request for a body of the API.
 func (place Place) upstream(path string, body []byte, change edit, stream bool) kit.Upstream {
 	return place.request(path, place.body(body, nil, change), stream, place.Headers)
 }
@@ -94,8 +94,8 @@ func (place Place) request(path string, body []byte, stream bool, headers [][2]s
 	return kit.JSONRequest(path, body, stream && place.Unframe == nil, headers...)
 }
 
-// body edits a request body, which is an object with members, in a copy where
-// anything is to be changed.
+// body edits a request body, in a copy where anything is to be changed. Its
+// members are read where they are nil.
 func (place Place) body(body []byte, members dialect.Members, change edit) []byte {
 	var first string // what comes before all other members
 	if place.Version != "" {
@@ -109,6 +109,9 @@ func (place Place) body(body []byte, members dialect.Members, change edit) []byt
 	}
 	if members == nil {
 		members, _ = jsontext.Scan(body)
+	}
+	if len(members) == 0 {
+		return body
 	}
 	edits := make([]jsontext.Edit, 0, 4)
 	kept := 0
