@@ -21,7 +21,7 @@ func (codec) Read(body []byte) (*conversation.Reply, error) {
 	}
 	r := &conversation.Reply{ID: root.Get("id").Str, Usage: usage(root.Get("usage"))}
 	var failed error
-	if r.Stop, failed = stop(root.Get("finish_reason").Str, ""); failed != nil {
+	if r.Stop, failed = stop(root.Get("finish_reason").Str); failed != nil {
 		return nil, failed
 	}
 	message.Get("content").ForEach(func(_, part gjson.Result) bool {
@@ -56,7 +56,7 @@ func input(text string) string {
 }
 
 // stop is why an answer ended. Cohere tells its own failures here, too.
-func stop(reason, message string) (conversation.StopReason, error) {
+func stop(reason string) (conversation.StopReason, error) {
 	switch reason {
 	case "COMPLETE":
 		return conversation.StopEnd, nil
@@ -69,9 +69,9 @@ func stop(reason, message string) (conversation.StopReason, error) {
 	case "ERROR_TOXIC":
 		return conversation.StopFilter, nil
 	case "ERROR":
-		return "", &conversation.Failure{Status: http.StatusBadGateway, Message: message}
+		return "", &conversation.Failure{Status: http.StatusBadGateway, Message: "Cohere failed while it answered. Try again."}
 	case "TIMEOUT":
-		return "", &conversation.Failure{Status: http.StatusGatewayTimeout, Message: message}
+		return "", &conversation.Failure{Status: http.StatusGatewayTimeout, Message: "Cohere took too long to answer. Try again."}
 	}
 	return conversation.StopUnknown, nil
 }

@@ -144,7 +144,7 @@ func (r *reader) end(delta gjson.Result, fn func(*conversation.Event)) error {
 	if told := delta.Get("error"); told.Type == gjson.String && told.Str != "" {
 		return &conversation.Failure{Message: told.Str}
 	}
-	reason, failed := stop(delta.Get("finish_reason").Str, "")
+	reason, failed := stop(delta.Get("finish_reason").Str)
 	if failed != nil {
 		return failed
 	}

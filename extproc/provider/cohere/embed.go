@@ -55,7 +55,7 @@ func embedReply(c *plain.Context, reply gjson.Result) ([]byte, error) {
 		replies = reply.Array()
 	}
 	var all []plain.Vector
-	c.Usage.Input, c.Usage.Output = 0, 0
+	total := int64(0)
 	for _, one := range replies {
 		vectors, ok := plain.Vectors(one.Get("embeddings.float"))
 		if !ok {
@@ -63,11 +63,12 @@ func embedReply(c *plain.Context, reply gjson.Result) ([]byte, error) {
 		}
 		all = append(all, vectors...)
 		n := plain.Count(one.Get("meta.billed_units.input_tokens"))
-		if n < 0 || c.Usage.Input < 0 {
-			c.Usage.Input = -1
+		if n < 0 || total < 0 {
+			total = -1
 		} else {
-			c.Usage.Input += n
+			total += n
 		}
 	}
+	c.Usage.Input, c.Usage.Output = total, 0
 	return c.OpenAIEmbeddings(nil, all), nil
 }

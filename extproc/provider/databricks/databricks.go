@@ -123,9 +123,20 @@ func open(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit
 	if req.Dialect == dialect.Anthropic && strings.Contains(strings.ToLower(t.Model), "claude") {
 		return anthropic.Open(p, t, req, env, anthropic.Place{Path: path + "/anthropic/v1/messages", Headers: headers(t)})
 	}
-	call, e := openai.Open(p, t, req, env, openai.Place{Path: path, Headers: headers(t)})
-	if e != nil || req.Operation == dialect.Embeddings {
+	place := openai.Place{Path: path, Headers: headers(t)}
+	if isOpenAIs(t.Model) {
+		place.Responses = &openai.Place{Path: path, Headers: headers(t)}
+	}
+	call, e := openai.Open(p, t, req, env, place)
+	if e != nil || req.Operation == dialect.Embeddings || req.Dialect == dialect.Responses && place.Responses != nil {
 		return call, e
 	}
 	return variant.Wrap(call, variant.Variant{Request: request, Reply: variant.Flatten("\n"), Event: variant.FlattenEvents})
+}
+
+// isOpenAIs reports whether a model is one of OpenAI's own, which have the
+// Responses API.
+func isOpenAIs(model string) bool {
+	model = strings.ToLower(model)
+	return strings.Contains(model, "gpt-") && !strings.Contains(model, "gpt-oss")
 }

@@ -4,11 +4,10 @@
 package mistral
 
 import (
-	"sluice/extproc/conversation/clients"
-	"sluice/extproc/conversation/openai"
+	codec "sluice/extproc/conversation/openai"
 	"sluice/extproc/dialect"
 	"sluice/extproc/provider/kit"
-	openaiapi "sluice/extproc/provider/openai"
+	"sluice/extproc/provider/openai"
 	"sluice/extproc/provider/plain"
 	"sluice/extproc/provider/variant"
 )
@@ -33,14 +32,16 @@ var Provider = &kit.Provider{
 
 func headers(t kit.Target) [][2]string { return plain.Bearer(t.Config["mistral_api_key"]) }
 
-// open begins an exchange. MLflow's dialect follows MLflow's rules; OpenAI's
-// chat and embeddings are edited in place; all else goes by way of a
-// conversation, and so do text completions, which Mistral has none of.
+// open begins an exchange. MLflow's dialect follows MLflow's rules. Text
+// completions, of which Mistral has none, go by way of a chat.
 func open(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit.Call, *dialect.Error) {
 	if req.Dialect == dialect.MLflow {
 		return plain.Open(p, t, req, env, mlflowWay(t, req.Operation))
 	}
-	call, e := begin(p, t, req, env)
+	call, e := openai.Open(p, t, req, env, openai.Place{
+		Path: "/v1", Headers: headers(t), ChatOnly: true,
+		Traits: codec.Traits{NoStreamOptions: true, TopK: true, Echo: codec.EchoContent},
+	})
 	if e != nil {
 		return nil, e
 	}
@@ -48,20 +49,4 @@ func open(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit
 		return variant.Wrap(call, variant.Variant{Request: embeddings})
 	}
 	return variant.Wrap(call, variant.Variant{Request: chat, Reply: variant.Flatten(""), Event: variant.FlattenEvents})
-}
-
-func begin(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit.Call, *dialect.Error) {
-	if req.Operation != dialect.Completions {
-		return openaiapi.Open(p, t, req, env, openaiapi.Place{Path: "/v1", Headers: headers(t)})
-	}
-	client, ok := clients.For(req)
-	if !ok {
-		return nil, kit.NotImplemented(p, req)
-	}
-	return kit.Carry(p, t, req, env, kit.Carrier{
-		Client: client, Provider: openai.ChatProvider,
-		Upstream: func(body []byte, stream bool) kit.Upstream {
-			return kit.JSONRequest("/v1/chat/completions", body, stream, headers(t)...)
-		},
-	})
 }

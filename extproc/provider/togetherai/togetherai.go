@@ -8,6 +8,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	codec "sluice/extproc/conversation/openai"
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
 	"sluice/extproc/provider/kit"
@@ -37,7 +38,7 @@ func open(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit
 	if req.Dialect == dialect.MLflow {
 		return plain.Open(p, t, req, env, mlflowWay(t, req.Operation))
 	}
-	return openai.Open(p, t, req, env, openai.Place{Path: "/v1", Headers: headers(t)})
+	return openai.Open(p, t, req, env, openai.Place{Path: "/v1", Headers: headers(t), Traits: codec.Traits{TopK: true}})
 }
 
 // What MLflow's TogetherAIAdapter does (mlflow/gateway/providers/togetherai.py).

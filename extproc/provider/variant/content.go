@@ -33,7 +33,7 @@ type flattener struct {
 
 // edit replaces the content of each choice where it is a list.
 func (f *flattener) edit(body []byte, member string) []byte {
-	if !bytes.Contains(body, []byte(`"type"`)) { // no parts: nearly all chunks
+	if !hasList(body) { // nearly all chunks
 		return body
 	}
 	body = bytes.TrimLeft(body, " \t\r\n") // so that gjson's positions are those in body
@@ -52,6 +52,23 @@ func (f *flattener) edit(body []byte, member string) []byte {
 		return body
 	}
 	return jsontext.Apply(body, edits...)
+}
+
+var contentKey = []byte(`"content"`)
+
+// hasList reports whether some content is a list. Inside a JSON string the
+// quotes would be escaped, so the key is found as text.
+func hasList(body []byte) bool {
+	for {
+		i := bytes.Index(body, contentKey)
+		if i < 0 {
+			return false
+		}
+		body = body[i+len(contentKey):]
+		if rest := bytes.TrimLeft(body, ": \t\r\n"); len(rest) > 0 && rest[0] == '[' {
+			return true
+		}
+	}
 }
 
 // message writes a message, or a delta, without a list.
@@ -82,18 +99,18 @@ func (f *flattener) message(message, content gjson.Result) []byte {
 // parts are what a list of parts says.
 type parts struct {
 	text, thinking, blocks []byte
-	hasText                bool
 }
 
 func (f *flattener) read(content gjson.Result) parts {
 	var p parts
+	said := false
 	content.ForEach(func(_, part gjson.Result) bool {
 		switch part.Get("type").Str {
 		case "text", "output_text":
-			if p.hasText {
+			if said {
 				p.text = append(p.text, f.join...)
 			}
-			p.text, p.hasText = append(p.text, part.Get("text").Str...), true
+			p.text, said = append(p.text, part.Get("text").Str...), true
 		case "thinking": // Mistral
 			f.think(&p, part.Get("thinking"), part.Get("signature").Str)
 		case "reasoning": // Databricks

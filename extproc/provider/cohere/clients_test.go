@@ -1,0 +1,16 @@
+package cohere_test
+
+import (
+	"testing"
+
+	"sluice/extproc/provider/cohere"
+	"sluice/extproc/provider/kit"
+	"sluice/extproc/provider/providertest"
+)
+
+var target = kit.Target{Provider: "cohere", Model: "command-x", Config: map[string]string{"cohere_api_key": "key"}}
+
+// TestClients holds the dialects of other clients against testdata/clients.json.
+func TestClients(t *testing.T) {
+	providertest.Clients(t, cohere.Provider, target, "testdata/clients.json")
+}
