@@ -1,6 +1,8 @@
 package admin_test
 
 import (
+	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -139,4 +141,37 @@ func TestApplyAllOrNothing(t *testing.T) {
 	}
 	assert.Empty(t, w.catalog.Snapshot().All())
 	require.Empty(t, w.records())
+}
+
+// Every file that MLflow's own loader takes is applied (see package
+// mlflowconfig, testdata/verdicts.py), and what it says of it is all there.
+func TestApplyTakesWhatMLflowTakes(t *testing.T) {
+	data, err := os.ReadFile("../mlflowconfig/testdata/verdicts.json")
+	require.NoError(t, err)
+	var files []struct {
+		Name, File string
+		Accepted   bool
+	}
+	require.NoError(t, json.Unmarshal(data, &files))
+	// MLflow's server takes the region of its own machine.
+	stricter := map[string]string{"aws_config of nothing": "modelConfig.aws_region"}
+	w := newWorld(t)
+	for _, f := range files {
+		t.Run(f.Name, func(t *testing.T) {
+			r := w.as("root", "POST", own+"/apply", f.File)
+			if field := stricter[f.Name]; field != "" || !f.Accepted {
+				assert.Equal(t, 400, r.status, r.body)
+				assert.Contains(t, r.body, field)
+				return
+			}
+			for _, x := range r.must(200).at("results").([]any) {
+				name := x.(map[string]any)["endpointName"].(string)
+				assert.NotEmpty(t, w.endpoint(name).Targets)
+			}
+			r = w.as("root", "POST", own+"/apply", f.File).must(200)
+			for _, x := range r.at("results").([]any) {
+				assert.Equal(t, "unchanged", x.(map[string]any)["change"], "a second time nothing changes")
+			}
+		})
+	}
 }

@@ -37,7 +37,14 @@ api := {"editor": {
 
 	w.as("alice", "PATCH", endpoints+"/hers", `{"modelName":"gpt-4o"}`).must(200)
 	w.as("alice", "PATCH", endpoints+"/hers/permissions", `{"roles":["editor"]}`).must(200)
+	w.as("alice", "POST", targetsOf("hers"), claude("spare", map[string]any{"order": 1})).must(200)
+	w.as("alice", "DELETE", targetsOf("hers")+"/spare", "").must(200)
 	for _, c := range [][3]string{
+		{"GET", targetsOf("other"), ""},
+		{"PUT", targetsOf("other"), `{"headTimeout":"1s"}`},
+		{"POST", targetsOf("other"), claude("spare", nil)},
+		{"PATCH", targetsOf("other") + "/default", `{"weight":2}`},
+		{"DELETE", targetsOf("other") + "/default", ""},
 		{"PATCH", endpoints + "/other", `{"modelName":"gpt-4o"}`},
 		{"PATCH", endpoints + "/other/permissions", `{"isEveryoneAllowed":true}`},
 		{"DELETE", endpoints + "/other", ""},

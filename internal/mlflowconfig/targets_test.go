@@ -1,6 +1,7 @@
 package mlflowconfig_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -147,4 +148,33 @@ func TestModelWithoutAName(t *testing.T) {
 	assert.Equal(t, []string{"f.yaml:4:12: endpoints[0].model.name: the model has no name; the endpoint's is sent to the provider"}, file.Warnings)
 	_, err = mlflowconfig.Parse("f.yaml", text, mlflowconfig.Options{Strict: true})
 	assert.ErrorContains(t, err, "endpoints[0].model.name: this key is required")
+}
+
+// MLflow's own loader was asked about these files: see testdata/verdicts.py.
+func TestFilesAsMLflowTakesThem(t *testing.T) {
+	for _, c := range verdicts(t) {
+		t.Run(c.Name, func(t *testing.T) {
+			_, err := mlflowconfig.Parse("config.yaml", []byte(c.File), mlflowconfig.Options{})
+			if c.Accepted {
+				require.NoError(t, err)
+				return
+			}
+			require.Error(t, err, "MLflow says: %s", c.Says)
+		})
+	}
+}
+
+// verdict is what MLflow says of a file.
+type verdict struct {
+	Name, File, Says string
+	Accepted         bool
+}
+
+func verdicts(t *testing.T) (out []verdict) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/verdicts.json")
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(data, &out))
+	require.NotEmpty(t, out)
+	return out
 }
