@@ -81,7 +81,8 @@ func NewProviders(t testing.TB, g *Gateway) *Providers {
 	t.Helper()
 	account, err := simulate.NewServiceAccount()
 	must(t, err)
-	p := &Providers{Google: simulate.NewTokens(), Entra: simulate.NewTokens(), Databricks: simulate.NewTokens(), SAP: simulate.NewTokens(),
+	p := &Providers{Google: simulate.NewTokens(), Entra: simulate.NewTokens(), Databricks: simulate.NewTokens(),
+		SAP: simulate.NewTokens(),
 		AWS: simulate.NewAWSAccount(AWSKey), Account: account, hosts: map[string]*simulate.Provider{}}
 	p.By = map[string]*simulate.Provider{"openai": g.OpenAI, "anthropic": g.Anthropic}
 	for _, s := range standIns {

@@ -22,7 +22,8 @@ func TestTableOfProviders(t *testing.T) {
 		served[host] = true
 	}
 	have, names := map[string]bool{}, map[string]bool{}
-	for _, id := range []string{"openai chat", "openai completions", "openai embeddings", "anthropic chat", "anthropic completions"} {
+	for _, id := range []string{"openai chat", "openai completions", "openai embeddings", "anthropic chat",
+		"anthropic completions"} {
 		have[id] = true // the rig's own
 	}
 	for _, e := range p.Endpoints() {

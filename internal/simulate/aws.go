@@ -137,7 +137,8 @@ func (a *AWSAccount) sts(c *call) (reply, *problem) {
 	}
 	form, err := url.ParseQuery(string(c.Body))
 	if err != nil || form.Get("Version") != "2011-06-15" {
-		return reply{}, stsWrong("InvalidAction", "Could not find operation %s for version %s", form.Get("Action"), form.Get("Version"))
+		return reply{}, stsWrong("InvalidAction", "Could not find operation %s for version %s", form.Get("Action"),
+			form.Get("Version"))
 	}
 	switch form.Get("Action") {
 	case "AssumeRole":
@@ -181,6 +182,7 @@ func (a *AWSAccount) assumeRole(c *call, form url.Values) (reply, *problem) {
 		Arn         string      `xml:"AssumeRoleResult>AssumedRoleUser>Arn"`
 		RequestID   string      `xml:"ResponseMetadata>RequestId"`
 	}{Credentials: credentials{key.ID, key.Secret, key.Session, key.Ends.UTC().Format(time.RFC3339)},
-		ID: "AROASTANDIN:" + session, Arn: strings.Replace(strings.Replace(role, ":iam:", ":sts:", 1), ":role/", ":assumed-role/", 1) + "/" + session,
+		ID: "AROASTANDIN:" + session, Arn: strings.Replace(strings.Replace(role, ":iam:", ":sts:", 1), ":role/",
+			":assumed-role/", 1) + "/" + session,
 		RequestID: "00000000-0000-4000-8000-000000000001"}), nil
 }

@@ -84,7 +84,8 @@ func bedrockFailure(status int) *problem {
 	p.code = bedrockKinds[status]
 	switch {
 	case p.code == "" && status >= 500:
-		p.code, p.message = "InternalServerException", "The system encountered an unexpected error during processing. Try your request again."
+		p.code, p.message = "InternalServerException", "The system encountered an unexpected error during processing. "+
+			"Try your request again."
 	case p.code == "":
 		p.code = "ValidationException"
 	case status == http.StatusTooManyRequests:

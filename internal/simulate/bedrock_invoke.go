@@ -87,7 +87,8 @@ func (b bedrock) ask(c *call) (*invoked, *problem) {
 // readBody decodes the body of a family.
 func (c *call) readBody(v any, s shape) *problem {
 	p := c.read(v, s, func(x extra) *problem {
-		return invalid("Malformed input request: #: extraneous key [%s] is not permitted, please reformat your input and try again.", x.path())
+		return invalid("Malformed input request: #: extraneous key [%s] is not permitted, please reformat your input "+
+			"and try again.", x.path())
 	})
 	if p != nil {
 		p.code = "ValidationException"
@@ -211,13 +212,15 @@ func (b bedrock) titanEmbed(c *call) (*invoked, *problem) {
 	case request.InputText == "":
 		return nil, invalid("Malformed input request: expected minLength: 1, actual: 0, please reformat your input and try again.")
 	case older && request.Dimensions != nil:
-		return nil, invalid("Malformed input request: extraneous key [dimensions] is not permitted, please reformat your input and try again.")
+		return nil, invalid("Malformed input request: extraneous key [dimensions] is not permitted, please reformat " +
+			"your input and try again.")
 	case older:
 		size = 1536
 	case request.Dimensions != nil:
 		size = *request.Dimensions
 		if size != 256 && size != 512 && size != 1024 {
-			return nil, invalid("Malformed input request: #/dimensions: %d is not a valid enum value, please reformat your input and try again.", size)
+			return nil, invalid("Malformed input request: #/dimensions: %d is not a valid enum value, please reformat your "+
+				"input and try again.", size)
 		}
 	}
 	vector := embed([]byte(request.InputText), size)
@@ -238,7 +241,8 @@ func (b bedrock) cohereEmbed(c *call) (*invoked, *problem) {
 		return nil, p
 	}
 	if len(request.Texts) == 0 || len(request.Texts) > 96 || request.InputType == "" {
-		return nil, invalid("Malformed input request: texts (1 to 96) and input_type are required, please reformat your input and try again.")
+		return nil, invalid("Malformed input request: texts (1 to 96) and input_type are required, please reformat your " +
+			"input and try again.")
 	}
 	vectors, words := [][]float32{}, 0
 	for _, text := range request.Texts {

@@ -9,7 +9,8 @@ type generated struct {
 // generate answers a prompt of an older family.
 func (b bedrock) generate(c *call, prompt string, stop []string, most, n *int) (*generated, *problem) {
 	if prompt == "" || n != nil && *n < 1 || most != nil && *most < 1 {
-		return nil, invalid("Malformed input request: prompt is required, and numbers start at 1, please reformat your input and try again.")
+		return nil, invalid("Malformed input request: prompt is required, and numbers start at 1, please reformat your " +
+			"input and try again.")
 	}
 	q := c.question(c.args["model"])
 	q.text, q.words, q.stop = prompt, countWords(prompt), stop
@@ -45,7 +46,8 @@ func (b bedrock) cohereText(c *call) (*invoked, *problem) {
 	for range g.q.choices {
 		all = append(all, map[string]any{"id": id, "text": g.answer.text, "finish_reason": reason})
 	}
-	said := &invoked{body: map[string]any{"id": id, "generations": all, "prompt": request.Prompt}, input: g.q.words, output: g.answer.words}
+	said := &invoked{body: map[string]any{"id": id, "generations": all, "prompt": request.Prompt}, input: g.q.words,
+		output: g.answer.words}
 	for _, text := range chunksOf(g.answer.text) {
 		said.pieces = append(said.pieces, map[string]any{"text": text, "is_finished": false})
 	}

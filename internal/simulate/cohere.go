@@ -82,7 +82,8 @@ func cohereFinish(f finish) string {
 // readCohere decodes a body and refuses members that the API does not have.
 func (c *call) readCohere(v any, s shape) *problem {
 	return c.read(v, s, func(x extra) *problem {
-		return &problem{status: http.StatusUnprocessableEntity, message: "unknown field: parameter '" + x.path() + "' is not a valid field"}
+		return &problem{status: http.StatusUnprocessableEntity, message: "unknown field: parameter '" + x.path() +
+			"' is not a valid field"}
 	})
 }
 
@@ -107,7 +108,8 @@ func (s *cohereSampling) question(c *call) (*question, *problem) {
 	if s.MaxTokens != nil {
 		q.maxWords = *s.MaxTokens
 	}
-	wrong := first(inRange("temperature", s.Temperature, 0, 5), inRange("p", s.P, 0, 0.99), integerInRange("max_tokens", s.MaxTokens, 1, 1<<20))
+	wrong := first(inRange("temperature", s.Temperature, 0, 5), inRange("p", s.P, 0, 0.99), integerInRange("max_tokens",
+		s.MaxTokens, 1, 1<<20))
 	if len(s.Stop) > 5 {
 		wrong = badRequest("", "invalid request: a maximum of 5 stop sequences is allowed.")
 	}

@@ -34,21 +34,25 @@ func (w cohere) chatOne(c *call) (reply, *problem) {
 	q.text, q.words = *request.Message, countWords(*request.Message)+countWords(request.Preamble)
 	for _, h := range request.History {
 		if h.Role != "USER" && h.Role != "CHATBOT" && h.Role != "SYSTEM" && h.Role != "TOOL" {
-			return reply{}, badRequest("", "invalid request: all elements in chat_history must have the role User, Chatbot, System or Tool.")
+			return reply{}, badRequest("", "invalid request: all elements in chat_history must have the role User, "+
+				"Chatbot, System or Tool.")
 		}
 		q.words += countWords(h.Message)
 	}
 	a := answerTo(q, w.voice, c.act)
 	id := idOf(c.Body)
-	whole := map[string]any{"response_id": id, "generation_id": "g-" + id, "text": a.text, "finish_reason": cohereFinish(a.finish),
-		"chat_history": []any{map[string]string{"role": "USER", "message": q.text}, map[string]string{"role": "CHATBOT", "message": a.text}},
-		"meta":         cohereMeta("1", q.words, a.words),
+	whole := map[string]any{"response_id": id, "generation_id": "g-" + id, "text": a.text,
+		"finish_reason": cohereFinish(a.finish),
+		"chat_history": []any{map[string]string{"role": "USER", "message": q.text}, map[string]string{"role": "CHATBOT",
+			"message": a.text}},
+		"meta": cohereMeta("1", q.words, a.words),
 		"token_count": map[string]int{"prompt_tokens": q.words, "response_tokens": a.words, "total_tokens": q.words + a.words,
 			"billed_tokens": q.words + a.words}}
 	if !q.stream {
 		return jsonReply(whole), nil
 	}
-	events := []event{{data: jsonLine(map[string]any{"is_finished": false, "event_type": "stream-start", "generation_id": "g-" + id})}}
+	events := []event{{data: jsonLine(map[string]any{"is_finished": false, "event_type": "stream-start",
+		"generation_id": "g-" + id})}}
 	for _, piece := range chunksOf(a.text) {
 		events = append(events, event{content: true,
 			data: jsonLine(map[string]any{"is_finished": false, "event_type": "text-generation", "text": piece})})

@@ -89,7 +89,8 @@ func (r *cohereTwo) readMessages(q *question) *problem {
 			return badRequest("", "invalid request: the tool calls %s have no results.", strings.Join(open, ", "))
 		}
 		for _, c := range m.Calls {
-			if c.ID == "" || c.Function.Name == "" || c.Function.Arguments == nil || !isObject(json.RawMessage(*c.Function.Arguments)) {
+			if c.ID == "" || c.Function.Name == "" || c.Function.Arguments == nil ||
+				!isObject(json.RawMessage(*c.Function.Arguments)) {
 				return badRequest("", "invalid request: messages[%d].tool_calls need id, function.name and function.arguments.", i)
 			}
 			open = append(open, c.ID)
@@ -177,7 +178,8 @@ func (w cohere) chatTwo(c *call) (reply, *problem) {
 	if q.stream {
 		return streamReply(cohereEvents(idOf(c.Body), a, thinks, usage)), nil
 	}
-	return jsonReply(map[string]any{"id": idOf(c.Body), "finish_reason": cohereFinish(a.finish), "message": message, "usage": usage}), nil
+	return jsonReply(map[string]any{"id": idOf(c.Body), "finish_reason": cohereFinish(a.finish), "message": message,
+		"usage": usage}), nil
 }
 
 func cohereCall(c *toolCall, arguments string) map[string]any {

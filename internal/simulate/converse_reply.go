@@ -26,7 +26,8 @@ type converseSaid struct {
 func (b bedrock) said(c *call) (*converseSaid, *problem) {
 	var request converseRequest
 	p := c.read(&request, converseShape, func(x extra) *problem {
-		return invalid("Malformed input request: #: extraneous key [%s] is not permitted, please reformat your input and try again.", x.path())
+		return invalid("Malformed input request: #: extraneous key [%s] is not permitted, please reformat your input "+
+			"and try again.", x.path())
 	})
 	if p != nil {
 		p.code = "ValidationException"
@@ -60,7 +61,8 @@ func (b bedrock) converse(c *call) (reply, *problem) {
 	if p != nil {
 		return reply{}, p
 	}
-	return jsonReply(map[string]any{"output": map[string]any{"message": map[string]any{"role": "assistant", "content": said.blocks}},
+	return jsonReply(map[string]any{"output": map[string]any{"message": map[string]any{"role": "assistant",
+		"content": said.blocks}},
 		"stopReason": said.stop, "usage": said.usage, "metrics": bedrockMetrics}), nil
 }
 

@@ -117,17 +117,20 @@ func converseRange(name string, v *float64) *problem {
 	if v == nil || (*v >= 0 && *v <= 1) {
 		return nil
 	}
-	return invalid("1 validation error detected: Value '%v' at '%s' failed to satisfy constraint: Member must have value less than "+
+	return invalid("1 validation error detected: Value '%v' at '%s' failed to satisfy constraint: Member must have "+
+		"value less than "+
 		"or equal to 1", *v, name)
 }
 
 func (r *converseRequest) checkLimits() *problem {
 	if n := r.Inference.MaxTokens; n != nil && *n < 1 {
-		return invalid("1 validation error detected: Value '%d' at 'inferenceConfig.maxTokens' failed to satisfy constraint: Member "+
+		return invalid("1 validation error detected: Value '%d' at 'inferenceConfig.maxTokens' failed to satisfy "+
+			"constraint: Member "+
 			"must have value greater than or equal to 1", *n)
 	}
 	if slices.Contains(r.Inference.StopSequences, "") {
-		return invalid("1 validation error detected: Value '' at 'inferenceConfig.stopSequences' failed to satisfy constraint: Member " +
+		return invalid("1 validation error detected: Value '' at 'inferenceConfig.stopSequences' failed to satisfy " +
+			"constraint: Member " +
 			"must have length greater than or equal to 1")
 	}
 	return nil
@@ -136,7 +139,8 @@ func (r *converseRequest) checkLimits() *problem {
 func (r *converseRequest) readSystem(q *question) *problem {
 	for i, b := range r.System {
 		if b.Text != nil && *b.Text == "" {
-			return invalid("The text field in the ContentBlock object at system.%d is blank. Add text to the text field, and try again.", i)
+			return invalid("The text field in the ContentBlock object at system.%d is blank. Add text to the text field, "+
+				"and try again.", i)
 		}
 		if b.Text != nil {
 			q.words += countWords(*b.Text)
@@ -150,7 +154,8 @@ func (r *converseRequest) readTools(q *question) *problem {
 		return nil
 	}
 	if len(r.ToolConfig.Tools) == 0 {
-		return invalid("1 validation error detected: Value '[]' at 'toolConfig.tools' failed to satisfy constraint: Member must have " +
+		return invalid("1 validation error detected: Value '[]' at 'toolConfig.tools' failed to satisfy constraint: " +
+			"Member must have " +
 			"length greater than or equal to 1")
 	}
 	for i, t := range r.ToolConfig.Tools {
@@ -163,7 +168,8 @@ func (r *converseRequest) readTools(q *question) *problem {
 			return invalid("1 validation error detected: Value '%s' at '%s.name' failed to satisfy constraint: Member must satisfy "+
 				"regular expression pattern: [a-zA-Z0-9_-]+", t.Spec.Name, at)
 		case t.Spec.Description != nil && *t.Spec.Description == "":
-			return invalid("1 validation error detected: Value '' at '%s.description' failed to satisfy constraint: Member must have "+
+			return invalid("1 validation error detected: Value '' at '%s.description' failed to satisfy constraint: Member "+
+				"must have "+
 				"length greater than or equal to 1", at)
 		case !isObject(t.Spec.InputSchema.JSON):
 			return invalid("The value at %s.inputSchema.json is not a JSON object. Provide one, and try again.", at)
@@ -212,19 +218,22 @@ func (r *converseRequest) readFormat(q *question) *problem {
 
 func (r *converseRequest) readMessages(q *question) *problem {
 	if len(r.Messages) == 0 || r.Messages[0].Role != "user" {
-		return invalid("A conversation must start with a user message. Try again with a conversation that starts with a user message.")
+		return invalid("A conversation must start with a user message. Try again with a conversation that starts with a " +
+			"user message.")
 	}
 	var open []string
 	for i, m := range r.Messages {
 		switch {
 		case m.Role != "user" && m.Role != "assistant":
-			return invalid("1 validation error detected: Value '%s' at 'messages.%d.member.role' failed to satisfy constraint: Member "+
+			return invalid("1 validation error detected: Value '%s' at 'messages.%d.member.role' failed to satisfy "+
+				"constraint: Member "+
 				"must satisfy enum value set: [user, assistant]", m.Role, i+1)
 		case i > 0 && m.Role == r.Messages[i-1].Role:
 			return invalid("A conversation must alternate between user and assistant roles. Make sure the conversation alternates " +
 				"between user and assistant roles and try again.")
 		case len(m.Content) == 0:
-			return invalid("The content field in the Message object at messages.%d is empty. Add a ContentBlock object to the content "+
+			return invalid("The content field in the Message object at messages.%d is empty. Add a ContentBlock object to "+
+				"the content "+
 				"field and try again.", i)
 		}
 		var p *problem
@@ -259,7 +268,8 @@ func (r *converseRequest) checkTurn(index int, m converseMessage, open []string)
 		open = slices.DeleteFunc(open, func(id string) bool { return id == b.Result.ToolUseID })
 	}
 	if len(open) > 0 {
-		return nil, invalid("Expected toolResult blocks at messages.%d.content for the following Ids: %s", index, strings.Join(open, ", "))
+		return nil, invalid("Expected toolResult blocks at messages.%d.content for the following Ids: %s", index,
+			strings.Join(open, ", "))
 	}
 	return calls, nil
 }
@@ -274,7 +284,8 @@ func (r *converseRequest) checkBlock(at, role string, b converseBlock) *problem 
 		return invalid("The toolConfig field must be defined when using toolUse and toolResult content blocks.")
 	case b.ToolUse != nil && (role != "assistant" || !openAIToolName.MatchString(b.ToolUse.ToolUseID) || b.ToolUse.Name == "" ||
 		!isObject(b.ToolUse.Input)):
-		return invalid("The format of the value at %s.toolUse.input is invalid. Provide a json object for the field and try again.", at)
+		return invalid("The format of the value at %s.toolUse.input is invalid. Provide a json object for the field and "+
+			"try again.", at)
 	case b.Result != nil && role != "user":
 		return invalid("ToolResult blocks can only be in user messages (%s).", at)
 	case b.Result != nil && len(b.Result.Content) == 0:
@@ -294,7 +305,8 @@ func checkConverseImage(at, role string, image *converseImage) *problem {
 	case role != "user":
 		return invalid("Image blocks can only be in user messages (%s).", at)
 	case !slices.Contains([]string{"png", "jpeg", "gif", "webp"}, image.Format):
-		return invalid("1 validation error detected: Value '%s' at '%s.image.format' failed to satisfy constraint: Member must satisfy "+
+		return invalid("1 validation error detected: Value '%s' at '%s.image.format' failed to satisfy constraint: "+
+			"Member must satisfy "+
 			"enum value set: [gif, jpeg, png, webp]", image.Format, at)
 	case err != nil || len(data) == 0 && isNull(image.Source.S3):
 		return invalid("The image at %s can't be decoded.", at)

@@ -39,7 +39,8 @@ func (r *geminiRequest) readContents(c *call, q *question) *problem {
 		calls, responses := countCalls(content.Parts)
 		switch {
 		case calls > 0 && i == 0:
-			return badRequest("", "Please ensure that function call turn comes immediately after a user turn or after a function response turn.")
+			return badRequest("", "Please ensure that function call turn comes immediately after a user turn or after a "+
+				"function response turn.")
 		case responses != open:
 			return badRequest("", "Please ensure that the number of function response parts is equal to the number of function "+
 				"call parts of the function call turn.")
@@ -118,7 +119,8 @@ func checkGeminiPart(c *call, role string, part geminiPart) *problem {
 	case part.FunctionResponse != nil:
 		return checkGeminiResponse(c, role, part.FunctionResponse)
 	case part.Text == nil && part.FileData == nil:
-		return badRequest("", "* GenerateContentRequest.contents.parts.data: required oneof field 'data' must have one initialized field")
+		return badRequest("", "* GenerateContentRequest.contents.parts.data: required oneof field 'data' must have one "+
+			"initialized field")
 	}
 	return nil
 }
@@ -127,7 +129,8 @@ func checkGeminiCall(c *call, role string, f *geminiCall) *problem {
 	var args map[string]any
 	switch {
 	case role != "model":
-		return badRequest("", "Please ensure that function call turn comes immediately after a user turn or after a function response turn.")
+		return badRequest("", "Please ensure that function call turn comes immediately after a user turn or after a "+
+			"function response turn.")
 	case f.Name == "":
 		return badRequest("", "* GenerateContentRequest.contents.parts.function_call.name: Name cannot be empty.")
 	case len(f.Args) > 0 && json.Unmarshal(f.Args, &args) != nil:
@@ -155,7 +158,8 @@ func vertexID(c *call, member, id string) *problem {
 	if id == "" || !c.onVertex() {
 		return nil
 	}
-	return badRequest("", "Invalid JSON payload received. Unknown name \"id\" at 'contents.parts.%s': Cannot find field.", member)
+	return badRequest("", "Invalid JSON payload received. Unknown name \"id\" at 'contents.parts.%s': Cannot find field.",
+		member)
 }
 
 // geminiText joins what the parts of one content say.

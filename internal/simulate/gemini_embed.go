@@ -27,7 +27,8 @@ func (r *geminiEmbedRequest) vector(c *call) ([]float32, int, *problem) {
 		return nil, 0, badRequest("", "* EmbedContentRequest.content: contents is not specified")
 	}
 	if r.Model != "" && strings.TrimPrefix(r.Model, "models/") != c.args["model"] && !c.onVertex() {
-		return nil, 0, badRequest("", "* BatchEmbedContentsRequest.requests.model: the model %s is not the one of the path.", r.Model)
+		return nil, 0, badRequest("", "* BatchEmbedContentsRequest.requests.model: the model %s is not the one of the path.",
+			r.Model)
 	}
 	text, _, _ := geminiText(r.Content.Parts)
 	if text == "" {
@@ -67,7 +68,8 @@ func (g google) batchEmbed(c *call) (reply, *problem) {
 		return reply{}, p
 	}
 	if len(batch.Requests) == 0 || len(batch.Requests) > 100 {
-		return reply{}, badRequest("", "* BatchEmbedContentsRequest.requests: at least one and at most 100 requests can be in one batch")
+		return reply{}, badRequest("", "* BatchEmbedContentsRequest.requests: at least one and at most 100 requests can "+
+			"be in one batch")
 	}
 	embeddings := []any{}
 	total := 0
@@ -111,8 +113,10 @@ func (g google) predict(c *call) (reply, *problem) {
 			return reply{}, badRequest("", "The text content is empty.")
 		}
 		characters += len(i.Content)
-		predictions = append(predictions, map[string]any{"embeddings": map[string]any{"values": embed([]byte(i.Content), dimensions),
+		predictions = append(predictions, map[string]any{"embeddings": map[string]any{"values": embed([]byte(i.Content),
+			dimensions),
 			"statistics": map[string]any{"truncated": false, "token_count": countWords(i.Content)}}})
 	}
-	return jsonReply(map[string]any{"predictions": predictions, "metadata": map[string]int{"billableCharacterCount": characters}}), nil
+	return jsonReply(map[string]any{"predictions": predictions,
+		"metadata": map[string]int{"billableCharacterCount": characters}}), nil
 }

@@ -157,14 +157,16 @@ func googleRange(name string, v *float64, low, high float64) *problem {
 	if v == nil || (*v >= low && *v <= high) {
 		return nil
 	}
-	return badRequest("", "* GenerateContentRequest.generation_config.%s: %s must be in the range [%.1f, %.1f].", name, name, low, high)
+	return badRequest("", "* GenerateContentRequest.generation_config.%s: %s must be in the range [%.1f, %.1f].", name,
+		name, low, high)
 }
 
 func (r *geminiRequest) checkCounts() *problem {
 	g := r.Generation
 	switch {
 	case g.CandidateCount != nil && (*g.CandidateCount < 1 || *g.CandidateCount > 8):
-		return badRequest("", "* GenerateContentRequest.generation_config.candidate_count: candidateCount must be in the range [1, 8].")
+		return badRequest("", "* GenerateContentRequest.generation_config.candidate_count: candidateCount must be in "+
+			"the range [1, 8].")
 	case g.MaxOutputTokens != nil && *g.MaxOutputTokens < 1:
 		return badRequest("", "* GenerateContentRequest.generation_config.max_output_tokens: max_output_tokens must be positive.")
 	case len(g.StopSequences) > 5:
@@ -230,7 +232,8 @@ func (r *geminiRequest) readFormat(q *question) *problem {
 	}
 	switch {
 	case len(g.Schema) > 0 && len(g.JSONSchema) > 0:
-		return badRequest("", "* GenerateContentRequest.generation_config: response_schema and response_json_schema can not both be set.")
+		return badRequest("", "* GenerateContentRequest.generation_config: response_schema and response_json_schema can "+
+			"not both be set.")
 	case len(schema) > 0 && g.MimeType != "application/json" && g.MimeType != "text/x.enum":
 		return badRequest("", "* GenerateContentRequest.generation_config.response_schema: only allowed when the response "+
 			"mimetype is application/json or text/x.enum.")
@@ -239,7 +242,8 @@ func (r *geminiRequest) readFormat(q *question) *problem {
 	case len(schema) > 0:
 		q.schema = schema
 	case g.MimeType != "" && g.MimeType != "text/plain":
-		return badRequest("", "* GenerateContentRequest.generation_config.response_mime_type: allowed mimetypes are `text/plain`, "+
+		return badRequest("", "* GenerateContentRequest.generation_config.response_mime_type: allowed mimetypes are "+
+			"`text/plain`, "+
 			"`application/json`, `application/xml`, `application/yaml` and `text/x.enum`.")
 	}
 	return checkGoogleSchema("generation_config.response_schema", g.Schema)

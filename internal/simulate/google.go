@@ -31,7 +31,8 @@ func NewGemini(o Options) *Provider {
 			h.Set("Server", "scaffolding on HTTPServer2")
 			h.Set("X-Content-Type-Options", "nosniff")
 		},
-		routes: slices.Concat(g.routes("/v1beta"), g.routes("/v1"), g.vertexRoutes("/v1"), g.vertexRoutes("/v1beta1"), palm.routes())}, o)
+		routes: slices.Concat(g.routes("/v1beta"), g.routes("/v1"), g.vertexRoutes("/v1"), g.vertexRoutes("/v1beta1"),
+			palm.routes())}, o)
 }
 
 func (g google) routes(root string) []apiRoute {
@@ -163,7 +164,8 @@ func googleFailure(status int) *problem {
 	case http.StatusTooManyRequests:
 		p.message = "Resource has been exhausted (e.g. check quota)."
 	case http.StatusInternalServerError:
-		p.message = "An internal error has occurred. Please retry or report in https://developers.generativeai.google/guide/troubleshooting"
+		p.message = "An internal error has occurred. Please retry or report in " +
+			"https://developers.generativeai.google/guide/troubleshooting"
 	case http.StatusServiceUnavailable:
 		p.message = "The model is overloaded. Please try again later."
 	}

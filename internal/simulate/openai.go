@@ -90,7 +90,8 @@ func (o openAI) handle(r *Received, act Act, e env) (reply, *problem) {
 		return reply{}, &problem{status: http.StatusNotFound, kind: "invalid_request_error",
 			message: fmt.Sprintf("Invalid URL (%s %s)", r.Method, r.Path)}
 	}
-	if p := first(o.checkMethod(r, route), o.checkCredential(r, route, e), checkAzure(r, route), o.checkContentType(r, route)); p != nil {
+	if p := first(o.checkMethod(r, route), o.checkCredential(r, route, e), checkAzure(r, route), o.checkContentType(r,
+		route)); p != nil {
 		return reply{}, p
 	}
 	switch route.operation {
@@ -120,7 +121,8 @@ func (openAI) checkMethod(r *Received, route openAIRoute) *problem {
 		return nil
 	}
 	return &problem{status: http.StatusMethodNotAllowed, kind: "invalid_request_error",
-		message: fmt.Sprintf("Not allowed to %s on %s. (HINT: Perhaps you meant to use a different HTTP method?)", r.Method, r.Path)}
+		message: fmt.Sprintf("Not allowed to %s on %s. (HINT: Perhaps you meant to use a different HTTP method?)", r.Method,
+			r.Path)}
 }
 
 // models answers the list of models, or the one that the path names.

@@ -10,7 +10,8 @@ import (
 var (
 	openAIChatNames = []string{"audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs",
 		"max_completion_tokens", "max_tokens", "messages", "metadata", "modalities", "model", "moderation", "n",
-		"parallel_tool_calls", "prediction", "presence_penalty", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "reasoning_effort", "response_format",
+		"parallel_tool_calls", "prediction", "presence_penalty", "prompt_cache_key", "prompt_cache_options",
+		"prompt_cache_retention", "reasoning_effort", "response_format",
 		"safety_identifier", "seed", "service_tier", "stop", "store", "stream", "stream_options", "temperature",
 		"tool_choice", "tools", "top_logprobs", "top_p", "user", "verbosity", "web_search_options"}
 	openAICompletionNames = []string{"best_of", "echo", "frequency_penalty", "logit_bias", "logprobs", "max_tokens", "model",
@@ -125,7 +126,8 @@ func (c *openAIChat) question(body []byte) (*question, *problem) {
 		c.MaxTokens = c.MaxCompletionTokens
 	}
 	q, p := c.openAISampling.question(body)
-	if p := first(p, c.check(), checkOpenAIMessages(c.Messages), c.readTools(q), c.readToolChoice(q), c.readFormat(q)); p != nil {
+	if p := first(p, c.check(), checkOpenAIMessages(c.Messages), c.readTools(q), c.readToolChoice(q),
+		c.readFormat(q)); p != nil {
 		return nil, p
 	}
 	q.single = c.ParallelToolCalls != nil && !*c.ParallelToolCalls

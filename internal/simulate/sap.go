@@ -22,7 +22,8 @@ func NewSAP(client OAuthClient, o Options) *Provider {
 	s := sap{model: openAI{voice: standInVoice("SAP"), own: &compatible{prefixes: []string{"/"}, render: (*problem).sap,
 		credential: func(*Received, env) *problem { return nil }}}}
 	routes := []apiRoute{}
-	for _, path := range []string{"/", "/completion", "/v2/completion", "/v2/inference/deployments/{deployment}/v2/completion"} {
+	for _, path := range []string{"/", "/completion", "/v2/completion",
+		"/v2/inference/deployments/{deployment}/v2/completion"} {
 		routes = append(routes, apiRoute{method: "POST", pattern: path, serve: s.complete})
 	}
 	return newProvider(besideToken{path: "/oauth/token", client: client, wire: sapWire{&api{routes: routes, check: checkSAP,

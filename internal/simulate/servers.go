@@ -15,7 +15,8 @@ var mistralID = regexp.MustCompile(`^[a-zA-Z0-9]{9}$`)
 // /v1 with a bearer token. A parameter that it does not have is a 422.
 func NewMistral(o Options) *Provider {
 	return newProvider(openAI{voice: standInVoice("Mistral"), dimensions: 1024, own: &compatible{prefixes: []string{"/v1/"},
-		more: []string{"guardrails", "metadata", "min_tokens", "output_dimension", "output_dtype", "prompt_logprobs", "prompt_mode",
+		more: []string{"guardrails", "metadata", "min_tokens", "output_dimension", "output_dtype", "prompt_logprobs",
+			"prompt_mode",
 			"random_seed", "repetition_penalty", "safe_prompt", "top_k", "top_prompt_logprobs"},
 		lacks: []string{"audio", "dimensions", "function_call", "functions", "logit_bias", "max_completion_tokens", "modalities",
 			"moderation", "prompt_cache_options", "prompt_cache_retention", "safety_identifier", "seed", "store", "stream_options",
@@ -23,7 +24,8 @@ func NewMistral(o Options) *Provider {
 		toolID: mistralID, alwaysUsage: true, alwaysID: true, render: (*problem).mistral,
 		credential: bearer(problem{code: "unauthorized", message: "Unauthorized"}),
 		refuse: func(name string) *problem {
-			return &problem{status: http.StatusUnprocessableEntity, code: "extra_forbidden", param: name, message: "Extra inputs are not permitted"}
+			return &problem{status: http.StatusUnprocessableEntity, code: "extra_forbidden", param: name,
+				message: "Extra inputs are not permitted"}
 		}}}, o)
 }
 
@@ -35,18 +37,21 @@ func (p *problem) mistral() reply {
 		return errorReply(p.status, map[string]any{"detail": []any{map[string]any{"type": p.code, "loc": []string{"body", p.param},
 			"msg": p.message, "input": nil}}})
 	}
-	return errorReply(p.status, map[string]any{"object": "error", "message": p.message, "type": p.kind, "param": optional(p.param),
-		"code": optional(p.code)})
+	return errorReply(p.status, map[string]any{"object": "error", "message": p.message, "type": p.kind,
+		"param": optional(p.param),
+		"code":  optional(p.code)})
 }
 
 // NewTogether returns a stand-in for api.together.xyz: chat, completions and
 // embeddings under /v1. A chunk of chat carries its text twice, as theirs does.
 func NewTogether(o Options) *Provider {
-	return newProvider(openAI{voice: standInVoice("Together"), dimensions: 768, own: &compatible{prefixes: []string{"/v1/"}, textToo: true,
-		more: []string{"top_k", "repetition_penalty", "min_p", "safety_model", "echo", "reasoning", "context_length_exceeded_behavior",
-			"compliance", "chat_template_kwargs"}, alwaysUsage: true,
-		credential: bearer(problem{kind: "invalid_request_error", code: "invalid_api_key", message: "Invalid API key provided."}),
-	}}, o)
+	return newProvider(openAI{voice: standInVoice("Together"), dimensions: 768,
+		own: &compatible{prefixes: []string{"/v1/"}, textToo: true,
+			more: []string{"top_k", "repetition_penalty", "min_p", "safety_model", "echo", "reasoning",
+				"context_length_exceeded_behavior",
+				"compliance", "chat_template_kwargs"}, alwaysUsage: true,
+			credential: bearer(problem{kind: "invalid_request_error", code: "invalid_api_key", message: "Invalid API key provided."}),
+		}}, o)
 }
 
 // NewPortkey returns a stand-in for api.portkey.ai: OpenAI's API under /v1, with
@@ -64,7 +69,8 @@ func checkPortkey(r *Received, e env) *problem {
 		return refusal
 	}
 	provider := r.Header.Get("X-Portkey-Provider")
-	if r.Header.Get("X-Portkey-Config") != "" || r.Header.Get("X-Portkey-Virtual-Key") != "" || strings.HasPrefix(provider, "@") ||
+	if r.Header.Get("X-Portkey-Config") != "" || r.Header.Get("X-Portkey-Virtual-Key") != "" ||
+		strings.HasPrefix(provider, "@") ||
 		strings.Contains(string(r.Body), `"@`) {
 		return nil
 	}
@@ -83,25 +89,6 @@ func (p *problem) portkey() reply {
 		return p.openAI()
 	}
 	return errorReply(p.status, map[string]any{"status": "failure", "message": p.message})
-}
-
-// NewDatabricks returns a stand-in for a Databricks workspace: OpenAI's API
-// under /serving-endpoints and /ai-gateway/mlflow/v1 with a bearer token, and
-// the client's token at /oidc/v1/token (Options.Tokens).
-func NewDatabricks(client OAuthClient, o Options) *Provider {
-	serving := openAI{voice: standInVoice("Databricks"), dimensions: 1024, own: &compatible{
-		prefixes: []string{"/serving-endpoints/", "/ai-gateway/mlflow/v1/"}, more: []string{"databricks_options"}, render: (*problem).databricks,
-		credential: bearer(problem{code: "401", message: "Credential was not sent or was of an unsupported type for this API."})}}
-	return newProvider(besideToken{wire: serving, path: "/oidc/v1/token", client: client, scope: "all-apis"}, o)
-}
-
-func (p *problem) databricks() reply {
-	code := p.code
-	if code == "" || code == "invalid_api_key" {
-		code = map[int]string{400: "BAD_REQUEST", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "RESOURCE_DOES_NOT_EXIST",
-			429: "REQUEST_LIMIT_EXCEEDED", 500: "INTERNAL_ERROR", 503: "TEMPORARILY_UNAVAILABLE"}[p.status]
-	}
-	return errorReply(p.status, map[string]string{"error_code": code, "message": p.message})
 }
 
 // besideToken is a wire format with a token endpoint beside it, whose client

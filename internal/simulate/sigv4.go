@@ -79,7 +79,8 @@ func (a *AWSAccount) verify(r *Received, service, region string, now time.Time) 
 		return refusal
 	}
 	stamp := r.Header.Get("X-Amz-Date")
-	text := strings.Join([]string{sigV4Algorithm, stamp, strings.Join([]string{s.date, s.region, s.service, "aws4_request"}, "/"),
+	text := strings.Join([]string{sigV4Algorithm, stamp, strings.Join([]string{s.date, s.region, s.service,
+		"aws4_request"}, "/"),
 		hexHash(request)}, "\n")
 	signing := []byte("AWS4" + key.Secret)
 	for _, part := range []string{s.date, s.region, s.service, "aws4_request"} {
@@ -155,7 +156,8 @@ func (s sigV4) canonical(r *Received) (string, *awsRefusal) {
 	}
 	sum := hexHash(string(r.Body))
 	if told := r.Header.Get("X-Amz-Content-Sha256"); told != "" && told != sum {
-		return "", refuseAWS("InvalidSignatureException", "The provided 'x-amz-content-sha256' header does not match what was computed.")
+		return "", refuseAWS("InvalidSignatureException", "The provided 'x-amz-content-sha256' header does not match "+
+			"what was computed.")
 	}
 	return strings.Join([]string{r.Method, canonicalPath(path), canonicalQuery(query), headers.String(),
 		strings.Join(s.signed, ";"), sum}, "\n"), nil

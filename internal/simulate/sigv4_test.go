@@ -27,7 +27,8 @@ const converseBody = `{"messages":[{"role":"user","content":[{"text":"hi"}]}]}`
 
 // signed is a request to Bedrock as AWS's own SDK signs it.
 func signed(t *testing.T, key simulate.AWSKey, path, region, service string, at time.Time) *http.Request {
-	r := httptest.NewRequest(http.MethodPost, "https://bedrock-runtime.us-east-1.amazonaws.com"+path, strings.NewReader(converseBody))
+	r := httptest.NewRequest(http.MethodPost, "https://bedrock-runtime.us-east-1.amazonaws.com"+path,
+		strings.NewReader(converseBody))
 	r.Header.Set("Content-Type", "application/json")
 	sum := sha256.Sum256([]byte(converseBody))
 	err := v4.NewSigner().SignHTTP(context.Background(), aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret,
@@ -157,16 +158,19 @@ func TestAssumeRole(t *testing.T) {
 		return sts.New(sts.Options{Region: "us-east-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1,
 			Credentials: credentials.NewStaticCredentialsProvider(accessKey.ID, secret, "")})
 	}
-	role := &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::123456789012:role/models"), RoleSessionName: aws.String("sluice"),
+	role := &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::123456789012:role/models"),
+		RoleSessionName: aws.String("sluice"),
 		DurationSeconds: aws.Int32(900)}
 	out, err := client(accessKey.Secret).AssumeRole(t.Context(), role)
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now().Add(15*time.Minute), *out.Credentials.Expiration, 5*time.Second)
 	require.Equal(t, 1, account.Issued())
 
-	key := simulate.AWSKey{ID: *out.Credentials.AccessKeyId, Secret: *out.Credentials.SecretAccessKey, Session: *out.Credentials.SessionToken}
+	key := simulate.AWSKey{ID: *out.Credentials.AccessKeyId, Secret: *out.Credentials.SecretAccessKey,
+		Session: *out.Credentials.SessionToken}
 	w := httptest.NewRecorder()
-	simulate.NewBedrock(account, simulate.Options{}).ServeHTTP(w, signed(t, key, "/model/m/converse", "us-east-1", "bedrock", time.Now()))
+	simulate.NewBedrock(account, simulate.Options{}).ServeHTTP(w, signed(t, key, "/model/m/converse", "us-east-1",
+		"bedrock", time.Now()))
 	require.Equal(t, http.StatusOK, w.Code, w.Body)
 
 	_, err = client("wrong").AssumeRole(t.Context(), role)

@@ -22,7 +22,8 @@ func NewTGI(o Options) *Provider {
 			return &problem{status: http.StatusUnauthorized, kind: "authentication", message: "Unauthorized"}
 		},
 		broken: func(*call) []byte {
-			return tgiEvent(map[string]string{"error": "Request failed during generation: Server error: CUDA out of memory", "error_type": "generation"})
+			return tgiEvent(map[string]string{"error": "Request failed during generation: Server error: CUDA out of memory",
+				"error_type": "generation"})
 		},
 		routes: []apiRoute{{method: "POST", pattern: "/generate", serve: t.generate},
 			{method: "POST", pattern: "/generate_stream", serve: t.stream}}}, o)

@@ -91,12 +91,14 @@ func TestClientCredentials(t *testing.T) {
 		call        string
 		body        string
 	}{
-		"databricks": {issuer: simulate.NewDatabricks(client, simulate.Options{Tokens: databricks, Now: clock}), path: "/oidc/v1/token",
+		"databricks": {issuer: simulate.NewDatabricks(client, simulate.Options{Tokens: databricks, Now: clock}),
+			path:  "/oidc/v1/token",
 			scope: "all-apis", style: oauth2.AuthStyleInHeader, call: "/serving-endpoints/chat/completions", body: chatBody},
 		"sap": {issuer: simulate.NewSAP(client, simulate.Options{Tokens: sap, Now: clock}), path: "/oauth/token",
 			style: oauth2.AuthStyleInHeader, call: "/v2/completion", body: `{"config":{"modules":{"prompt_templating":{"prompt":` +
 				`{"template":[{"role":"user","content":"hi"}]},"model":{"name":"gpt-4o"}}}}}`},
-		"entra": {issuer: simulate.NewEntra("tenant-1", client, simulate.Options{Tokens: azure, Now: clock}), path: "/tenant-1/oauth2/v2.0/token",
+		"entra": {issuer: simulate.NewEntra("tenant-1", client, simulate.Options{Tokens: azure, Now: clock}),
+			path:  "/tenant-1/oauth2/v2.0/token",
 			scope: "https://cognitiveservices.azure.com/.default", style: oauth2.AuthStyleInParams,
 			api:  simulate.NewOpenAI(simulate.Options{Tokens: azure, Now: clock}),
 			call: "/openai/deployments/d/chat/completions?api-version=1", body: chatBody},
@@ -106,7 +108,8 @@ func TestClientCredentials(t *testing.T) {
 			if c.api == nil {
 				c.api = c.issuer
 			}
-			config := clientcredentials.Config{ClientID: client.ID, ClientSecret: client.Secret, TokenURL: served(t, c.issuer) + c.path,
+			config := clientcredentials.Config{ClientID: client.ID, ClientSecret: client.Secret, TokenURL: served(t, c.issuer) +
+				c.path,
 				AuthStyle: c.style}
 			if c.scope != "" {
 				config.Scopes = []string{c.scope}
