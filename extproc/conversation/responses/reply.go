@@ -2,6 +2,7 @@ package responses
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 
 	"github.com/tidwall/gjson"
@@ -20,12 +21,13 @@ const (
 )
 
 // statusOf is the status of an answer that ended for a reason, and why it is
-// incomplete.
-func statusOf(s conversation.StopReason) (status, reason string) {
-	switch s {
-	case conversation.StopLength:
+// incomplete. refused: it holds the refusal, which makes it a whole one; a
+// refusal that nothing else tells of is the filter's.
+func statusOf(s conversation.StopReason, refused bool) (status, reason string) {
+	switch {
+	case s == conversation.StopLength:
 		return incomplete, "max_output_tokens"
-	case conversation.StopFilter:
+	case s == conversation.StopFilter, s == conversation.StopRefusal && !refused:
 		return incomplete, "content_filter"
 	}
 	return completed, ""
@@ -117,7 +119,7 @@ func (a *answer) appendResponse(b []byte, model, status, reason string, output [
 // AppendReply adds a whole response.
 func (client) AppendReply(b []byte, r *conversation.Reply, m conversation.Meta) []byte {
 	a := newAnswer(m)
-	status, reason := statusOf(r.Stop)
+	status, reason := statusOf(r.Stop, slices.ContainsFunc(r.Blocks, func(b conversation.Block) bool { return b.Kind == conversation.Refusal }))
 	var output []byte
 	n := 0
 	for i := range r.Blocks {

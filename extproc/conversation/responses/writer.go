@@ -28,6 +28,8 @@ type writer struct {
 	held   bool               // the open item waits for its status
 	items  int
 	output []byte // the items that are complete
+	// refused: a refusal is among them.
+	refused bool
 
 	status, reason string // once the answer ended
 }
@@ -44,7 +46,7 @@ func (w *writer) Append(b []byte, ev *conversation.Event) []byte {
 		w.held = w.open != nil
 		w.closed.Signature, w.closed.Data = strings.Clone(ev.Block.Signature), strings.Clone(ev.Block.Data)
 	case conversation.Finish:
-		w.status, w.reason = statusOf(ev.Stop)
+		w.status, w.reason = statusOf(ev.Stop, w.refused)
 		return w.settle(b, w.status)
 	case conversation.End:
 		return w.response(b, "response."+w.status, w.status, w.reason, ev.Usage)
@@ -91,6 +93,7 @@ func (w *writer) blockStart(b []byte, block *conversation.Block) []byte {
 		Kind: block.Kind, ID: strings.Clone(block.ID), Name: strings.Clone(block.Name),
 	}, w.items)
 	w.open, w.items = &it, w.items+1
+	w.refused = w.refused || block.Kind == conversation.Refusal
 	w.text.Reset()
 	w.closed = conversation.Block{}
 	b = w.itemEvent(b, "response.output_item.added", inProgress)
