@@ -166,8 +166,7 @@ func toldGemini(bodies []json.RawMessage) (a answer) {
 			}
 			if c.FinishReason != "" {
 				words := map[string]string{"STOP": "end", "MAX_TOKENS": "length", "SAFETY": "refusal", "PROHIBITED_CONTENT": "refusal"}
-				a.Finish = words[c.FinishReason]
-				demand(a.Finish != "", "the finishReason is %q", c.FinishReason)
+				a.Finish = word(words, c.FinishReason)
 			}
 		}
 		if u := r.Usage; u != nil {

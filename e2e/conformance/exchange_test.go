@@ -117,6 +117,7 @@ func playCut(tg kit.Target, kind string, c call, answer reply, cut int) played {
 	if e != nil {
 		return refused(route.Dialect, e)
 	}
+	_, req.Query, _ = strings.Cut(c.path, "?")
 	began, e := provider.Open(tg, req, kit.Env{Now: func() time.Time { return time.Unix(frozen, 0) }, ExchangeID: exchangeID})
 	if e != nil {
 		return refused(route.Dialect, e)
