@@ -16,6 +16,9 @@ const SessionHeader = "x-session-id"
 // first by weight, at random or by session, and the others after it; those
 // that cool down last. Targets that can't be called are left out.
 func (e *Entry) plan(now time.Time, session string, random func() float64) []*Target {
+	if len(e.Targets) == 1 && e.Targets[0].Problem == "" {
+		return e.Targets
+	}
 	type ranked struct {
 		t     *Target
 		cool  bool
@@ -23,7 +26,7 @@ func (e *Entry) plan(now time.Time, session string, random func() float64) []*Ta
 	}
 	list := make([]ranked, 0, len(e.Targets))
 	for _, t := range e.Targets {
-		if t.Problem != "" || t.Auth != nil && len(e.Targets) > 1 && t.Auth.Ready() != nil {
+		if t.Problem != "" || t.Auth != nil && t.Auth.Ready() != nil {
 			continue
 		}
 		u := 0.0
