@@ -1,6 +1,7 @@
 package responses
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -234,7 +235,7 @@ func (w *writer) AppendFailure(b []byte, e *dialect.Error) []byte {
 		b = w.response(b, "response.created", inProgress, "", conversation.NoUsage)
 	}
 	return AppendFailed(b, e, Failed{
-		ID: w.id("resp_", -1), Model: w.model, Created: w.meta.Created, Sequence: w.sequence, ExchangeID: w.meta.ExchangeID,
+		ID: w.id("resp_", -1), Model: cmp.Or(w.model, w.meta.Model), Created: w.meta.Created, Sequence: w.sequence, ExchangeID: w.meta.ExchangeID,
 	})
 }
 
