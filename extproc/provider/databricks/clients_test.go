@@ -8,7 +8,7 @@ import (
 	"sluice/extproc/provider/providertest"
 )
 
-var target = kit.Target{Provider: "databricks", Model: "m", Config: map[string]string{"host": "https://w.cloud.databricks.com", "token": "dapi1"}}
+var target = kit.Target{Provider: "databricks", Model: "m", Config: map[string]string{"host": "https://w.cloud.databricks.com", "token": "dapiZq8vT3mLx0Yc5RbN7dKw"}}
 
 // TestClients holds the dialects of other clients against testdata/clients.json.
 func TestClients(t *testing.T) {

@@ -29,9 +29,9 @@ var Provider = &kit.Provider{
 		{Name: "client_id", Title: "Client ID", Description: "Of a service principal (OAuth M2M)."},
 		{Name: "client_secret", Title: "Client secret", Secret: true, Description: "Of the service principal."},
 	},
-	Types: []string{kit.TypeChat, kit.TypeEmbeddings},
+	Types: []string{kit.TypeChat, kit.TypeCompletions, kit.TypeEmbeddings},
 	Features: kit.Features{
-		Streams: []string{kit.TypeChat}, Tools: true, Images: true, JSONSchema: true, Reasoning: true,
+		Streams: []string{kit.TypeChat, kit.TypeCompletions}, Tools: true, Images: true, JSONSchema: true, Reasoning: true,
 	},
 	Models:     kit.KnownModels("databricks"),
 	Check:      check,
@@ -123,7 +123,7 @@ func open(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit
 	if req.Dialect == dialect.Anthropic && strings.Contains(strings.ToLower(t.Model), "claude") {
 		return anthropic.Open(p, t, req, env, anthropic.Place{Path: path + "/anthropic/v1/messages", Headers: headers(t)})
 	}
-	place := openai.Place{Path: path, Headers: headers(t)}
+	place := openai.Place{Path: path, Headers: headers(t), ChatOnly: true}
 	if isOpenAIs(t.Model) {
 		place.Responses = &openai.Place{Path: path, Headers: headers(t)}
 	}

@@ -164,6 +164,31 @@ func (f Faults) describe(e *dialect.Error, status int, body []byte) {
 			return
 		}
 	}
+	for _, name := range []string{"detail.0", "message.detail.0"} {
+		if first := root.Get(name); first.IsObject() {
+			f.invalid(e, first)
+			return
+		}
+	}
+}
+
+// invalid takes over the first of a list of what is wrong with a request, as
+// servers made with FastAPI tell it (Mistral's, vLLM).
+func (f Faults) invalid(e *dialect.Error, first gjson.Result) {
+	var at []string
+	for _, place := range first.Get("loc").Array() {
+		if place.Str != "body" {
+			at = append(at, place.String())
+		}
+	}
+	words := first.Get("msg").Str
+	if len(at) > 0 && words != "" {
+		words = strings.Join(at, ".") + ": " + words
+	}
+	f.say(e, words)
+	if e.Code != dialect.CodeProviderCredentialRejected {
+		e.Param = f.clip(strings.Join(at, "."))
+	}
 }
 
 // detail takes over an error object like OpenAI's and Anthropic's.

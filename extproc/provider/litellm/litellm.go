@@ -75,16 +75,15 @@ func (r *router) behind(t kit.Target) (*kit.Provider, kit.Target, error) {
 	if !ok || row == nil {
 		return nil, t, fmt.Errorf("the provider %q is not one of %s", name, strings.Join(r.names(), ", "))
 	}
-	if way.homeless(t) {
-		return nil, t, fmt.Errorf("the parameter 'api_base' is missing: %q has no place of its own", name)
-	}
 	inner := kit.Target{Provider: row.ID, Model: t.Model, Config: map[string]string{}}
 	for theirs, value := range t.Config {
 		if ours := way.fields[theirs]; ours != "" && value != "" {
 			inner.Config[ours] = value
 		}
 	}
-	way.settle(&inner)
+	if way.fix != nil {
+		way.fix(&inner)
+	}
 	return row, inner, nil
 }
 

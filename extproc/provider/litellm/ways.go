@@ -9,24 +9,9 @@ import (
 // way is how a provider of LiteLLM's is reached by a row.
 type way struct {
 	row    string
-	fields map[string]string // LiteLLM's names of parameters and the row's
-	base   string            // the place of one that has OpenAI's API and no row
-	placed bool              // it is nowhere but where api_base says
-	fix    func(t *kit.Target)
+	fields map[string]string   // LiteLLM's names of parameters and the row's
+	fix    func(t *kit.Target) // completes a target in the row's terms; nil: nothing to do
 }
-
-// settle completes a target in the row's terms.
-func (w way) settle(t *kit.Target) {
-	if w.base != "" && t.Config["openai_api_base"] == "" {
-		t.Config["openai_api_base"] = w.base
-	}
-	if w.fix != nil {
-		w.fix(t)
-	}
-}
-
-// homeless reports whether a target lacks the only thing that says where it is.
-func (w way) homeless(t kit.Target) bool { return w.placed && t.Config["api_base"] == "" }
 
 // theirs is LiteLLM's name of a row's parameter; "" where it has none.
 func (w way) theirs(field string) string {
@@ -39,18 +24,6 @@ func (w way) theirs(field string) string {
 }
 
 var compatible = map[string]string{"api_key": "api_key", "api_base": "api_base"}
-
-var likeOpenAI = map[string]string{"api_key": "openai_api_key", "api_base": "openai_api_base"}
-
-// likes is one that has OpenAI's API and no row.
-func likes(base string) way { return way{row: "openai", fields: likeOpenAI, base: base} }
-
-// placed is one that administrators run themselves, often without a key.
-var placed = way{row: "openai", fields: likeOpenAI, placed: true, fix: func(t *kit.Target) {
-	if t.Config["openai_api_key"] == "" {
-		t.Config["openai_api_key"] = "none"
-	}
-}}
 
 // ways are the providers by LiteLLM's names for them (docs.litellm.ai/docs/providers).
 var ways = map[string]way{
@@ -83,16 +56,18 @@ var ways = map[string]way{
 		"api_key": "token", "api_base": "host", "client_id": "client_id", "client_secret": "client_secret",
 	}},
 
-	"cerebras":      likes("https://api.cerebras.ai/v1"),
-	"deepinfra":     likes("https://api.deepinfra.com/v1/openai"),
-	"fireworks_ai":  likes("https://api.fireworks.ai/inference/v1"),
-	"hosted_vllm":   placed,
-	"litellm_proxy": placed,
-	"lm_studio":     placed,
-	"moonshot":      likes("https://api.moonshot.ai/v1"),
-	"nvidia_nim":    likes("https://integrate.api.nvidia.com/v1"),
-	"perplexity":    likes("https://api.perplexity.ai"),
-	"sambanova":     likes("https://api.sambanova.ai/v1"),
+	"cerebras":      {row: "cerebras", fields: compatible},
+	"dashscope":     {row: "dashscope", fields: compatible},
+	"deepinfra":     {row: "deepinfra", fields: compatible},
+	"fireworks_ai":  {row: "fireworks_ai", fields: compatible},
+	"hosted_vllm":   {row: "hosted_vllm", fields: compatible},
+	"litellm_proxy": {row: "hosted_vllm", fields: compatible},
+	"lm_studio":     {row: "hosted_vllm", fields: compatible},
+	"moonshot":      {row: "moonshot", fields: compatible},
+	"nvidia_nim":    {row: "nvidia_nim", fields: compatible},
+	"perplexity":    {row: "perplexity", fields: compatible},
+	"sambanova":     {row: "sambanova", fields: compatible},
+	"zai":           {row: "zai", fields: compatible},
 }
 
 // deployment is Azure's: LiteLLM's model is the deployment's name.

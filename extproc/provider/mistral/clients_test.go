@@ -8,7 +8,7 @@ import (
 	"sluice/extproc/provider/providertest"
 )
 
-var target = kit.Target{Provider: "mistral", Model: "mistral-x", Config: map[string]string{"mistral_api_key": "key"}}
+var target = kit.Target{Provider: "mistral", Model: "mistral-x", Config: map[string]string{"mistral_api_key": "mi-Zq8vT3mLx0Yc5RbN7dKw"}}
 
 // TestClients holds the dialects of other clients against testdata/clients.json.
 func TestClients(t *testing.T) {

@@ -22,7 +22,7 @@ var Provider = &kit.Provider{
 	},
 	Types: []string{kit.TypeChat, kit.TypeCompletions, kit.TypeEmbeddings},
 	Features: kit.Features{
-		Streams: []string{kit.TypeChat}, Tools: true, Images: true, JSONSchema: true, Reasoning: true,
+		Streams: []string{kit.TypeChat, kit.TypeCompletions}, Tools: true, Images: true, JSONSchema: true, Reasoning: true,
 	},
 	Models:  kit.KnownModels("mistral"),
 	Address: plain.At(base),

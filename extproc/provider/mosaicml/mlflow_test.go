@@ -23,4 +23,4 @@ func TestMLflow(t *testing.T) {
 	assert.JSONEq(t, `{"inputs":["<s>[INST] a\nb [/INST]"],"parameters":{"n":1}}`, string(call.Upstream().Body))
 }
 
-var target = kit.Target{Provider: "mosaicml", Model: "llama2-70b-chat", Config: map[string]string{"mosaicml_api_key": "key"}}
+var target = kit.Target{Provider: "mosaicml", Model: "llama2-70b-chat", Config: map[string]string{"mosaicml_api_key": "mo-Zq8vT3mLx0Yc5RbN7dKw"}}

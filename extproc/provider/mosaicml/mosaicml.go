@@ -11,6 +11,7 @@ import (
 
 	"sluice/extproc/conversation/clients"
 	"sluice/extproc/dialect"
+	"sluice/extproc/dialect/jsontext"
 	"sluice/extproc/provider/kit"
 	"sluice/extproc/provider/plain"
 )
@@ -67,11 +68,19 @@ func open(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit
 	if b.Query != "" {
 		path += "?" + b.Query
 	}
+	call, e := begin(p, t, req, env, path)
+	if e != nil {
+		return nil, e
+	}
+	return corrected{call}, nil
+}
+
+func begin(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env, path string) (kit.Call, *dialect.Error) {
 	if req.Dialect != dialect.MLflow && req.Operation == dialect.Chat {
 		return carry(p, t, req, env, path)
 	}
 	way := wayOf(req)
-	way.Path, way.Headers, way.Status = path, headers(t), status
+	way.Path, way.Headers = path, headers(t)
 	return plain.Open(p, t, req, env, way)
 }
 
@@ -100,16 +109,23 @@ func wayOf(req *dialect.Request) plain.Way {
 	return plain.Way{Body: openAIEmbeddings, Reply: openAIEmbeddingsReply}
 }
 
-// status corrects what MosaicML tells as its own failure and is the caller's.
-func status(status int, body []byte) int {
-	if status != http.StatusInternalServerError {
-		return status
+// corrected is a call whose failures have the right status: MosaicML tells as
+// its own what is the caller's.
+type corrected struct{ kit.Call }
+
+func (c corrected) Complete(status int, header func(string) string, body []byte) kit.Reply {
+	if status == http.StatusInternalServerError && tooLong(body) {
+		status = http.StatusUnprocessableEntity
 	}
-	message := gjson.GetBytes(body, "message").Str
-	if strings.HasPrefix(message, "Error: max output tokens is limited to") || strings.HasPrefix(message, "Error: prompt token count") {
-		return http.StatusUnprocessableEntity
+	return c.Call.Complete(status, header, body)
+}
+
+func tooLong(body []byte) bool {
+	if !jsontext.Valid(body) {
+		return false
 	}
-	return status
+	message := jsontext.View(body).Get("message").Str
+	return strings.HasPrefix(message, "Error: max output tokens is limited to") || strings.HasPrefix(message, "Error: prompt token count")
 }
 
 // texts are the outputs of a reply.

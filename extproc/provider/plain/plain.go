@@ -39,9 +39,6 @@ type Way struct {
 	// stream. Accept is the accept header of a streamed call, "" for the usual.
 	Lines  bool
 	Accept string
-	// Status corrects the status of a provider's reply that is none of 2xx;
-	// nil: it is right.
-	Status func(status int, body []byte) int
 }
 
 // Context is what the functions of a Way work with.
@@ -131,9 +128,6 @@ func (c *call) IsStream(contentType string) bool {
 }
 
 func (c *call) Complete(status int, header func(string) string, body []byte) kit.Reply {
-	if c.way.Status != nil && status >= http.StatusMultipleChoices {
-		status = c.way.Status(status, body)
-	}
 	if e := c.faults.Read(status, header, body); e != nil {
 		return c.faults.Reply(e)
 	}

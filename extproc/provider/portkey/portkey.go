@@ -24,9 +24,9 @@ func row() *kit.Provider {
 			{Name: "provider_api_key", Title: "Provider's API key", Secret: true,
 				Description: "The key of the provider that Portkey calls, sent as a bearer token."},
 		},
-		Types: []string{kit.TypeChat, kit.TypeEmbeddings},
+		Types: []string{kit.TypeChat, kit.TypeCompletions, kit.TypeEmbeddings},
 		Features: kit.Features{
-			Streams: []string{kit.TypeChat}, Tools: true, Images: true, JSONSchema: true, Reasoning: true,
+			Streams: []string{kit.TypeChat, kit.TypeCompletions}, Tools: true, Images: true, JSONSchema: true, Reasoning: true,
 		},
 		Models: kit.KnownModels("portkey"),
 		Native: plain.NativeBelow("api_base", headers),
@@ -55,5 +55,8 @@ func open(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit
 	if err != nil {
 		return nil, dialect.Internal()
 	}
-	return openai.Open(p, t, req, env, openai.Place{Path: b.BasePath, Query: b.Query, Headers: headers(t)})
+	return openai.Open(p, t, req, env, openai.Place{
+		Path: b.BasePath, Query: b.Query, Headers: headers(t),
+		ChatOnly: req.Dialect == dialect.MLflow, // as MLflow has it
+	})
 }

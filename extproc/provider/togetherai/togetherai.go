@@ -3,6 +3,7 @@
 package togetherai
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 	"sluice/extproc/provider/kit"
 	"sluice/extproc/provider/openai"
 	"sluice/extproc/provider/plain"
+	"sluice/extproc/provider/variant"
 )
 
 // Provider is Together.
@@ -38,7 +40,28 @@ func open(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit
 	if req.Dialect == dialect.MLflow {
 		return plain.Open(p, t, req, env, mlflowWay(t, req.Operation))
 	}
-	return openai.Open(p, t, req, env, openai.Place{Path: "/v1", Headers: headers(t), Traits: codec.Traits{TopK: true}})
+	call, e := openai.Open(p, t, req, env, openai.Place{Path: "/v1", Headers: headers(t), Traits: codec.Traits{TopK: true}})
+	if e != nil || req.Operation == dialect.Embeddings {
+		return call, e
+	}
+	return variant.Wrap(call, variant.Variant{Reply: finish, Event: func() func([]byte) []byte { return finish }})
+}
+
+// finish gives OpenAI's clients their own word for the end that Together calls
+// "eos".
+func finish(body []byte) []byte {
+	if !bytes.Contains(body, []byte(`"eos"`)) {
+		return body
+	}
+	body = bytes.TrimLeft(body, " \t\r\n") // so that gjson's positions are those in body
+	var edits []jsontext.Edit
+	jsontext.View(body).Get("choices").ForEach(func(_, choice gjson.Result) bool {
+		if reason := choice.Get("finish_reason"); reason.Str == "eos" {
+			edits = append(edits, jsontext.Edit{Start: reason.Index, End: reason.Index + len(reason.Raw), Text: `"stop"`})
+		}
+		return true
+	})
+	return jsontext.Apply(body, edits...)
 }
 
 // What MLflow's TogetherAIAdapter does (mlflow/gateway/providers/togetherai.py).

@@ -1,0 +1,21 @@
+package mosaicml_test
+
+import (
+	"testing"
+
+	"sluice/extproc/dialect"
+	"sluice/extproc/provider/mosaicml"
+	"sluice/extproc/provider/providertest"
+)
+
+func FuzzReply(f *testing.F) {
+	providertest.Replies(f, mosaicml.Provider, target,
+		providertest.Want{Dialect: dialect.MLflow, Op: dialect.Chat},
+		providertest.Want{Dialect: dialect.MLflow, Op: dialect.Completions},
+		providertest.Want{Dialect: dialect.MLflow, Op: dialect.Embeddings},
+		providertest.Want{Dialect: dialect.OpenAI, Op: dialect.Chat},
+		providertest.Want{Dialect: dialect.OpenAI, Op: dialect.Completions},
+		providertest.Want{Dialect: dialect.OpenAI, Op: dialect.Embeddings},
+		providertest.Want{Dialect: dialect.Anthropic, Op: dialect.Chat},
+	)
+}
