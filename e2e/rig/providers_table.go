@@ -170,8 +170,7 @@ var endpointTable = []endpoints{
 	{provider: "databricks", config: map[string]string{"host": "https://my-workspace.cloud.databricks.com",
 		"token": Key("databricks")},
 		models: []model{{kind: "chat", model: "databricks-claude-sonnet-4-5"}, {kind: "completions", model: "my-text-model"},
-			{kind: "embeddings",
-			model: "databricks-gte-large-en"}}},
+			{kind: "embeddings", model: "databricks-gte-large-en"}}},
 	{provider: "databricks", name: "databricks-oauth", config: map[string]string{"host": "https://my-workspace.cloud.databricks.com",
 		"client_id": databricksClient.ID, "client_secret": databricksClient.Secret}, models: []model{{kind: "chat",
 		model: "main.models.llama"}}},
@@ -181,7 +180,8 @@ var endpointTable = []endpoints{
 		model: "gpt-4o"}}},
 	{provider: "portkey", config: map[string]string{"api_key": Key("portkey"), "portkey_provider": "openai",
 		"provider_api_key": Key("portkey-provider")},
-		models: []model{{kind: "chat", model: "gpt-4o"}, {kind: "embeddings", model: "text-embedding-3-small"}}},
+		models: []model{{kind: "chat", model: "gpt-4o"}, {kind: "completions", model: "gpt-3.5-turbo-instruct"},
+			{kind: "embeddings", model: "text-embedding-3-small"}}},
 }
 
 func vertex(location string) map[string]string {
