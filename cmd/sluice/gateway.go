@@ -20,6 +20,7 @@ import (
 
 	"sluice/envoy"
 	"sluice/extproc"
+	"sluice/extproc/dialect"
 	"sluice/extproc/provider"
 	"sluice/internal/audit"
 	"sluice/internal/batch"
@@ -29,6 +30,7 @@ import (
 	"sluice/internal/egress"
 	"sluice/internal/identity"
 	"sluice/internal/pki"
+	"sluice/internal/prices"
 	"sluice/internal/state"
 	"sluice/internal/vault"
 	"sluice/policies"
@@ -54,6 +56,7 @@ type gateway struct {
 	extproc  *extproc.Server
 	sources  *credentials.Manager
 	batches  *batch.Server
+	prices   *prices.Table
 	envoy    *envoy.Supervisor
 
 	grpc    *grpc.Server
@@ -193,16 +196,43 @@ func (g *gateway) openEnvoySide() (err error) {
 	g.sources = credentials.New(credentials.Options{
 		HTTP: g.egress.Client(), Ambient: ambient, Now: time.Now, Log: g.log.Named("credentials"), Registerer: g.registry,
 	})
+	if g.prices, err = loadPrices(c.Prices.File); err != nil {
+		return err
+	}
 	g.batches = batch.New(g.egress.Client(), c.Limits.BodyBytes)
 	g.extproc = extproc.New(extproc.Options{
 		Identity: g.identity, Policy: g.policy, Trail: g.trail, ServeUnrecorded: g.serveUnrecorded(),
-		Batches: g.batches, BodyBytes: c.Limits.BodyBytes, Metrics: extproc.NewMetrics(g.registry), Log: g.log.Named("extproc"), Now: time.Now,
+		Batches: g.batches, Cost: g.cost, BodyBytes: c.Limits.BodyBytes, Metrics: extproc.NewMetrics(g.registry), Log: g.log.Named("extproc"), Now: time.Now,
 	})
 	g.ups = &upstreams{plane: g.plane, now: time.Now, log: g.log, unneeded: map[xds.Upstream]time.Time{}, idle: map[xds.Group]time.Time{}}
 	g.catalog.OnChange(g.changed)
 	g.changed(g.catalog.Snapshot())
 	registerTrail(g.registry, g.trail)
 	return nil
+}
+
+// loadPrices reads the price table, with the file's prices laid over the
+// built-in ones.
+func loadPrices(file string) (*prices.Table, error) {
+	if file == "" {
+		return prices.Load(nil)
+	}
+	over, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading prices.file: %w", err)
+	}
+	t, err := prices.Load(over)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return t, nil
+}
+
+// cost is what tokens cost, in 10⁻⁹ US dollars.
+func (g *gateway) cost(provider, model string, u dialect.Usage) (int64, bool) {
+	return g.prices.Cost(provider, model, prices.Tokens{
+		Input: u.Input, Output: u.Output, Cached: u.Cached, CacheWrite: u.CacheWrite,
+	})
 }
 
 func (g *gateway) serveUnrecorded() bool { return g.cfg.Audit.OnFailure == "serve" }
@@ -240,6 +270,13 @@ func (g *gateway) changed(s *catalog.Snapshot) {
 func (g *gateway) activate(ctx context.Context, e *catalog.Endpoint) error {
 	n := newNeed()
 	entry := entryOf(e, g.sources)
+	for _, t := range entry.Targets {
+		if source, ok := t.Auth.(*credentials.Source); ok {
+			if err := source.Misconfigured(); err != nil {
+				return &catalog.FieldError{Field: "modelConfig", Message: fmt.Sprintf("the credential of the target %q can't work: %v", t.Name, err)}
+			}
+		}
+	}
 	n.add(entry)
 	return g.ups.add(ctx, n)
 }

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sort"
 	"time"
@@ -86,6 +87,10 @@ func (s *server) reach(ctx context.Context, before, after *catalog.Endpoint) err
 	ctx, cancel := context.WithTimeout(ctx, activateTimeout)
 	defer cancel()
 	if err := s.Activate(ctx, after); err != nil {
+		var wrong *catalog.FieldError
+		if errors.As(err, &wrong) {
+			return badRequest("invalid_field", wrong.Field, "The field %s is wrong: %s.", wrong.Field, wrong.Message)
+		}
 		s.Log.Error("an endpoint could not be activated", zap.String("endpoint", after.Name), zap.Error(err))
 		return &dialect.Error{
 			Status: http.StatusServiceUnavailable, Code: "not_activated",

@@ -132,6 +132,17 @@ func (s *Source) Ready() error {
 	return fmt.Errorf("%w: the first fetch is under way", ErrUnavailable)
 }
 
+// Misconfigured says why the source can never have a credential, as its
+// parameters are; nil where it may. The text holds no secret.
+func (s *Source) Misconfigured() error {
+	if s.recipe.fetch != nil || s.recipe.fixed != nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
 // Status tells the source's state.
 func (s *Source) Status() Status {
 	st := Status{Kind: s.kind, ID: s.id, Ready: s.valid(s.manager.now()) != nil}
