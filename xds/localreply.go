@@ -92,8 +92,8 @@ var brokenReplies = []struct {
 // expressions over path and query; a test holds the two together.
 var replyPaths = []replyPath{
 	{dialect.Anthropic, `^(/mlflow-deployments)?(/v1/messages|/anthropic|/gateway/anthropic)([/?].*)?$`},
+	{dialect.Gemini, `^(/mlflow-deployments)?((/v1beta|/gemini|/gateway/gemini)([/?].*)?|/v1/models/[^?]*:.*)$`},
 	{dialect.OpenAI, `^(/mlflow-deployments)?(/v1|/gateway/openai)([/?].*)?$`},
-	{dialect.Gemini, `^(/mlflow-deployments)?(/v1beta|/gemini|/gateway/gemini)([/?].*)?$`},
 	{dialect.Native, `^(/mlflow-deployments)?(/native|/gateway/proxy)([/?].*)?$`},
 	{dialect.MLflow, `^(/mlflow-deployments|/endpoints|/gateway|/api/2[.]0|/api/3[.]0|/health)([/?].*)?$`},
 	{dialect.REST, anyReplyPath},

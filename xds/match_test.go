@@ -24,7 +24,8 @@ var paths = []string{
 	"/v1/responses", "/gateway/openai/v1/responses", "/gateway/openai", "/gateway/anthropic/v1/messages", "/gateway/mlflow/v1/chat/completions",
 	"/gateway/a/mlflow/invocations", "/gateway/mlflow/invocations", "/v1beta/models/g:generateContent", "/gemini/v1beta/models/g-2.5:countTokens?x",
 	"/gateway/gemini/v1beta/models/g:streamGenerateContent", "/v1beta/models", "/v1beta/models/g", "/gateway/gemini", "/gateway/proxy/a/x",
-	"/gateway/proxy", "/gateway/proxy/invocations", "/native/a", "/native/a/v1/files?x", "/native", "/nativex/a", "/mlflow-deployments/native/a",
+	"/gateway/proxy", "/gateway/proxy/invocations", "/v1/models/g:generateContent", "/v1/models/g:generateContent?alt=sse",
+	"/v1/models/a?x=b:c", "/gemini/v1/models/g:countTokens", "/v1/models/g", "/native/a", "/native/a/v1/files?x", "/native", "/nativex/a", "/mlflow-deployments/native/a",
 }
 
 // TestReplyPathsAreDialects holds the regular expressions to dialect.Of.

@@ -29,7 +29,7 @@ const (
 // follows a nativePath is the provider's own.
 const (
 	invocationPath = `(/mlflow-deployments)?(/(endpoints|gateway)/[^/]+|/gateway/[^/]+/mlflow)/invocations`
-	geminiPath     = `(/gemini|/gateway/gemini)?/v1beta/models/[^/]+:[a-zA-Z]+`
+	geminiPath     = `(/gemini|/gateway/gemini)?/v1(beta)?/models/[^/]+:[a-zA-Z]+`
 	nativePath     = `(/native|/gateway/proxy)/.*`
 )
 

@@ -35,8 +35,12 @@ var calls = func() map[string]Route {
 // Prefix.
 func Calls() []string { return slices.Sorted(maps.Keys(calls)) }
 
-// geminiRoots are where Gemini's API is served.
-var geminiRoots = []string{"/v1beta/models/", "/gemini/v1beta/models/", "/gateway/gemini/v1beta/models/"}
+// geminiRoots are where Gemini's API is served. SDKs choose between two
+// versions that are alike in what is served here.
+var geminiRoots = []string{
+	"/v1beta/models/", "/v1/models/", "/gemini/v1beta/models/", "/gemini/v1/models/",
+	"/gateway/gemini/v1beta/models/", "/gateway/gemini/v1/models/",
+}
 
 var geminiMethods = map[string]Route{
 	"generateContent":       {Dialect: Gemini, Operation: Chat},
@@ -72,6 +76,8 @@ func Of(path string) Dialect {
 	switch {
 	case under(path, "/v1/messages"), under(path, "/anthropic"), under(path, "/gateway/anthropic"):
 		return Anthropic
+	case strings.HasPrefix(path, "/v1/models/") && strings.Contains(path, ":"): // OpenAI has no methods there
+		return Gemini
 	case under(path, "/v1"), under(path, "/gateway/openai"):
 		return OpenAI
 	case under(path, "/v1beta"), under(path, "/gemini"), under(path, "/gateway/gemini"):

@@ -39,6 +39,8 @@ func TestMatch(t *testing.T) {
 		"/v1beta/models/g-2.5:generateContent":        {Dialect: dialect.Gemini, Operation: dialect.Chat, Endpoint: "g-2.5"},
 		"/gateway/gemini/v1beta/models/g:streamGenerateContent?alt=sse": {
 			Dialect: dialect.Gemini, Operation: dialect.Chat, Endpoint: "g", Stream: true},
+		"/v1/models/g:generateContent":        {Dialect: dialect.Gemini, Operation: dialect.Chat, Endpoint: "g"},
+		"/gemini/v1/models/g:countTokens":     {Dialect: dialect.Gemini, Operation: dialect.CountTokens, Endpoint: "g"},
 		"/gemini/v1beta/models/g:countTokens": {Dialect: dialect.Gemini, Operation: dialect.CountTokens, Endpoint: "g"},
 		// Not calls of a model.
 		"/v1beta/models/a/b:generateContent":                   {},
@@ -91,7 +93,7 @@ func TestMatch(t *testing.T) {
 
 func TestOf(t *testing.T) {
 	for path, want := range map[string]dialect.Dialect{
-		"/v1/chat/completions": dialect.OpenAI, "/v1/models/x?y": dialect.OpenAI, "/v1": dialect.OpenAI,
+		"/v1/chat/completions": dialect.OpenAI, "/v1/models/x?y": dialect.OpenAI, "/v1/models/x:y": dialect.Gemini, "/v1/models/x?y=a:b": dialect.OpenAI, "/v1": dialect.OpenAI,
 		"/v1/messages": dialect.Anthropic, "/v1/messages/count_tokens": dialect.Anthropic, "/anthropic/v1/messages": dialect.Anthropic,
 		"/v1/messagesx": dialect.OpenAI, "/v10/x": dialect.REST,
 		"/endpoints/x": dialect.MLflow, "/gateway/x/invocations": dialect.MLflow, "/health": dialect.MLflow, "/healthz": dialect.REST,
