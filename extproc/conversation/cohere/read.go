@@ -49,7 +49,7 @@ func (codec) Read(body []byte) (*conversation.Reply, error) {
 // input is the arguments of a tool call, which Cohere tells as text, as the
 // object that they must be.
 func input(text string) string {
-	if text == "" || !jsontext.Valid([]byte(text)) {
+	if b := []byte(text); !jsontext.Valid(b) || !jsontext.View(b).IsObject() {
 		return "{}"
 	}
 	return text
