@@ -1,7 +1,9 @@
 package conformance_test
 
 import (
+	"encoding/binary"
 	"encoding/json"
+	"math"
 )
 
 type responsesAnswer struct {
@@ -212,4 +214,33 @@ func toldError(dialect string, body []byte) string {
 		demand(e.Error.Type != "" && len(e.Error.Code) > 0, "it is not an error of OpenAI's: %s", body)
 	}
 	return e.Error.Message
+}
+
+// toldEmbeddings reads vectors, which are lists or base64 of 32-bit floats.
+func toldEmbeddings(body []byte) (a answer) {
+	var r struct {
+		Object string `json:"object"`
+		Data   []struct {
+			Index     int             `json:"index"`
+			Embedding json.RawMessage `json:"embedding"`
+		} `json:"data"`
+	}
+	parse(body, &r)
+	demand(r.Object == "list", "it is a %q, not a list", r.Object)
+	for i, d := range r.Data {
+		demand(d.Index == i, "the vector %d has the index %d", i, d.Index)
+		var vector []float64
+		if d.Embedding[0] == '"' {
+			var packed []byte
+			parse(d.Embedding, &packed)
+			for len(packed) >= 4 {
+				vector = append(vector, float64(math.Float32frombits(binary.LittleEndian.Uint32(packed))))
+				packed = packed[4:]
+			}
+		} else {
+			parse(d.Embedding, &vector)
+		}
+		a.Vectors = append(a.Vectors, vector)
+	}
+	return a
 }

@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -20,6 +21,9 @@ func toldAnswer(t *testing.T, dialect string, r told, stream bool) (a answer, er
 			err = fmt.Errorf("%v", r)
 		}
 	}()
+	if !stream && bytes.Contains(r.body, []byte(`"embedding"`)) {
+		return toldEmbeddings(r.body), nil
+	}
 	if !stream {
 		switch dialect {
 		case "responses":

@@ -24,7 +24,10 @@ func asked(format string, body []byte) (a asks, err error) {
 			err = fmt.Errorf("%v", r)
 		}
 	}()
-	return readers[format](body), nil
+	if read, ok := readers[format]; ok {
+		return read(body), nil
+	}
+	return askedByPath(format, body), nil
 }
 
 func parse(b []byte, into any) {

@@ -17,6 +17,7 @@ type asks struct {
 	Stop        []string        `json:"stop"`
 	MaxTokens   *int64          `json:"max_tokens"`
 	Temperature *float64        `json:"temperature"`
+	Inputs      []string        `json:"inputs"` // to be embedded
 
 	model  string
 	stream bool
@@ -76,6 +77,9 @@ func (a *asks) lacks(want *asks, sameIDs bool) map[string]string {
 	if a.loose != nil {
 		a.lacksLoose(want, miss)
 		return out
+	}
+	if !slices.Equal(a.Inputs, want.Inputs) {
+		miss("inputs", "the texts are %q, not %q", a.Inputs, want.Inputs)
 	}
 	if a.System != want.System {
 		miss("system", "the system text is %q, not %q", a.System, want.System)
@@ -194,6 +198,8 @@ type answer struct {
 		Cached    *int64 `json:"cached"`
 		Reasoning *int64 `json:"reasoning"`
 	} `json:"usage"`
+	// Vectors are those of embeddings.
+	Vectors [][]float64 `json:"vectors"`
 	// Status is of an error.
 	Status int `json:"status"`
 
@@ -221,6 +227,9 @@ func (a *answer) lacks(want *answer, reports []string, ids []string) map[string]
 		}
 	case a.Refusal != "" || a.Text != want.Text && (want.Text[:1] != "{" || !sameJSON(json.RawMessage(a.Text), json.RawMessage(want.Text))):
 		miss("text", "the text is %q (refusal %q), not %q", a.Text, a.Refusal, want.Text)
+	}
+	if !reflect.DeepEqual(a.Vectors, want.Vectors) {
+		miss("vectors", "the vectors are %v, not %v", a.Vectors, want.Vectors)
 	}
 	if a.Finish != want.Finish && (want.Finish != "stop" || a.Finish != "end" || slices.Contains(reports, "stop")) {
 		miss("finish", "the answer ended by %q, not %q", a.Finish, want.Finish)

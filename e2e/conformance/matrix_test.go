@@ -61,7 +61,7 @@ func (k *kind) wire(client string) wire {
 }
 
 // url is where the request must go.
-func (r row) url(k *kind, w wire, stream bool) string {
+func (r row) url(k *kind, w wire, stream, batch bool) string {
 	if w.URL != "" {
 		return w.URL
 	}
@@ -72,18 +72,30 @@ func (r row) url(k *kind, w wire, stream bool) string {
 	if stream && w.Stream != "" {
 		return root + w.Stream
 	}
+	if batch && w.Batch != "" {
+		return root + w.Batch
+	}
 	return root + w.Path
 }
 
+// types are the endpoint types.
+var types = []string{"chat", "completions", "embeddings"}
+
+// kind is how the row answers an endpoint type; nil: it does not.
+func (r row) kind(endpointType string) *kind {
+	return map[string]*kind{"chat": r.Chat, "completions": r.Completions, "embeddings": r.Embeddings}[endpointType]
+}
+
 // endpoint is the row as an endpoint in MLflow's form.
-func (r row) endpoint(kind, model string) json.RawMessage {
-	b, _ := json.Marshal(map[string]any{"name": r.Name + "-" + kind, "endpoint_type": "llm/v1/" + kind,
-		"model": map[string]any{"provider": r.Provider, "name": model, "config": r.Config}})
+func (r row) endpoint(endpointType string) json.RawMessage {
+	b, _ := json.Marshal(map[string]any{"name": r.Name + "-" + endpointType, "endpoint_type": "llm/v1/" + endpointType,
+		"model": map[string]any{"provider": r.Provider, "name": r.kind(endpointType).Model, "config": r.Config}})
 	return b
 }
 
 // feature is a thing that clients do: features.json.
 type feature struct {
+	Type     string                     `json:"type"` // of the endpoint; "": chat
 	Asks     asks                       `json:"asks"`
 	Answer   string                     `json:"answer"`
 	Requests map[string]json.RawMessage `json:"requests"` // by client dialect
@@ -151,6 +163,8 @@ type pair struct {
 	stream  bool
 }
 
+func (p pair) kind() *kind { return p.row.kind(p.feature.Type) }
+
 func (p pair) mode() string {
 	if p.stream {
 		return "stream"
@@ -164,8 +178,10 @@ func TestMatrix(t *testing.T) {
 	m := loadMatrix(t)
 	var endpoints []json.RawMessage
 	for _, r := range m.rows {
-		if r.Chat != nil {
-			endpoints = append(endpoints, r.endpoint("chat", r.Chat.Model))
+		for _, kind := range types {
+			if r.kind(kind) != nil {
+				endpoints = append(endpoints, r.endpoint(kind))
+			}
 		}
 	}
 	m.gateway = startGateway(t, endpoints)
@@ -173,9 +189,7 @@ func TestMatrix(t *testing.T) {
 	for _, client := range clients {
 		t.Run(client, func(t *testing.T) {
 			for _, r := range m.rows {
-				if r.Chat != nil {
-					t.Run(r.Name, func(t *testing.T) { t.Parallel(); m.playRow(t, client, r) })
-				}
+				t.Run(r.Name, func(t *testing.T) { t.Parallel(); m.playRow(t, client, r) })
 			}
 		})
 	}
@@ -184,11 +198,17 @@ func TestMatrix(t *testing.T) {
 func (m *matrix) playRow(t *testing.T, client string, r row) {
 	for _, name := range slices.Sorted(maps.Keys(m.features)) {
 		f := m.features[name]
-		if client != "mlflow" && f.Requests[client] == nil {
-			continue // the dialect has no words for it
+		if f.Type == "" {
+			f.Type = "chat"
+		}
+		if client != "mlflow" && f.Requests[client] == nil || r.kind(f.Type) == nil {
+			continue // the dialect has no words for it, or the provider has no such endpoints
 		}
 		t.Run(name, func(t *testing.T) {
 			for _, stream := range []bool{false, true} {
+				if stream && f.Type == "embeddings" {
+					continue
+				}
 				p := pair{matrix: m, client: client, row: r, name: name, feature: f, stream: stream}
 				t.Run(p.mode(), func(t *testing.T) {
 					t.Run("process", func(t *testing.T) { p.play(t, false) })
@@ -214,7 +234,7 @@ func (m *matrix) checkUsed(t *testing.T) {
 // call is the client's request.
 func (p pair) call(t *testing.T, mark string) call {
 	t.Helper()
-	endpoint := p.row.Name + "-chat"
+	endpoint := p.row.Name + "-" + p.feature.Type
 	template := p.feature.Requests[p.client]
 	if template == nil {
 		template = p.feature.Requests["openai"]
@@ -234,7 +254,10 @@ func (p pair) call(t *testing.T, mark string) call {
 		c.path = "/gateway/" + endpoint + "/invocations"
 		delete(members, "model")
 	case "openai":
-		c.path = "/v1/chat/completions"
+		c.path = map[string]string{"chat": "/v1/chat/completions"}[p.feature.Type]
+		if c.path == "" {
+			c.path = "/v1/" + p.feature.Type
+		}
 	case "responses":
 		c.path = "/v1/responses"
 	case "anthropic":
@@ -293,7 +316,7 @@ func (p pair) needed(fact string) {
 func (p pair) play(t *testing.T, envoy bool) {
 	mark := p.mark()
 	c := p.call(t, mark)
-	w := p.row.Chat.wire(p.client)
+	w := p.kind().wire(p.client)
 	what := p.feature.Answer
 	reply := what
 	if what == "json" && p.row.SchemaTool != "" && p.client != "mlflow" {
@@ -309,19 +332,24 @@ func (p pair) play(t *testing.T, envoy bool) {
 	if envoy {
 		got = p.gateway.play(t, mark, c, answer)
 	} else {
-		got = inProcess(t, p.row.endpoint("chat", p.row.Chat.Model), c, answer)
+		got = inProcess(t, p.row.endpoint(p.feature.Type), c, answer)
 	}
 	problems := map[string]string{}
 	refusal, skip := p.except()
+	if w.Format == "none" {
+		refusal = &exception{Status: http.StatusNotImplemented, Field: " is not ", Why: "MLflow's rule"}
+	}
 	switch {
 	case refusal != nil:
 		p.checkRefusal(t, refusal, got)
 		return
-	case len(got.sent) != 1:
+	case len(got.sent) != p.requests(w, what):
 		t.Errorf("the provider got %d requests: %d %s", len(got.sent), got.status, compact(got.body))
 		return
 	}
-	p.checkSent(got.sent[0], w, mark, t, problems)
+	for i := range got.sent {
+		p.checkSent(got.sent[i], i, w, mark, t, problems)
+	}
 	p.checkTold(t, got, w, what, problems)
 	for fact, problem := range problems {
 		if slices.Contains(skip, fact) {
@@ -352,10 +380,20 @@ func (p pair) checkRefusal(t *testing.T, want *exception, got told) {
 	}
 }
 
-// checkSent holds the provider's request against the facts.
-func (p pair) checkSent(s sent, w wire, mark string, t *testing.T, problems map[string]string) {
+// requests is how many requests a call makes: where the format takes one text,
+// one for each, until one fails.
+func (p pair) requests(w wire, what string) int {
+	if w.Format == "titan-embed" && p.replies.Facts[what].Status == 0 {
+		return len(p.feature.Asks.Inputs)
+	}
+	return 1
+}
+
+// checkSent holds the provider's request, one of several of a call's, against
+// the facts.
+func (p pair) checkSent(s sent, i int, w wire, mark string, t *testing.T, problems map[string]string) {
 	t.Helper()
-	if url := p.row.url(p.row.Chat, w, p.stream); s.url != url || s.method != http.MethodPost {
+	if url := p.row.url(p.kind(), w, p.stream, len(p.feature.Asks.Inputs) > 1); s.url != url || s.method != http.MethodPost {
 		problems["url"] = fmt.Sprintf("the provider got %s %s, not POST %s", s.method, s.url, url)
 	}
 	p.row.checkAuth(s, problems)
@@ -367,7 +405,11 @@ func (p pair) checkSent(s sent, w wire, mark string, t *testing.T, problems map[
 	if n := len(a.Tools); n > 0 && p.row.SchemaTool != "" && a.Tools[n-1].Name == p.row.SchemaTool {
 		a.Schema, a.Tools = a.Tools[n-1].Schema, a.Tools[:n-1]
 	}
-	maps.Copy(problems, a.lacks(p.wanted(t, mark), p.row.IDs == "" && w.Format != "gemini"))
+	want := p.wanted(t, mark)
+	if len(want.Inputs) > 0 && p.requests(w, p.feature.Answer) > 1 {
+		want.Inputs = want.Inputs[i : i+1]
+	}
+	maps.Copy(problems, a.lacks(want, p.row.IDs == "" && w.Format != "gemini"))
 	if named := slices.Contains(named, w.Format); named && *w.Model != "" && a.model != *w.Model {
 		problems["model"] = fmt.Sprintf("the body names the model %q, not %q", a.model, *w.Model)
 	} else if named && a.stream != p.stream && w.Framing != "aws-bytes" {
@@ -408,6 +450,9 @@ func (p pair) checkTold(t *testing.T, got told, w wire, what string, problems ma
 		problems["reply"] = fmt.Sprintf("the client got the status %d", got.status)
 		return
 	}
+	if want.Vectors != nil && p.requests(w, what) > 1 {
+		want.Vectors = [][]float64{want.Vectors[0], want.Vectors[0]} // each was the same to the provider
+	}
 	a, err := toldAnswer(t, p.client, got, p.stream)
 	if err != nil {
 		problems["reply"] = "the reply is not what the client's dialect promises: " + err.Error()
@@ -426,7 +471,7 @@ var countsOf = map[string][]string{
 	"openai": {"input", "output", "cached", "reasoning"}, "sap": {"input", "output", "cached", "reasoning"},
 	"responses": {"input", "output", "cached", "reasoning"}, "gemini": {"input", "output", "cached", "reasoning"},
 	"anthropic": {"input", "output", "cached"}, "converse": {"input", "output", "cached"}, "cohere2": {"input", "output", "cached"},
-	"cohere1": {"input", "output"},
+	"cohere1": {"input", "output"}, "openai-text": {"input", "output"},
 }
 
 // reports are what of an answer both sides have words for.

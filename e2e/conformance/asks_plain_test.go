@@ -1,0 +1,70 @@
+package conformance_test
+
+import (
+	"strings"
+
+	"github.com/tidwall/gjson"
+)
+
+// The formats of text completions and of embeddings, which say little: where
+// in a body it is said.
+
+type places struct{ prompt, maxTokens, stop, inputs, model string }
+
+var placesOf = map[string]places{
+	"openai-text":          {prompt: "prompt", maxTokens: "max_tokens", stop: "stop", model: "model"},
+	"anthropic-complete":   {prompt: "prompt", maxTokens: "max_tokens_to_sample", stop: "stop_sequences", model: "model"},
+	"cohere-generate":      {prompt: "prompt", maxTokens: "max_tokens", stop: "stop_sequences", model: "model"},
+	"ai21":                 {prompt: "prompt", maxTokens: "maxTokens", stop: "stopSequences"},
+	"mosaicml-text":        {prompt: "inputs.0", maxTokens: "parameters.max_new_tokens", stop: "parameters.stop"},
+	"palm-text":            {prompt: "prompt.text", maxTokens: "maxOutputTokens", stop: "stopSequences"},
+	"mlflow-serving-text":  {prompt: "inputs.0", maxTokens: "params.max_tokens", stop: "params.stop"},
+	"tgi":                  {prompt: "inputs", maxTokens: "parameters.max_new_tokens", stop: "parameters.stop"},
+	"titan-text":           {prompt: "inputText", maxTokens: "textGenerationConfig.maxTokenCount", stop: "textGenerationConfig.stopSequences"},
+	"bedrock-claude":       {prompt: "prompt", maxTokens: "max_tokens_to_sample", stop: "stop_sequences"},
+	"openai-embed":         {inputs: "input", model: "model"},
+	"gemini-embed":         {inputs: "content.parts.0.text|@or:requests.#.content.parts.0.text"},
+	"vertex-embed":         {inputs: "instances.#.content"},
+	"palm-embed":           {inputs: "texts"},
+	"mosaicml-embed":       {inputs: "inputs"},
+	"mlflow-serving-embed": {inputs: "inputs"},
+	"titan-embed":          {inputs: "inputText"},
+	"cohere-embed1":        {inputs: "texts", model: "model"},
+	"cohere-embed2":        {inputs: "texts", model: "model"},
+	"cohere-embed-bedrock": {inputs: "texts"},
+}
+
+func askedByPath(format string, body []byte) (a asks) {
+	at, known := placesOf[format]
+	demand(known, "nobody reads the format %q", format)
+	demand(gjson.ValidBytes(body), "the request is not JSON")
+	get := func(path string) gjson.Result {
+		if path == "" {
+			return gjson.Result{}
+		}
+		for p := range strings.SplitSeq(path, "|@or:") {
+			if v := gjson.GetBytes(body, p); v.Exists() && (!v.IsArray() || len(v.Array()) > 0) {
+				return v
+			}
+		}
+		return gjson.Result{}
+	}
+	a.model = get(at.model).Str
+	if at.inputs != "" {
+		for _, v := range get(at.inputs).Array() {
+			a.Inputs = append(a.Inputs, v.Str)
+		}
+		return a
+	}
+	a.loose = []string{get(at.prompt).Str}
+	if v := get(at.maxTokens); v.Exists() {
+		n := v.Int()
+		a.MaxTokens = &n
+	}
+	for _, v := range get(at.stop).Array() {
+		if v.Str != "\n\nHuman:" { // the format's own
+			a.Stop = append(a.Stop, v.Str)
+		}
+	}
+	return a
+}
