@@ -159,6 +159,7 @@ func (w *writer) settle(b []byte, status string) []byte {
 	w.open.text = w.text.String()
 	if w.open.kind == conversation.ToolUse && w.open.text == "" && status == completed {
 		w.open.text = "{}" // what clients parse must be an object
+		b = w.delta(b, w.open.text)
 	}
 	b = w.done(b)
 	b = w.itemEvent(b, "response.output_item.done", status)
