@@ -50,6 +50,7 @@ func (r responsesAnswer) answer() (a answer) {
 			}
 		case "function_call":
 			a.Calls = append(a.Calls, toolUse{item.CallID, item.Name, json.RawMessage(item.Arguments)})
+		case "reasoning":
 		default:
 			panic("an item has the type " + item.Type)
 		}
@@ -131,8 +132,9 @@ func toldGemini(bodies []json.RawMessage) (a answer) {
 				Content struct {
 					Role  string `json:"role"`
 					Parts []struct {
-						Text string `json:"text"`
-						Call *struct {
+						Text    string `json:"text"`
+						Thought bool   `json:"thought"`
+						Call    *struct {
 							ID   string          `json:"id"`
 							Name string          `json:"name"`
 							Args json.RawMessage `json:"args"`
@@ -161,7 +163,11 @@ func toldGemini(bodies []json.RawMessage) (a answer) {
 		}
 		for _, c := range r.Candidates {
 			for _, p := range c.Content.Parts {
-				a.Text += p.Text
+				if p.Thought {
+					a.thinking += p.Text
+				} else {
+					a.Text += p.Text
+				}
 				if p.Call != nil {
 					a.Calls = append(a.Calls, toolUse{p.Call.ID, p.Call.Name, p.Call.Args})
 				}
@@ -184,6 +190,91 @@ func toldGemini(bodies []json.RawMessage) (a answer) {
 	}
 	if a.Finish == "end" && len(a.Calls) > 0 {
 		a.Finish = "tools"
+	}
+	return a
+}
+
+// failureIn is the message of an event that tells an error, in a dialect's
+// shape; "" for any other.
+func failureIn(dialect string, ev event) string {
+	var e struct {
+		Type    string `json:"type"`
+		Message string `json:"message"`
+		Error   struct {
+			Type    string          `json:"type"`
+			Message string          `json:"message"`
+			Status  string          `json:"status"`
+			Code    json.RawMessage `json:"code"`
+		} `json:"error"`
+		Response struct {
+			Status string `json:"status"`
+			Error  struct {
+				Message string `json:"message"`
+			} `json:"error"`
+		} `json:"response"`
+	}
+	if json.Unmarshal(ev.data, &e) != nil {
+		return ""
+	}
+	switch {
+	case dialect == "responses" && e.Type == "error" && ev.name == "error":
+		return e.Message
+	case dialect == "responses" && e.Type == "response.failed" && e.Response.Status == "failed":
+		return e.Response.Error.Message
+	case dialect == "anthropic" && (ev.name != "error" || e.Type != "error" || e.Error.Type == ""):
+		return ""
+	case dialect == "gemini" && (e.Error.Status == "" || len(e.Error.Code) == 0):
+		return ""
+	}
+	return e.Error.Message
+}
+
+// unfinished reads what there is of a streamed answer that broke off.
+func unfinished(events []event) (a answer) {
+	for _, ev := range events {
+		var e struct {
+			Type    string          `json:"type"`
+			Delta   json.RawMessage `json:"delta"`
+			Choices []struct {
+				Delta struct {
+					Content string `json:"content"`
+				} `json:"delta"`
+				FinishReason string `json:"finish_reason"`
+			} `json:"choices"`
+			Candidates []struct {
+				Content struct {
+					Parts []struct {
+						Text string `json:"text"`
+					} `json:"parts"`
+				} `json:"content"`
+				FinishReason string `json:"finishReason"`
+			} `json:"candidates"`
+		}
+		if json.Unmarshal(ev.data, &e) != nil {
+			continue
+		}
+		var delta struct {
+			Text       string `json:"text"`
+			StopReason string `json:"stop_reason"`
+		}
+		switch e.Type {
+		case "content_block_delta", "message_delta":
+			parse(e.Delta, &delta)
+		case "response.output_text.delta":
+			parse(e.Delta, &delta.Text)
+		case "response.completed":
+			delta.StopReason = e.Type
+		}
+		a.Text, a.Finish = a.Text+delta.Text, a.Finish+delta.StopReason
+		for _, c := range e.Choices {
+			a.Text, a.Finish = a.Text+c.Delta.Content, a.Finish+c.FinishReason
+		}
+		for _, c := range e.Candidates {
+			a.Finish += c.FinishReason
+			for _, p := range c.Content.Parts {
+				a.Text += p.Text
+			}
+		}
 	}
 	return a
 }

@@ -38,6 +38,12 @@ func toldAnswer(t *testing.T, dialect string, r told, stream bool) (a answer, er
 	demand(strings.HasPrefix(r.contentType, "text/event-stream"), "the stream has the content type %q", r.contentType)
 	events := eventsOf(t, r.body)
 	demand(len(events) > 0, "the stream has no events")
+	if failure := failureIn(dialect, events[len(events)-1]); failure != "" {
+		// What came before it must be what is there of an answer.
+		a := unfinished(events[:len(events)-1])
+		a.Failure = failure
+		return a, nil
+	}
 	switch dialect {
 	case "responses":
 		return streamedResponses(events), nil
@@ -51,6 +57,9 @@ func toldAnswer(t *testing.T, dialect string, r told, stream bool) (a answer, er
 	a = streamedOpenAI(dataOf(t, r.body))
 	for i, place := range a.places {
 		demand(i == place || dialect != "openai", "the tool call %d has the index %d", i, place)
+		if dialect == "mlflow" && a.Calls[i].Arguments == nil {
+			a.Calls[i].Arguments = json.RawMessage("{}") // MLflow's server says nothing where there is nothing
+		}
 	}
 	return a, nil
 }
@@ -81,6 +90,7 @@ type openAIAnswer struct {
 
 type openAISaid struct {
 	Content   *string `json:"content"`
+	Reasoning string  `json:"reasoning_content"`
 	Refusal   *string `json:"refusal"`
 	ToolCalls []struct {
 		Index    int     `json:"index"`
@@ -97,6 +107,7 @@ func (s openAISaid) addTo(a *answer, chunk bool) {
 	if s.Content != nil {
 		a.Text += *s.Content
 	}
+	a.thinking += s.Reasoning
 	if s.Refusal != nil {
 		a.Refusal += *s.Refusal
 	}
@@ -239,6 +250,8 @@ func toldAnthropic(body []byte) (a answer) {
 			a.Text += b.Text
 		case "tool_use":
 			a.Calls = append(a.Calls, toolUse{b.ID, b.Name, b.Input})
+		case "thinking":
+			a.thinking += b.Thinking
 		default:
 			panic("a block has the type " + b.Type)
 		}
@@ -260,6 +273,7 @@ func streamedAnthropic(events []event) (a answer) {
 				Type       string  `json:"type"`
 				Text       string  `json:"text"`
 				Partial    string  `json:"partial_json"`
+				Thinking   string  `json:"thinking"`
 				StopReason *string `json:"stop_reason"`
 			} `json:"delta"`
 			Usage *anthropicUsage `json:"usage"`
@@ -275,6 +289,7 @@ func streamedAnthropic(events []event) (a answer) {
 		case "content_block_start":
 			demand(open < 0 && e.Index == next, "the block %d begins while %d is open", e.Index, open)
 			open, next = e.Index, next+1
+			demand(slices.Contains([]string{"text", "tool_use", "thinking"}, e.Block.Type), "a block has the type %s", e.Block.Type)
 			if e.Block.Type == "tool_use" {
 				demand(sameJSON(e.Block.Input, json.RawMessage("{}")), "tool_use begins with the input %s", e.Block.Input)
 				a.Calls = append(a.Calls, toolUse{ID: e.Block.ID, Name: e.Block.Name})
@@ -282,6 +297,7 @@ func streamedAnthropic(events []event) (a answer) {
 		case "content_block_delta":
 			demand(open == e.Index, "a delta of the block %d comes in the block %d", e.Index, open)
 			a.Text += e.Delta.Text
+			a.thinking += e.Delta.Thinking
 			if e.Delta.Type == "input_json_delta" {
 				last := &a.Calls[len(a.Calls)-1]
 				last.Arguments = append(last.Arguments, e.Delta.Partial...)
@@ -302,5 +318,10 @@ func streamedAnthropic(events []event) (a answer) {
 		}
 	}
 	demand(over, "there is no message_stop")
+	for i := range a.Calls {
+		if len(a.Calls[i].Arguments) == 0 {
+			a.Calls[i].Arguments = json.RawMessage("{}") // as SDKs read it
+		}
+	}
 	return a
 }

@@ -68,3 +68,36 @@ func askedByPath(format string, body []byte) (a asks) {
 	}
 	return a
 }
+
+// choices are the formats' words for the choice of tools, and the facts'.
+var choices = map[string]string{
+	"auto": "auto", "AUTO": "auto", "none": "none", "NONE": "none", "required": "any", "REQUIRED": "any", "any": "any", "ANY": "any",
+}
+
+// choiceOf reads the choice of tools, which stands in a place of its own in
+// each format.
+func choiceOf(body []byte) string {
+	get := func(path string) gjson.Result { return gjson.GetBytes(body, path) }
+	for _, path := range []string{
+		"tool_choice.function.name", "tool_choice.name", "toolConfig.toolChoice.tool.name", "toolConfig.functionCallingConfig.allowedFunctionNames.0",
+		"config.modules.prompt_templating.model.params.tool_choice.function.name",
+	} {
+		if name := get(path).Str; name != "" {
+			return "tool:" + name
+		}
+	}
+	for _, path := range []string{
+		"tool_choice", "tool_choice.type", "toolConfig.functionCallingConfig.mode", "additionalModelRequestFields.tool_choice.type",
+		"config.modules.prompt_templating.model.params.tool_choice",
+	} {
+		if v := get(path); v.Type == gjson.String {
+			return choices[v.Str]
+		}
+	}
+	for _, word := range []string{"auto", "any"} {
+		if get("toolConfig.toolChoice." + word).Exists() {
+			return word
+		}
+	}
+	return ""
+}

@@ -25,7 +25,9 @@ func asked(format string, body []byte) (a asks, err error) {
 		}
 	}()
 	if read, ok := readers[format]; ok {
-		return read(body), nil
+		a = read(body)
+		a.Choice = choiceOf(body)
+		return a, nil
 	}
 	return askedByPath(format, body), nil
 }
@@ -128,6 +130,7 @@ type openAIAsk struct {
 type openAIMessage struct {
 	Role       string          `json:"role"`
 	Content    json.RawMessage `json:"content"`
+	ToolPlan   string          `json:"tool_plan"` // Cohere's text beside calls
 	ToolCallID string          `json:"tool_call_id"`
 	ToolCalls  []struct {
 		ID       string `json:"id"`
@@ -191,7 +194,7 @@ func (m openAIMessage) addTo(a *asks) {
 		t.Results = append(t.Results, result{m.ToolCallID, valueOf(textOf(parts))})
 	case "user", "assistant":
 		t := a.add(m.Role)
-		t.Text += textOf(parts)
+		t.Text += m.ToolPlan + textOf(parts)
 		for _, p := range parts {
 			if p.Type == "image_url" {
 				t.Images = append(t.Images, dataURL(p.ImageURL.URL))
@@ -289,6 +292,10 @@ func askedResponses(body []byte) asks {
 			t.Results = append(t.Results, result{it.CallID, valueOf(it.Output)})
 			continue
 		}
+		if it.Role == "developer" || it.Role == "system" {
+			a.System += anthropicText(it.Content)
+			continue
+		}
 		t := a.add(it.Role)
 		if it.Content[0] == '"' {
 			parse(it.Content, &t.Text)
@@ -312,6 +319,7 @@ func askedResponses(body []byte) asks {
 type anthropicBlock struct {
 	Type      string          `json:"type"`
 	Text      string          `json:"text"`
+	Thinking  string          `json:"thinking"`
 	ID        string          `json:"id"`
 	Name      string          `json:"name"`
 	Input     json.RawMessage `json:"input"`
@@ -371,9 +379,12 @@ func askedAnthropic(body []byte) asks {
 	parse(body, &r)
 	demand(r.MaxTokens != nil, "max_tokens is missing, which the API needs")
 	a := asks{model: r.Model, stream: r.Stream, System: anthropicText(r.System), Stop: r.Stop, MaxTokens: r.MaxTokens, Temperature: r.Temperature,
-		Schema: r.Output.Format.Schema, apart: true}
+		Schema: r.Output.Format.Schema, joined: true}
 	for _, m := range r.Messages {
 		t := a.add(m.Role)
+		if blocks := anthropicBlocks(m.Content); len(blocks) > 0 && blocks[0].Type != "tool_result" {
+			t.Text = strings.TrimSuffix(t.Text, again)
+		}
 		for _, b := range anthropicBlocks(m.Content) {
 			switch b.Type {
 			case "text":

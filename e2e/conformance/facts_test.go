@@ -17,12 +17,14 @@ type asks struct {
 	Stop        []string        `json:"stop"`
 	MaxTokens   *int64          `json:"max_tokens"`
 	Temperature *float64        `json:"temperature"`
+	Choice      string          `json:"choice"` // of tools: auto, any, none, or tool: and its name
 	Inputs      []string        `json:"inputs"` // to be embedded
 
 	model  string
 	stream bool
-	// apart: the format wants the roles to alternate.
-	apart bool
+	// apart: the format wants the roles to alternate. joined: it joins turns
+	// itself, but all results of tools must be in one.
+	apart, joined bool
 	// loose are all texts there are, where the format has no turns.
 	loose []string
 }
@@ -54,11 +56,14 @@ type tool struct {
 	Schema      json.RawMessage `json:"schema"`
 }
 
+// again marks a turn whose role the one before it has.
+const again = "<a second turn of the same role>"
+
 // add adds to the turn of a role, which is the last one or a new one.
 func (a *asks) add(role string) *turn {
 	if n := len(a.Turns); n > 0 && a.Turns[n-1].Role == role {
-		if a.apart {
-			a.Turns[n-1].Text += "<the next turn has the same role>"
+		if a.apart || a.joined && len(a.Turns[n-1].Results) > 0 && role == "user" {
+			a.Turns[n-1].Text += again
 		}
 		return &a.Turns[n-1]
 	}
@@ -77,6 +82,9 @@ func (a *asks) lacks(want *asks, sameIDs bool) map[string]string {
 	if a.loose != nil {
 		a.lacksLoose(want, miss)
 		return out
+	}
+	if want.Choice != "" && a.Choice != want.Choice {
+		miss("choice", "the choice of tools is %q, not %q", a.Choice, want.Choice)
 	}
 	if !slices.Equal(a.Inputs, want.Inputs) {
 		miss("inputs", "the texts are %q, not %q", a.Inputs, want.Inputs)
@@ -115,7 +123,7 @@ func (a *asks) lacksLoose(want *asks, miss func(fact, format string, args ...any
 		}
 	}
 	for _, t := range texts {
-		_, rest, found := strings.Cut(all, t)
+		_, rest, found := strings.Cut(strings.ReplaceAll(all, "\n", ""), t)
 		if !found {
 			miss("turns", "%q is missing, or not in its place, in %q", t, a.loose)
 		}
@@ -143,7 +151,8 @@ func (a *asks) lacksTurns(want *asks, sameIDs bool, miss func(fact, format strin
 	ids := map[string]string{} // of calls, by those that are wanted
 	for i, w := range want.Turns {
 		g := a.Turns[i]
-		if g.Role != w.Role || g.Text != w.Text {
+		// Blocks of text may become one, with line breaks between them.
+		if g.Role != w.Role || strings.ReplaceAll(g.Text, "\n", "") != w.Text {
 			miss("turns", "turn %d is %s %q, not %s %q", i, g.Role, g.Text, w.Role, w.Text)
 		}
 		if !slices.Equal(g.Images, w.Images) {
@@ -167,7 +176,7 @@ func (a *asks) lacksTurns(want *asks, sameIDs bool, miss func(fact, format strin
 				miss("results", "the result is %s, not %s", asJSON(g.Results[j]), asJSON(w.Results[j]))
 			}
 			if g.Results[j].ID == "" || g.Results[j].ID != ids[w.Results[j].ID] {
-				miss("ids", "the result is of the call %q, not of %q", g.Results[j].ID, ids[w.Results[j].ID])
+				miss("links", "the result is of the call %q, not of %q", g.Results[j].ID, ids[w.Results[j].ID])
 			}
 		}
 	}
@@ -179,10 +188,24 @@ func (a *asks) lacksTools(want *asks, miss func(fact, format string, args ...any
 		return
 	}
 	for i, w := range want.Tools {
-		if g := a.Tools[i]; g.Name != w.Name || g.Description != w.Description || !sameJSON(g.Schema, w.Schema) {
+		g := a.Tools[i]
+		if (w.Schema == nil || string(w.Schema) == "null") && (len(g.Schema) == 0 || takesNothing(g.Schema)) {
+			g.Schema = nil
+		}
+		if g.Name != w.Name || g.Description != w.Description || !sameJSON(g.Schema, w.Schema) {
 			miss("tools", "the tool is %s, not %s", asJSON(g), asJSON(w))
 		}
 	}
+}
+
+// takesNothing reports whether a schema is of an object without members.
+func takesNothing(schema json.RawMessage) bool {
+	var s struct {
+		Type       string         `json:"type"`
+		Properties map[string]any `json:"properties"`
+		Required   []string       `json:"required"`
+	}
+	return json.Unmarshal(schema, &s) == nil && strings.EqualFold(s.Type, "object") && len(s.Properties)+len(s.Required) == 0
 }
 
 // answer is what a client is told, whatever the wire format.
@@ -202,9 +225,13 @@ type answer struct {
 	Vectors [][]float64 `json:"vectors"`
 	// Status is of an error.
 	Status int `json:"status"`
+	// Failure is the message, or a part of it, with which a stream breaks off.
+	Failure string `json:"failure"`
 
-	model  string
-	places []int // the indexes of the calls in OpenAI's chunks
+	model string
+	// thinking is shown apart from the text.
+	thinking string
+	places   []int // the indexes of the calls in OpenAI's chunks
 }
 
 // lacks says what of the facts a client was not told, by fact. reports are the
@@ -214,6 +241,14 @@ func (a *answer) lacks(want *answer, reports []string, ids []string) map[string]
 	miss := func(fact, format string, args ...any) {
 		if out[fact] == "" {
 			out[fact] = fmt.Sprintf(format, args...)
+		}
+	}
+	if want.Failure != "" {
+		if !strings.Contains(a.Failure, want.Failure) {
+			miss("failure", "the stream broke off with %q, without %q", a.Failure, want.Failure)
+		}
+		if a.Finish != "" {
+			miss("finish", "the answer ended by %q before it broke off", a.Finish)
 		}
 	}
 	switch {
@@ -231,7 +266,7 @@ func (a *answer) lacks(want *answer, reports []string, ids []string) map[string]
 	if !reflect.DeepEqual(a.Vectors, want.Vectors) {
 		miss("vectors", "the vectors are %v, not %v", a.Vectors, want.Vectors)
 	}
-	if a.Finish != want.Finish && (want.Finish != "stop" || a.Finish != "end" || slices.Contains(reports, "stop")) {
+	if want.Failure == "" && a.Finish != want.Finish && (want.Finish != "stop" || a.Finish != "end" || slices.Contains(reports, "stop")) {
 		miss("finish", "the answer ended by %q, not %q", a.Finish, want.Finish)
 	}
 	if len(a.Calls) != len(want.Calls) {

@@ -99,6 +99,7 @@ type feature struct {
 	Asks     asks                       `json:"asks"`
 	Answer   string                     `json:"answer"`
 	Requests map[string]json.RawMessage `json:"requests"` // by client dialect
+	Modes    string                     `json:"modes"`    // whole or stream; "": both
 }
 
 // exception is a pair that is not as the others are: refusals.json.
@@ -206,10 +207,10 @@ func (m *matrix) playRow(t *testing.T, client string, r row) {
 		}
 		t.Run(name, func(t *testing.T) {
 			for _, stream := range []bool{false, true} {
-				if stream && f.Type == "embeddings" {
+				p := pair{matrix: m, client: client, row: r, name: name, feature: f, stream: stream}
+				if stream && f.Type == "embeddings" || f.Modes != "" && f.Modes != p.mode() {
 					continue
 				}
-				p := pair{matrix: m, client: client, row: r, name: name, feature: f, stream: stream}
 				t.Run(p.mode(), func(t *testing.T) {
 					t.Run("process", func(t *testing.T) { p.play(t, false) })
 					t.Run("envoy", func(t *testing.T) { p.play(t, true) })

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
@@ -22,6 +23,8 @@ type scripted struct {
 	Header map[string]string `json:"header"`
 	Reply  json.RawMessage   `json:"reply"`
 	Events []json.RawMessage `json:"events"`
+	// broken: the stream ends without its end.
+	broken bool
 }
 
 // of finds a reply. SAP's are OpenAI's, wrapped.
@@ -35,10 +38,13 @@ func (r replies) of(format, what string) (scripted, bool) {
 		s.Reply = wrapSAP(s.Reply)
 		wrapped := make([]json.RawMessage, len(s.Events))
 		for i := range s.Events {
-			wrapped[i] = wrapSAP(s.Events[i])
+			if wrapped[i] = s.Events[i]; !bytes.HasPrefix(s.Events[i], []byte(`{"error"`)) {
+				wrapped[i] = wrapSAP(s.Events[i])
+			}
 		}
 		s.Events = wrapped
 	}
+	s.broken = r.Facts[what].Failure != ""
 	return s, ok
 }
 
@@ -87,6 +93,7 @@ func (s scripted) play(t *testing.T, format, framing, model string, stream bool)
 		r.contentType = "application/vnd.amazon.eventstream"
 	case framing == "lines":
 		r.contentType = "application/stream+json"
+	case s.broken:
 	case format == "openai" || format == "sap" || format == "openai-text":
 		b.WriteString("data: [DONE]\n\n")
 	}
@@ -98,7 +105,11 @@ func (s scripted) play(t *testing.T, format, framing, model string, stream bool)
 func frame(t *testing.T, b *bytes.Buffer, name string, payload []byte) {
 	t.Helper()
 	m := eventstream.Message{Payload: payload}
-	for _, h := range [][2]string{{":message-type", "event"}, {":event-type", name}, {":content-type", "application/json"}} {
+	headers := [][2]string{{":message-type", "event"}, {":event-type", name}, {":content-type", "application/json"}}
+	if exception, ok := strings.CutPrefix(name, "!"); ok {
+		headers = [][2]string{{":message-type", "exception"}, {":exception-type", exception}, {":content-type", "application/json"}}
+	}
+	for _, h := range headers {
 		m.Headers.Set(h[0], eventstream.StringValue(h[1]))
 	}
 	must(t, eventstream.NewEncoder().Encode(b, m))
