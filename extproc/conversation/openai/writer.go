@@ -145,7 +145,9 @@ func (w *writer) blockStop(b []byte, block *conversation.Block) []byte {
 			b = w.arguments(b, "{}")
 		}
 		if block.Signature != "" {
-			b = w.close(append(appendSignature(w.openCall(b), block.Signature), "}]"...), "")
+			// OpenAI's SDK wants a function in each part of a call.
+			b = append(w.openCall(b), `,"function":{"arguments":""}`...)
+			b = w.close(append(appendSignature(b, block.Signature), "}]"...), "")
 		}
 	case kind == conversation.Redacted, kind == conversation.Thinking && block.Signature != "":
 		// The text of thinking went out as reasoning_content.
