@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"math"
+	"strings"
 )
 
 type responsesAnswer struct {
@@ -276,6 +277,25 @@ func unfinished(events []event) (a answer) {
 			}
 		}
 	}
+	return a
+}
+
+// toldArray reads a stream of Gemini's that is one JSON array.
+func toldArray(r told) answer {
+	demand(strings.HasPrefix(r.contentType, "application/json"), "the array has the content type %q", r.contentType)
+	var list []json.RawMessage
+	parse(r.body, &list)
+	demand(len(list) > 0, "the array is empty")
+	failure := failureIn("gemini", event{data: list[len(list)-1]})
+	if failure == "" {
+		return toldGemini(list)
+	}
+	var events []event
+	for _, v := range list[:len(list)-1] {
+		events = append(events, event{data: v})
+	}
+	a := unfinished(events)
+	a.Failure = failure
 	return a
 }
 

@@ -35,6 +35,9 @@ func toldAnswer(t *testing.T, dialect string, r told, stream bool) (a answer, er
 		}
 		return toldOpenAI(r.body), nil
 	}
+	if dialect == "gemini-array" {
+		return toldArray(r), nil
+	}
 	demand(strings.HasPrefix(r.contentType, "text/event-stream"), "the stream has the content type %q", r.contentType)
 	events := eventsOf(t, r.body)
 	demand(len(events) > 0, "the stream has no events")

@@ -11,6 +11,9 @@ func askedGemini(body []byte) asks {
 			MimeType string `json:"mimeType"`
 			Data     string `json:"data"`
 		} `json:"inlineData"`
+		File *struct {
+			URI string `json:"fileUri"`
+		} `json:"fileData"`
 		Call *struct {
 			ID   string          `json:"id"`
 			Name string          `json:"name"`
@@ -83,6 +86,8 @@ func askedGemini(body []byte) asks {
 				}
 				waiting = waiting[1:]
 				t.Results = append(t.Results, result{p.Response.ID, p.Response.Response})
+			case p.File != nil:
+				t.Images = append(t.Images, p.File.URI)
 			case p.Inline != nil:
 				t.Images = append(t.Images, p.Inline.MimeType+";"+p.Inline.Data)
 			case p.Text != nil:

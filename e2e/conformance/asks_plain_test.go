@@ -101,3 +101,25 @@ func choiceOf(body []byte) string {
 	}
 	return ""
 }
+
+// sapParams is where SAP has the model's parameters.
+const sapParams = "config.modules.prompt_templating.model.params."
+
+// gjsonAt is the first of several places that has a value.
+func gjsonAt(body []byte, paths ...string) gjson.Result {
+	for _, path := range paths {
+		if v := gjson.GetBytes(body, path); v.Exists() {
+			return v
+		}
+	}
+	return gjson.Result{}
+}
+
+func intAt(body []byte, paths ...string) *int64 {
+	v := gjsonAt(body, paths...)
+	if !v.Exists() {
+		return nil
+	}
+	n := v.Int()
+	return &n
+}

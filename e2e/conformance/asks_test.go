@@ -27,6 +27,11 @@ func asked(format string, body []byte) (a asks, err error) {
 	if read, ok := readers[format]; ok {
 		a = read(body)
 		a.Choice = choiceOf(body)
+		a.Candidates = intAt(body, "n", "generationConfig.candidateCount", sapParams+"n")
+		a.Seed = intAt(body, "seed", "generationConfig.seed", "random_seed", sapParams+"seed", "additionalModelRequestFields.seed")
+		if n := gjsonAt(body, "top_p", "generationConfig.topP", "inferenceConfig.topP", "p", sapParams+"top_p"); n.Exists() {
+			a.TopP = &n.Num
+		}
 		return a, nil
 	}
 	return askedByPath(format, body), nil
@@ -55,6 +60,9 @@ func valueOf(text string) json.RawMessage {
 
 // dataURL is the image in a data URL.
 func dataURL(url string) string {
+	if strings.HasPrefix(url, "https://") {
+		return url
+	}
 	rest, ok := strings.CutPrefix(url, "data:")
 	demand(ok, "an image has the URL %q", url)
 	return strings.Replace(rest, ";base64,", ";", 1)
@@ -328,6 +336,7 @@ type anthropicBlock struct {
 	Source    struct {
 		Type      string `json:"type"`
 		MediaType string `json:"media_type"`
+		URL       string `json:"url"`
 		Data      string `json:"data"`
 	} `json:"source"`
 }
@@ -391,6 +400,9 @@ func askedAnthropic(body []byte) asks {
 				t.Text += b.Text
 			case "image":
 				t.Images = append(t.Images, b.Source.MediaType+";"+b.Source.Data)
+				if b.Source.Type == "url" {
+					t.Images[len(t.Images)-1] = b.Source.URL
+				}
 			case "tool_use":
 				t.Calls = append(t.Calls, toolUse{b.ID, b.Name, b.Input})
 			case "tool_result":

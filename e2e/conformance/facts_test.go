@@ -17,6 +17,9 @@ type asks struct {
 	Stop        []string        `json:"stop"`
 	MaxTokens   *int64          `json:"max_tokens"`
 	Temperature *float64        `json:"temperature"`
+	Candidates  *int64          `json:"candidates"`
+	TopP        *float64        `json:"top_p"`
+	Seed        *int64          `json:"seed"`
 	Choice      string          `json:"choice"` // of tools: auto, any, none, or tool: and its name
 	Inputs      []string        `json:"inputs"` // to be embedded
 
@@ -82,6 +85,14 @@ func (a *asks) lacks(want *asks, sameIDs bool) map[string]string {
 	if a.loose != nil {
 		a.lacksLoose(want, miss)
 		return out
+	}
+	for _, n := range []struct {
+		name      string
+		got, want any
+	}{{"candidates", a.Candidates, want.Candidates}, {"top_p", a.TopP, want.TopP}, {"seed", a.Seed, want.Seed}} {
+		if w := reflect.ValueOf(n.want); !w.IsNil() && !reflect.DeepEqual(n.got, n.want) {
+			miss(n.name, "%s is %s, not %s", n.name, asJSON(n.got), asJSON(n.want))
+		}
 	}
 	if want.Choice != "" && a.Choice != want.Choice {
 		miss("choice", "the choice of tools is %q, not %q", a.Choice, want.Choice)

@@ -128,7 +128,8 @@ func fitsOne(patterns, name string) bool {
 }
 
 // clients are the dialects, with the paths of calls.
-var clients = []string{"mlflow", "openai", "responses", "anthropic", "gemini"}
+// gemini-array is Gemini's client that reads a stream as one JSON array.
+var clients = []string{"mlflow", "openai", "responses", "anthropic", "gemini", "gemini-array"}
 
 // matrix is everything that pairs are made of.
 type matrix struct {
@@ -166,6 +167,9 @@ type pair struct {
 
 func (p pair) kind() *kind { return p.row.kind(p.feature.Type) }
 
+// dialect is the client's, without its variants.
+func (p pair) dialect() string { return strings.TrimSuffix(p.client, "-array") }
+
 func (p pair) mode() string {
 	if p.stream {
 		return "stream"
@@ -202,13 +206,13 @@ func (m *matrix) playRow(t *testing.T, client string, r row) {
 		if f.Type == "" {
 			f.Type = "chat"
 		}
-		if client != "mlflow" && f.Requests[client] == nil || r.kind(f.Type) == nil {
+		if client != "mlflow" && f.Requests[strings.TrimSuffix(client, "-array")] == nil || r.kind(f.Type) == nil {
 			continue // the dialect has no words for it, or the provider has no such endpoints
 		}
 		t.Run(name, func(t *testing.T) {
 			for _, stream := range []bool{false, true} {
 				p := pair{matrix: m, client: client, row: r, name: name, feature: f, stream: stream}
-				if stream && f.Type == "embeddings" || f.Modes != "" && f.Modes != p.mode() {
+				if stream && f.Type == "embeddings" || !stream && client == "gemini-array" || f.Modes != "" && f.Modes != p.mode() {
 					continue
 				}
 				t.Run(p.mode(), func(t *testing.T) {
@@ -236,16 +240,16 @@ func (m *matrix) checkUsed(t *testing.T) {
 func (p pair) call(t *testing.T, mark string) call {
 	t.Helper()
 	endpoint := p.row.Name + "-" + p.feature.Type
-	template := p.feature.Requests[p.client]
+	template := p.feature.Requests[p.dialect()]
 	if template == nil {
 		template = p.feature.Requests["openai"]
 	}
 	text := strings.ReplaceAll(strings.ReplaceAll(string(template), "$MARK", mark), "$MODEL", endpoint)
 	var members map[string]json.RawMessage
 	must(t, json.Unmarshal([]byte(text), &members))
-	if p.stream && p.client != "gemini" {
+	if p.stream && p.dialect() != "gemini" {
 		members["stream"] = json.RawMessage("true")
-		if p.client == "openai" {
+		if p.client == "openai" && p.name != "usage_unasked" {
 			members["stream_options"] = json.RawMessage(`{"include_usage":true}`)
 		}
 	}
@@ -263,6 +267,8 @@ func (p pair) call(t *testing.T, mark string) call {
 		c.path = "/v1/responses"
 	case "anthropic":
 		c.path = "/v1/messages"
+	case "gemini-array":
+		c.path = "/v1beta/models/" + endpoint + ":streamGenerateContent"
 	case "gemini":
 		c.path = "/v1beta/models/" + endpoint + ":generateContent"
 		if p.stream {
@@ -292,7 +298,7 @@ func (p pair) wanted(t *testing.T, mark string) *asks {
 func (p pair) except() (refusal *exception, skip []string) {
 	for i := range p.exceptions {
 		e := &p.exceptions[i]
-		if !e.fits(p.client, p.row.Name, p.name, p.mode()) {
+		if !e.fits(p.dialect(), p.row.Name, p.name, p.mode()) {
 			continue
 		}
 		if e.Status != 0 {
@@ -308,7 +314,7 @@ func (p pair) except() (refusal *exception, skip []string) {
 func (p pair) needed(fact string) {
 	for i := range p.exceptions {
 		e := &p.exceptions[i]
-		if e.Status == 0 && e.fits(p.client, p.row.Name, p.name, p.mode()) && slices.Contains(e.Skip, fact) {
+		if e.Status == 0 && e.fits(p.dialect(), p.row.Name, p.name, p.mode()) && slices.Contains(e.Skip, fact) {
 			p.used[i].Store(true)
 		}
 	}
@@ -317,7 +323,7 @@ func (p pair) needed(fact string) {
 func (p pair) play(t *testing.T, envoy bool) {
 	mark := p.mark()
 	c := p.call(t, mark)
-	w := p.kind().wire(p.client)
+	w := p.kind().wire(p.dialect())
 	what := p.feature.Answer
 	reply := what
 	if what == "json" && p.row.SchemaTool != "" && p.client != "mlflow" {
@@ -376,7 +382,7 @@ func (p pair) checkRefusal(t *testing.T, want *exception, got told) {
 		t.Errorf("the refusal is %d %s, not %d naming %q", got.status, compact(got.body), want.Status, want.Field)
 		return
 	}
-	if message := toldError(p.client, got.body); message == "" {
+	if message := toldError(p.dialect(), got.body); message == "" {
 		t.Errorf("the refusal has no message: %s", got.body)
 	}
 }
@@ -460,6 +466,9 @@ func (p pair) checkTold(t *testing.T, got told, w wire, what string, problems ma
 		return
 	}
 	maps.Copy(problems, a.lacks(&want, p.reports(w.Format), p.replies.IDs[w.Format]))
+	if p.name == "usage_unasked" && a.Usage.Input != nil {
+		problems["unasked"] = "the stream tells usage, for which the client did not ask"
+	}
 	if got.exchange == "" {
 		if problem := counted(got.usage, want, countsOf[w.Format]); problem != "" {
 			problems["counted"] = problem
@@ -477,6 +486,9 @@ var countsOf = map[string][]string{
 
 // reports are what of an answer both sides have words for.
 func (p pair) reports(format string) []string {
+	if p.name == "usage_unasked" {
+		return nil
+	}
 	list := slices.Clone(countsOf[format])
 	switch p.client {
 	case "mlflow":
@@ -519,7 +531,7 @@ func (p pair) checkError(got told, status int, problems map[string]string) {
 		return
 	}
 	message := ""
-	if a := catch(func() { message = toldError(p.client, got.body) }); a != "" {
+	if a := catch(func() { message = toldError(p.dialect(), got.body) }); a != "" {
 		problems["error"] = a
 		return
 	}
@@ -545,20 +557,28 @@ func catch(f func()) (problem string) {
 // checkRecord holds the record of a sample of pairs against the facts.
 func (p pair) checkRecord(t *testing.T, got told, w wire, what string) {
 	t.Helper()
-	if what != "cached" {
+	if what != "cached" && what != "stream_error" && what != "stream_cut" {
 		return
 	}
 	r := p.gateway.Admin("GET", "/api/sluice/v1/audit/"+got.exchange, "")
 	var record struct {
 		Outcome struct {
-			Input     int64 `json:"inputTokens"`
-			Output    int64 `json:"outputTokens"`
-			Cached    int64 `json:"cachedTokens"`
-			Reasoning int64 `json:"reasoningTokens"`
+			Input     int64  `json:"inputTokens"`
+			Output    int64  `json:"outputTokens"`
+			Cached    int64  `json:"cachedTokens"`
+			Reasoning int64  `json:"reasoningTokens"`
+			Result    string `json:"result"`
+			Code      string `json:"code"`
 		} `json:"outcome"`
 	}
 	must(t, json.Unmarshal(r.Body, &record))
 	o := record.Outcome
+	if code := map[string]string{"stream_error": "provider_", "stream_cut": "stream_truncated"}[what]; code != "" {
+		if o.Result != "provider_error" || !strings.HasPrefix(o.Code, code) {
+			t.Errorf("the record says %s, %s: %s", o.Result, o.Code, compact(r.Body))
+		}
+		return
+	}
 	usage := dialect.Usage{Input: o.Input, Output: o.Output, Cached: o.Cached, Reasoning: o.Reasoning}
 	if problem := counted(usage, p.replies.Facts[what], countsOf[w.Format]); problem != "" {
 		t.Errorf("the record: %s\n%s", problem, compact(r.Body))
