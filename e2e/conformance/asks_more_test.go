@@ -120,7 +120,14 @@ func askedConverse(body []byte) asks {
 			Name  string          `json:"name"`
 			Input json.RawMessage `json:"input"`
 		} `json:"toolUse"`
+		Reasoning *struct {
+			Text struct {
+				Text      string `json:"text"`
+				Signature string `json:"signature"`
+			} `json:"reasoningText"`
+		} `json:"reasoningContent"`
 		ToolResult *struct {
+			Status  string `json:"status"`
 			ID      string `json:"toolUseId"`
 			Content []struct {
 				Text *string         `json:"text"`
@@ -161,7 +168,7 @@ func askedConverse(body []byte) asks {
 		} `json:"outputConfig"`
 	}
 	parse(body, &r)
-	a := asks{Stop: r.Config.Stop, MaxTokens: r.Config.MaxTokens, Temperature: r.Config.Temperature, apart: true,
+	a := asks{Stop: r.Config.Stop, MaxTokens: r.Config.MaxTokens, Temperature: r.Config.Temperature, apart: true, signs: true,
 		Schema: json.RawMessage(r.Output.Format.Structure.JSONSchema.Schema)}
 	for _, s := range r.System {
 		a.System += *s.Text
@@ -176,7 +183,10 @@ func askedConverse(body []byte) asks {
 				t.Images = append(t.Images, "image/"+b.Image.Format+";"+b.Image.Source.Bytes)
 			case b.ToolUse != nil:
 				t.Calls = append(t.Calls, toolUse{b.ToolUse.ID, b.ToolUse.Name, b.ToolUse.Input})
+			case b.Reasoning != nil:
+				a.Thinking = append(a.Thinking, b.Reasoning.Text.Text+" "+b.Reasoning.Text.Signature)
 			case b.ToolResult != nil:
+				a.Failed = a.Failed || b.ToolResult.Status == "error"
 				demand(len(b.ToolResult.Content) == 1, "a toolResult has %d contents", len(b.ToolResult.Content))
 				value := b.ToolResult.Content[0].JSON
 				if text := b.ToolResult.Content[0].Text; text != nil {

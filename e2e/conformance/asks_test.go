@@ -328,6 +328,8 @@ type anthropicBlock struct {
 	Type      string          `json:"type"`
 	Text      string          `json:"text"`
 	Thinking  string          `json:"thinking"`
+	Signature string          `json:"signature"`
+	IsError   bool            `json:"is_error"`
 	ID        string          `json:"id"`
 	Name      string          `json:"name"`
 	Input     json.RawMessage `json:"input"`
@@ -388,7 +390,7 @@ func askedAnthropic(body []byte) asks {
 	parse(body, &r)
 	demand(r.MaxTokens != nil, "max_tokens is missing, which the API needs")
 	a := asks{model: r.Model, stream: r.Stream, System: anthropicText(r.System), Stop: r.Stop, MaxTokens: r.MaxTokens, Temperature: r.Temperature,
-		Schema: r.Output.Format.Schema, joined: true}
+		Schema: r.Output.Format.Schema, joined: true, signs: true}
 	for _, m := range r.Messages {
 		t := a.add(m.Role)
 		if blocks := anthropicBlocks(m.Content); len(blocks) > 0 && blocks[0].Type != "tool_result" {
@@ -405,7 +407,10 @@ func askedAnthropic(body []byte) asks {
 				}
 			case "tool_use":
 				t.Calls = append(t.Calls, toolUse{b.ID, b.Name, b.Input})
+			case "thinking":
+				a.Thinking = append(a.Thinking, b.Thinking+" "+b.Signature)
 			case "tool_result":
+				a.Failed = a.Failed || b.IsError
 				t.Results = append(t.Results, result{b.ToolUseID, valueOf(anthropicText(b.Content))})
 			default:
 				panic("a block has the type " + b.Type)

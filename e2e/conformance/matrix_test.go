@@ -206,7 +206,8 @@ func (m *matrix) playRow(t *testing.T, client string, r row) {
 		if f.Type == "" {
 			f.Type = "chat"
 		}
-		if client != "mlflow" && f.Requests[strings.TrimSuffix(client, "-array")] == nil || r.kind(f.Type) == nil {
+		speaks := f.Requests[strings.TrimSuffix(client, "-array")] != nil || client == "mlflow" && f.Requests["openai"] != nil
+		if !speaks || r.kind(f.Type) == nil {
 			continue // the dialect has no words for it, or the provider has no such endpoints
 		}
 		t.Run(name, func(t *testing.T) {

@@ -21,8 +21,10 @@ type replies struct {
 type scripted struct {
 	Status int               `json:"status"` // 0: 200
 	Header map[string]string `json:"header"`
-	Reply  json.RawMessage   `json:"reply"`
-	Events []json.RawMessage `json:"events"`
+	// ContentType of a reply that is not JSON, which Reply has as a string.
+	ContentType string            `json:"content_type"`
+	Reply       json.RawMessage   `json:"reply"`
+	Events      []json.RawMessage `json:"events"`
 	// broken: the stream ends without its end.
 	broken bool
 }
@@ -59,6 +61,14 @@ func (s scripted) play(t *testing.T, format, framing, model string, stream bool)
 	r := reply{status: s.Status, contentType: "application/json", header: s.Header, body: named(s.Reply)}
 	if s.Status == 0 {
 		r.status = 200
+	}
+	if s.ContentType != "" {
+		r.contentType = s.ContentType
+	}
+	if len(s.Reply) > 0 && s.Reply[0] == '"' {
+		var text string
+		parse(s.Reply, &text)
+		r.body = []byte(text)
 	}
 	if !stream || s.Status != 0 {
 		return r
