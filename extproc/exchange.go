@@ -183,7 +183,11 @@ func (x *exchange) count(o *audit.Outcome) {
 }
 
 // ownHeaders are on every reply that this server makes or passes on.
+// Anthropic's SDKs look for the id under Anthropic's name.
 func (x *exchange) ownHeaders(more [][2]string) [][2]string {
+	if x.route.Dialect == dialect.Anthropic {
+		more = append(more, [2]string{"request-id", x.record.ID})
+	}
 	return append(more, [2]string{"x-request-id", x.record.ID}, [2]string{"cache-control", "no-store"})
 }
 

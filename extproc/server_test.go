@@ -92,6 +92,7 @@ func TestRefusals(t *testing.T) {
 		"no credential":    {path: "/endpoints/chat/invocations", status: 401, code: "no_credential", record: "unauthenticated"},
 		"unknown token":    {path: "/v1/chat/completions", head: []string{"x-api-key", "nope"}, status: 401, code: "unknown_token", record: "unauthenticated"},
 		"two credentials":  {path: "/v1/chat/completions", head: []string{"x-api-key", "nope", "authorization", "Bearer " + goodToken}, status: 401, code: "ambiguous_credential", record: "unauthenticated"},
+		"from Anthropic's": {path: "/v1/messages", head: []string{"x-api-key", "nope"}, status: 401, code: "unknown_token", record: "unauthenticated"},
 		"no such path":     {path: "/endpoints/chat%2fx/invocations", head: bearer, status: 404, code: "route_not_found", record: "refused"},
 		"compressed":       {path: "/v1/chat/completions", head: append([]string{"content-encoding", "gzip"}, bearer...), status: 415, code: "unsupported_media_type", record: "refused"},
 		"unknown endpoint": {path: "/endpoints/nope/invocations", head: bearer, body: chat, status: 404, code: "endpoint_not_found", record: "refused"},
@@ -120,6 +121,9 @@ func TestRefusals(t *testing.T) {
 			require.NotContains(t, string(im.Body), secret)
 			require.Equal(t, []string{"refuse " + c.record}, w.events)
 			require.Equal(t, exchange, setHeaders(im.Headers)["x-request-id"])
+			if strings.HasPrefix(c.path, "/v1/messages") {
+				require.Equal(t, exchange, setHeaders(im.Headers)["request-id"], "where Anthropic's SDKs look")
+			}
 			s.end()
 			require.Len(t, w.events, 1, "one exchange, one record")
 		})

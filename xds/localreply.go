@@ -119,6 +119,9 @@ func localReplyConfig() *hcmv3.LocalReplyConfig {
 			m := replyMapper(p.dialect, both(pathMatches(p.path), condition("response.code_details."+b.with)), b.reply)
 			m.StatusCode = u32(uint32(b.reply.Status))
 			m.HeadersToAdd = []*corev3.HeaderValueOption{setHeader("x-request-id", exchangeID)}
+			if p.dialect == dialect.Anthropic {
+				m.HeadersToAdd = append(m.HeadersToAdd, setHeader("request-id", exchangeID))
+			}
 			mappers = append(mappers, m)
 		}
 		for _, e := range localReplies {

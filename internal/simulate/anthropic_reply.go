@@ -136,8 +136,18 @@ func thoughtAbout(q *question) anthropicPiece {
 
 // countTokens answers how long a request is. It takes no max_tokens.
 func (w anthropic) countTokens(r *Received, _ Act, e env) reply {
+	return w.count(r, e, anthropicCountNames)
+}
+
+// countAtCloud is countTokens where the body may say the version, as Anthropic's
+// SDK for Vertex AI does.
+func (w anthropic) countAtCloud(r *Received, e env) reply {
+	return w.count(r, e, append([]string{"anthropic_version", "anthropic_beta"}, anthropicCountNames...))
+}
+
+func (w anthropic) count(r *Received, e env, names []string) reply {
 	var request anthropicRequest
-	unknown, p := decode(r.Body, &request, anthropicCountNames)
+	unknown, p := decode(r.Body, &request, names)
 	if p := first(p, unknownInput(unknown, e)); p != nil {
 		return p.anthropic()
 	}

@@ -31,6 +31,7 @@ func NewBedrock(a *AWSAccount, o Options) *Provider {
 		routes: []apiRoute{
 			{method: "POST", pattern: model + "/converse", serve: b.converse},
 			{method: "POST", pattern: model + "/converse-stream", serve: b.converseStream},
+			{method: "POST", pattern: model + "/count-tokens", serve: b.countTokens},
 			{method: "POST", pattern: model + "/invoke", serve: b.invoke},
 			{method: "POST", pattern: model + "/invoke-with-response-stream", serve: b.invokeStream},
 		}}, o)

@@ -98,6 +98,11 @@ type converseRequest struct {
 		Thinking *struct {
 			Type string `json:"type"`
 		} `json:"thinking"`
+		Choice *struct {
+			Type   string `json:"type"`
+			Name   string `json:"name"`
+			Single bool   `json:"disable_parallel_tool_use"`
+		} `json:"tool_choice"`
 	} `json:"additionalModelRequestFields"`
 }
 
@@ -110,6 +115,7 @@ func (r *converseRequest) question(c *call) (*question, *problem) {
 	}
 	return q, first(converseRange("inferenceConfig.temperature", r.Inference.Temperature),
 		converseRange("inferenceConfig.topP", r.Inference.TopP), r.checkLimits(), r.readSystem(q), r.readTools(q), r.readChoice(q),
+		r.readOwnChoice(q),
 		r.readFormat(q), r.readMessages(q))
 }
 
@@ -182,6 +188,23 @@ func (r *converseRequest) readTools(q *question) *problem {
 func isObject(raw json.RawMessage) bool {
 	var object map[string]any
 	return json.Unmarshal(raw, &object) == nil && object != nil
+}
+
+// readOwnChoice reads Claude's own word for the choice, which has more to say.
+func (r *converseRequest) readOwnChoice(q *question) *problem {
+	own := r.More.Choice
+	if own == nil {
+		return nil
+	}
+	if r.ToolConfig == nil {
+		return invalid("tool_choice: may only be specified while providing tools")
+	}
+	if r.ToolConfig.Choice != nil {
+		return invalid("The additional field tool_choice conflicts with an existing field.")
+	}
+	q.single = own.Single
+	q.choice = toolChoice{none: own.Type == "none", force: own.Type == "any" || own.Type == "tool", name: own.Name}
+	return nil
 }
 
 func (r *converseRequest) readChoice(q *question) *problem {

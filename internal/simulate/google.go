@@ -190,7 +190,7 @@ func (c *call) wantsSSE() bool { return strings.Contains("&"+c.Query+"&", "&alt=
 // rawPredict is Claude on Vertex: Messages without a model in its body.
 func (g google) rawPredict(c *call) (reply, *problem) {
 	if c.args["model"] == "count-tokens" {
-		return g.claude.countTokens(c.Received, c.act, c.env), nil
+		return g.claude.countAtCloud(c.Received, c.env), nil
 	}
 	place := anthropicAt(c.args["model"], "vertex-2023-10-16", "model")
 	request, q, p := place.read(c.Body, c.env)
