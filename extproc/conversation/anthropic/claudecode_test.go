@@ -30,8 +30,9 @@ func TestClaudeCode(t *testing.T) {
 			`tools.0.input_schema.\$schema`, "tools.2.name", `messages.1.content.#(type=="tool_use")#|1`, "messages.2.content.1.is_error",
 			"messages.1.content.0.signature", "thinking.type", "metadata.user_id"}},
 		"openai": {openai.NewChatProvider(openai.Traits{CompletionTokens: true}), "gpt-5", []string{
-			"max_completion_tokens", "reasoning_effort", "tools.2.function.name", `messages.#(role=="assistant").tool_calls.1`,
+			"max_completion_tokens", "tools.2.function.name", `messages.#(role=="assistant").tool_calls.1`,
 			`messages.#(role=="tool")#|1`, `messages.#(role=="user").content.2.image_url.url`}},
+		"converse of a model that can't reason": {converse.Provider, "amazon.nova-pro-v1:0", []string{"inferenceConfig.maxTokens"}},
 		"converse": {converse.Provider, "amazon.nova-2-lite-v1:0", []string{
 			"toolConfig.tools.2.toolSpec.name", "inferenceConfig.maxTokens", `messages.#(role=="user")#|1.content.1.toolResult.status`}},
 		"gemini": {gemini.Provider, "gemini-3-pro", []string{
@@ -48,6 +49,7 @@ func TestClaudeCode(t *testing.T) {
 			}
 			text := string(out)
 			require.NotContains(t, text, "x-anthropic-billing-header")
+			require.NotContains(t, text, "reasoning_effort", "the effort high is the default, which models that can't reason refuse")
 			for _, words := range []string{"official CLI", "MCP Server Instructions", "is the picture right", "I'll look at both", "func main()", "ls: cannot access"} {
 				require.True(t, strings.Contains(text, words), "%s: %s", words, out)
 			}

@@ -24,6 +24,9 @@ type call struct {
 // billing mark, and rules by which the provider would trim old thinking and tool
 // results (the model gets to see all). Betas are in a header that is not looked
 // at: what they add to a body is refused by name where it has no place.
+//
+// The effort "high" asks for nothing, as it is what the API does without any:
+// Claude Code always sends it, to models that refuse to be asked too.
 func (client) Read(req *dialect.Request) (*conversation.Request, *dialect.Error) {
 	c := call{form: &conversation.Request{Stream: req.Stream, MaxTokens: req.MaxTokens}}
 	for _, m := range req.Members() {
@@ -267,7 +270,9 @@ func (c *call) outputConfig(v gjson.Result) *dialect.Error {
 		switch name {
 		case "effort":
 			switch v.Str {
-			case "low", "medium", "high", "xhigh", "max":
+			case "high":
+				return nil // what the API does unasked: see Read
+			case "low", "medium", "xhigh", "max":
 				c.form.Reasoning.Effort = v.Str
 				return nil
 			}

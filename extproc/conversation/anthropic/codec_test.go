@@ -39,7 +39,7 @@ func TestRequests(t *testing.T) {
 func TestForm(t *testing.T) {
 	form, e := anthropic.Client.Read(parse(t, []byte(`{"model":"e","max_tokens":9,"stream":true,"temperature":0.50,"top_p":1,"top_k":3,
 		"stop_sequences":["a"],"system":[{"type":"text","text":"s","cache_control":{"type":"ephemeral"}}],
-		"thinking":{"type":"enabled","budget_tokens":2000},"output_config":{"effort":"high","format":{"type":"json_schema","schema":{"type":"object"}}},
+		"thinking":{"type":"enabled","budget_tokens":2000},"output_config":{"effort":"xhigh","format":{"type":"json_schema","schema":{"type":"object"}}},
 		"metadata":{"user_id":"u"},"service_tier":"auto","tool_choice":{"type":"tool","name":"f","disable_parallel_tool_use":true},
 		"tools":[{"name":"f","description":"d","input_schema":{"type":"object"},"strict":true,"cache_control":{"type":"ephemeral","ttl":"1h"}}],
 		"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AA=="}},
@@ -53,7 +53,7 @@ func TestForm(t *testing.T) {
 	require.Equal(t, &conversation.Request{
 		System:    []conversation.Block{{Kind: conversation.Text, Text: "s", Cache: `{"type":"ephemeral"}`}},
 		MaxTokens: 9, Stream: true, Temperature: "0.50", TopP: "1", TopK: "3", Stop: []string{"a"},
-		Reasoning: conversation.Reasoning{Budget: 2000, Effort: "high", Show: true},
+		Reasoning: conversation.Reasoning{Budget: 2000, Effort: "xhigh", Show: true},
 		Format:    conversation.Format{Kind: conversation.FormatSchema, Name: "answer", Schema: `{"type":"object"}`, Strict: "true"},
 		User:      "u", ServiceTier: "auto", ToolChoice: conversation.ChooseTool, ToolName: "f", SingleTool: true,
 		Tools: []conversation.Tool{{Name: "f", Description: "d", Schema: `{"type":"object"}`, Strict: "true", Cache: `{"type":"ephemeral","ttl":"1h"}`}},

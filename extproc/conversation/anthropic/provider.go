@@ -242,7 +242,8 @@ func (r *request) sampling() *dialect.Error {
 		}
 		r.raw("temperature", string(f.Temperature))
 	}
-	if f.TopP != "" {
+	// 1 is what is done unasked, and most models take one of the two only.
+	if f.TopP != "" && (f.TopP != "1" || f.Temperature == "") {
 		r.raw("top_p", string(f.TopP))
 	}
 	if len(f.Stop) > 0 {

@@ -7,7 +7,9 @@ import (
 	"sluice/extproc/dialect"
 )
 
-// reasoning asks for reasoning in the family's own way.
+// reasoning asks for reasoning in the family's own way. Where it is left to the
+// model whether it reasons, one that can't, or can't be told to, does not have
+// to be asked.
 func (w *writer) reasoning() *dialect.Error {
 	r := w.request.Reasoning
 	if r.Effort == "none" {
@@ -37,11 +39,13 @@ func (w *writer) reasoning() *dialect.Error {
 		}
 		w.field("reasoningConfig", `{"type":"enabled","maxReasoningEffort":"`+effort+`"}`)
 	case noThinking:
-		if !r.Off {
+		if !r.Off && !r.Adaptive {
 			return dialect.Unsupported("reasoning", "is not something that this endpoint's model can do.")
 		}
 	default:
-		return dialect.Unsupported("reasoning", "can't be set for this endpoint's model on Bedrock.")
+		if !r.Adaptive {
+			return dialect.Unsupported("reasoning", "can't be set for this endpoint's model on Bedrock.")
+		}
 	}
 	return nil
 }
@@ -85,9 +89,14 @@ func (w *writer) claudeThinking(r conversation.Reasoning) *dialect.Error {
 			w.field("thinking", `{"type":"disabled"}`)
 		}
 		return nil
+	case r.Adaptive && !adaptive && r.Effort == "":
+		return nil // such a model decides nothing by itself: it answers at once
 	case !w.family.claude.atLeast(3, 7):
+		if r.Adaptive {
+			return nil
+		}
 		return dialect.Unsupported("reasoning", "is not something that this endpoint's model can do.")
-	case r.Adaptive || adaptive && r.Budget == 0:
+	case adaptive && r.Budget == 0:
 		kind := `{"type":"adaptive"`
 		if r.Show && w.family.claude.atLeast(4, 7) {
 			kind += `,"display":"summarized"`

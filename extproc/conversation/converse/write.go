@@ -158,7 +158,8 @@ func (w *writer) inference() *dialect.Error {
 		w.member("temperature")
 		w.out = append(w.out, r.Temperature...)
 	}
-	if r.TopP != "" {
+	// 1 is what every model does unasked, and Claude takes one of the two only.
+	if r.TopP != "" && (r.TopP != "1" || r.Temperature == "") {
 		w.member("topP")
 		w.out = append(w.out, r.TopP...)
 	}

@@ -16,8 +16,9 @@ import (
 type request struct {
 	conversation.Request
 
-	allowed []string // the only functions that may be called; nil: all
-	calls   calls
+	allowed   []string // the only functions that may be called; nil: all
+	calls     calls
+	plainTopK bool // topK is Gemini's own
 }
 
 func (client) Read(req *dialect.Request) (*conversation.Request, *dialect.Error) {
@@ -42,7 +43,7 @@ func (r *request) member(key string, v gjson.Result) *dialect.Error {
 	case "toolConfig":
 		return codec.In(each(v, r.toolConfig), key)
 	case "generationConfig":
-		return codec.In(each(v, r.generation), key)
+		return codec.In(r.config(v), key)
 	case "safetySettings":
 		return r.safety(v)
 	case "serviceTier":

@@ -10,13 +10,28 @@ import (
 	"sluice/extproc/dialect"
 )
 
-// defaultTopK is the topK of Gemini's models, which Gemini CLI always sends: it
-// asks for nothing of a model that has its own, or no topK at all.
-const defaultTopK = "64"
+// defaultTopK and defaultTopP are those of Gemini's models, which Gemini CLI
+// always sends. A topK of 64 asks for nothing of a model that has its own, or
+// none at all. A topP of 0.95 beside it and beside the temperature 1 is the rest
+// of Gemini's defaults; many models refuse a topP with a temperature, or any.
+const (
+	defaultTopK = "64"
+	defaultTopP = "0.95"
+)
+
+// config reads generationConfig. What is Gemini's default in whole is left out.
+func (r *request) config(v gjson.Result) *dialect.Error {
+	e := each(v, r.generation)
+	if r.plainTopK && r.TopP == defaultTopP && r.Temperature == "1" {
+		r.TopP = ""
+	}
+	return e
+}
 
 // generation reads a member of generationConfig.
 func (r *request) generation(key string, v gjson.Result) *dialect.Error {
 	if key == "topK" && v.Raw == defaultTopK {
+		r.plainTopK = true
 		return nil
 	}
 	if into := r.number(key); into != nil {

@@ -81,7 +81,8 @@ func appendThinking(g []byte, r conversation.Reasoning, m model) []byte {
 	case r.Effort != "":
 		t = number(t, "thinkingBudget", budgetOf(r.Effort))
 	}
-	if r.Show {
+	// A model that does not reason refuses to show that it does.
+	if r.Show && (m.generation == 0 || m.generation >= 25) {
 		t = append(codec.AppendMember(t, "includeThoughts"), "true"...)
 	}
 	if len(t) == 1 {
