@@ -10,4 +10,13 @@
 // providers in providers.json; facts that are the same for every pair are
 // compared. Pairs that can't carry a feature are listed in refusals.json: they
 // must refuse it as the list says.
+//
+// A part of the matrix is selected by its name, client before provider before
+// feature:
+//
+//	go test ./e2e/conformance -run 'Matrix/anthropic/bedrock$/parallel_tools'
+//
+// A new provider takes a row in providers.json; TestTable fails until it has
+// one for each endpoint type that it answers. A new wire format takes replies in
+// replies.json and a reader of its requests.
 package conformance
