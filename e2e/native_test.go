@@ -64,6 +64,14 @@ func TestNativeRefusals(t *testing.T) {
 		"no such endpoint":   {"GET", "/native/nowhere/v1/x", g.UserToken, "", http.StatusNotFound, "endpoint_not_found"},
 		"another model":      {"POST", "/native/chat-openai/v1/chat/completions", g.UserToken, `{"model":"gpt-99"}`, http.StatusForbidden, "native_model"},
 		"a model in a path":  {"POST", "/native/chat-openai/model/other%3A1%2Fx/converse", g.UserToken, "{}", http.StatusForbidden, "native_model"},
+		"a model twice":      {"POST", "/native/chat-openai/v1/chat/completions", g.UserToken, `{"model":"gpt-4o-mini","model":"gpt-99"}`, http.StatusForbidden, "native_model"},
+		"in another case":    {"POST", "/native/chat-openai/v1/chat/completions", g.UserToken, `{"model":"gpt-4o-mini","Model":"gpt-99"}`, http.StatusForbidden, "native_model"},
+		"an escaped word":    {"POST", "/native/chat-openai/v1/%6dodels/gpt-99:x", g.UserToken, "{}", http.StatusForbidden, "native_model"},
+		"escaped slashes":    {"POST", "/native/chat-openai/v1%2Fmodels%2Fgpt-99:x", g.UserToken, "{}", http.StatusForbidden, "native_model"},
+		"not JSON for all":   {"POST", "/native/chat-openai/v1/chat/completions", g.UserToken, `{"model":"gpt-99","x":NaN}`, http.StatusForbidden, "native_unnamed"},
+		"no model":           {"POST", "/native/chat-openai/v1/moderations", g.UserToken, `{"input":"x"}`, http.StatusForbidden, "native_unnamed"},
+		"a batch":            {"POST", "/native/chat-openai/v1/batches", g.UserToken, `{"model":"gpt-4o-mini","input_file_id":"f"}`, http.StatusForbidden, "native_unnamed"},
+		"escaped twice":      {"GET", "/native/chat-openai/v1/%252e%252e/admin", g.UserToken, "", http.StatusNotFound, "route_not_found"},
 		"a way back up":      {"GET", "/native/chat-openai/v1/..%2F..%2Fadmin", g.UserToken, "", http.StatusNotFound, "route_not_found"},
 		"slash in the name":  {"GET", "/native/chat%2Fopenai/v1", g.UserToken, "", http.StatusNotFound, "route_not_found"},
 		"the practice model": {"GET", "/native/practice/v1/models", g.UserToken, "", http.StatusOK, ""},
@@ -81,5 +89,19 @@ func TestNativeRefusals(t *testing.T) {
 			require.Equal(t, v["message"], v["error"].(map[string]any)["message"])
 		})
 	}
+	r := g.Call("POST", "/native/chat-openai/v1/chat/completions", g.UserToken, "\x1f\x8b", "Content-Encoding", "gzip")
+	require.Equal(t, http.StatusUnsupportedMediaType, r.Status, string(r.Body))
 	require.Empty(t, g.OpenAI.Requests())
+
+	// What tells of another call than the policy saw, or of the client, stays here.
+	r = g.Call("GET", "/native/chat-openai/v1/models?key="+g.UserToken+"&limit=1&X-Amz-Signature=s", g.UserToken, "",
+		"X-HTTP-Method-Override", "DELETE", "X-Original-Url", "/v1/files", "X-Portkey-Custom-Host", "https://elsewhere.example.com",
+		"OpenAI-Organization", "another", "Connection", "keep-alive, X-Hop", "X-Hop", "1")
+	require.Len(t, g.OpenAI.Requests(), 1)
+	got := g.OpenAI.Requests()[0]
+	require.Equal(t, "limit=1", got.Query)
+	for _, name := range []string{"X-Http-Method-Override", "X-Original-Url", "X-Portkey-Custom-Host", "Openai-Organization", "Connection"} {
+		require.Empty(t, got.Header.Get(name), name)
+	}
+	require.Contains(t, r.Header.Get("Content-Security-Policy"), "sandbox")
 }

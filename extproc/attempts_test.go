@@ -30,6 +30,12 @@ func (w *world) begin() (*script, *structpb.Struct) {
 // that are on the request already.
 func (w *world) attempt(meta *structpb.Struct, n int, carried ...string) (*script, *extprocv3.CommonResponse) {
 	s := w.stage(xds.StageUpstream)
+	s.say(attemptHead(meta, n, carried...))
+	return s, s.say(requestBody("{}")).GetRequestBody().GetResponse()
+}
+
+// attemptHead is the head of an attempt as Envoy sends it.
+func attemptHead(meta *structpb.Struct, n int, carried ...string) *extprocv3.ProcessingRequest {
 	groups := meta.Fields[xds.RouteNamespace].GetStructValue().Fields["priority_groups"].GetListValue().Values
 	head := requestHead("/", carried...)
 	head.MetadataContext = &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{
@@ -39,8 +45,7 @@ func (w *world) attempt(meta *structpb.Struct, n int, carried ...string) (*scrip
 		xds.AttributeCluster: groups[n-1].GetStructValue().Fields["name"],
 		xds.AttributeAttempt: structpb.NewNumberValue(float64(n)),
 	}}}
-	s.say(head)
-	return s, s.say(requestBody("{}")).GetRequestBody().GetResponse()
+	return head
 }
 
 func TestSecondTargetAnswers(t *testing.T) {

@@ -50,7 +50,8 @@ type exchange struct {
 	req    *dialect.Request
 	target *Target // that the call goes to, or went to last
 	call   provider.Call
-	tries  *tries // nil where there is one target to try
+	tries  *tries   // nil where there is one target to try
+	named  []string // models, by a call of a provider's own API
 
 	status    int // the provider's
 	replyHead func(string) string
@@ -60,8 +61,10 @@ type exchange struct {
 	sentTotal int64
 	local     []byte // replaces the body of a reply that Envoy made
 
-	mu      sync.Mutex // guards the following field
-	batches []func()   // to be called at the end
+	mu       sync.Mutex // guards the following fields
+	batches  []func()   // to be called at the end
+	released bool       // the end has been
+	fetched  []string   // credentials that were fetched and sent: no reply may repeat them
 }
 
 // handle answers one message of Envoy's. An error ends the stream, which makes
@@ -185,8 +188,11 @@ func (x *exchange) count(o *audit.Outcome) {
 // ownHeaders are on every reply that this server makes or passes on.
 // Anthropic's SDKs look for the id under Anthropic's name.
 func (x *exchange) ownHeaders(more [][2]string) [][2]string {
-	if x.route.Dialect == dialect.Anthropic {
+	switch x.route.Dialect {
+	case dialect.Anthropic:
 		more = append(more, [2]string{"request-id", x.record.ID})
+	case dialect.Native:
+		more = append(more, inert...)
 	}
 	return append(more, [2]string{"x-request-id", x.record.ID}, [2]string{"cache-control", "no-store"})
 }
@@ -223,6 +229,7 @@ func (x *exchange) release() {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.released = true
 	for _, done := range x.batches {
 		done()
 	}

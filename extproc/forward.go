@@ -41,7 +41,7 @@ func (x *exchange) choose() ([]try, *dialect.Error) {
 		return nil, errEndpointUnavailable(x.entry.Endpoint.Name)
 	}
 	if x.route.Dialect == dialect.Native {
-		return x.chooseNative(plan[0])
+		return x.chooseNative(plan)
 	}
 	var first *dialect.Error
 	list := make([]try, 0, len(plan))
@@ -133,8 +133,12 @@ func (x *exchange) prepare(ctx context.Context, t *Target, call provider.Call) (
 		return nil
 	})
 	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.released { // the client has gone while an attempt began
+		done()
+		return up, t.Upstream, dialect.Internal()
+	}
 	x.batches = append(x.batches, done)
-	x.mu.Unlock()
 	return ask, to, nil
 }
 
@@ -148,6 +152,7 @@ func (x *exchange) authorize(ctx context.Context, t *Target, up *provider.Upstre
 			zap.String("endpoint", x.entry.Endpoint.Name), zap.String("target", t.Name), zap.Error(err))
 		return errNoCredential()
 	}
+	x.leaving(up.Headers)
 	return nil
 }
 

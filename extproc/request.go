@@ -42,7 +42,8 @@ func (x *exchange) requestHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingRe
 	if e := x.authenticate(h.Headers); e != nil {
 		return x.refuse(audit.ResultUnauthenticated, e, nil)
 	}
-	if enc := header(h.Headers, "content-encoding"); enc != "" && enc != "identity" && route.Dialect != dialect.Native {
+	// On the native path too: what can't be read could name any model.
+	if enc := header(h.Headers, "content-encoding"); enc != "" && enc != "identity" {
 		return x.refuse(audit.ResultRefused, errContentEncoding(), nil)
 	}
 	if h.EndOfStream {

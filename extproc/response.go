@@ -167,6 +167,7 @@ func (x *exchange) complete(body []byte) provider.Reply {
 // gets a byte of it.
 func (x *exchange) reply(body []byte) *extprocv3.ProcessingResponse {
 	r := x.complete(body)
+	x.scrub(&r)
 	result := audit.ResultAnswered
 	if r.Error != nil {
 		result = audit.ResultProviderError
@@ -197,6 +198,7 @@ func (x *exchange) reply(body []byte) *extprocv3.ProcessingResponse {
 // emptyReply passes on a reply without a body as it is: to a HEAD or a DELETE.
 func (x *exchange) emptyReply(m *corev3.HeaderMap) *extprocv3.ProcessingResponse {
 	r := x.call.Complete(x.status, x.replyHead, nil)
+	x.scrub(&r)
 	result := audit.ResultAnswered
 	if r.Error != nil {
 		result = audit.ResultProviderError
@@ -211,6 +213,12 @@ func (x *exchange) emptyReply(m *corev3.HeaderMap) *extprocv3.ProcessingResponse
 // the bytes that complete the answer are released.
 func (x *exchange) chunk(b []byte, end bool) (*extprocv3.ProcessingResponse, error) {
 	out, done := x.call.Chunk(b, end)
+	failed := x.call.Err()
+	if failed != nil {
+		r := provider.Reply{Body: out, Error: failed}
+		x.scrub(&r)
+		out, failed = r.Body, r.Error
+	}
 	if x.sentTotal+int64(len(out)) > x.s.BodyBytes {
 		x.end(x.outcome(audit.ResultProviderError, x.status, errReplyTooLarge()), x.sent)
 		return nil, errStreamTooLarge
@@ -224,11 +232,10 @@ func (x *exchange) chunk(b []byte, end bool) (*extprocv3.ProcessingResponse, err
 	}
 	if done || end {
 		result := audit.ResultAnswered
-		e := x.call.Err()
-		if e != nil {
+		if failed != nil {
 			result = audit.ResultProviderError
 		}
-		if !x.end(x.outcome(result, x.status, e), x.sent) {
+		if !x.end(x.outcome(result, x.status, failed), x.sent) {
 			return nil, errStreamUnrecorded
 		}
 	}
@@ -251,7 +258,7 @@ func passed(name string) bool {
 // stays reports whether a header of the provider's reply is kept from the client.
 func (x *exchange) stays(name string) bool {
 	if x.route.Dialect == dialect.Native {
-		return !passed(name) && !nativePassed(name)
+		return !passed(name) && !nativePassed(name, x.status)
 	}
 	return !passed(name)
 }

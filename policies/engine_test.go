@@ -236,7 +236,7 @@ func TestInputDocument(t *testing.T) {
 	d, err := e.Decide(t.Context(), &policies.Input{
 		Action: policies.ActionInvoke, Caller: &caller, Endpoint: &endpoint,
 		Request: &policies.RequestFacts{Dialect: "openai", Operation: "chat", Stream: true, MaxTokens: 100, Tools: []string{"b", "a"}, BodyBytes: 1500,
-			Native: &policies.NativeFacts{Method: "POST", Path: "/v1/x", Model: "gpt-x"}},
+			Native: &policies.NativeFacts{Method: "POST", Path: "/v1/x", Models: []string{"gpt-x", "m"}, Unnamed: true}},
 		Resource: "r", Verb: "v", Name: "n", SourceAddress: "192.0.2.7", Time: at,
 	})
 	require.NoError(t, err)
@@ -254,7 +254,7 @@ func TestInputDocument(t *testing.T) {
 				"roles": []any{"r"}, "projects": []any{"p"}}},
 		"request": map[string]any{"dialect": "openai", "operation": "chat", "type": "llm/v1/chat", "stream": true,
 			"max_tokens": number("100"), "tools": []any{"b", "a"}, "body_bytes": number("1500"),
-			"native": map[string]any{"method": "POST", "path": "/v1/x", "model": "gpt-x"}},
+			"native": map[string]any{"method": "POST", "path": "/v1/x", "model": "gpt-x", "models": []any{"gpt-x", "m"}, "unnamed": true}},
 		"resource": "r", "verb": "v", "name": "n", "source_address": "192.0.2.7",
 		"time": number("1700000000000000005"),
 	}, d.Obligations["input"])

@@ -43,6 +43,8 @@ var (
 	keyBodyBytes     = ast.StringTerm("body_bytes")
 	keyNative        = ast.StringTerm("native")
 	keyMethod        = ast.StringTerm("method")
+	keyModels        = ast.StringTerm("models")
+	keyUnnamed       = ast.StringTerm("unnamed")
 	keyPath          = ast.StringTerm("path")
 	keyTargets       = ast.StringTerm("targets")
 
@@ -160,19 +162,11 @@ func configTerm(t *catalog.Target) *ast.Term {
 }
 
 func requestTerm(r *RequestFacts) *ast.Term {
-	tools := emptyArray
-	if len(r.Tools) > 0 {
-		names := make([]*ast.Term, len(r.Tools))
-		for i, name := range r.Tools {
-			names[i] = ast.StringTerm(name)
-		}
-		tools = ast.ArrayTerm(names...)
-	}
 	doc := ast.NewObject(
 		[2]*ast.Term{keyDialect, word(r.Dialect)},
 		[2]*ast.Term{keyOperation, word(r.Operation)},
 		[2]*ast.Term{keyStream, boolean(r.Stream)},
-		[2]*ast.Term{keyTools, tools},
+		[2]*ast.Term{keyTools, array(r.Tools)},
 		[2]*ast.Term{keyBodyBytes, ast.IntNumberTerm(r.BodyBytes)},
 	)
 	if fits, known := typeFor[r.Operation]; known {
@@ -185,7 +179,11 @@ func requestTerm(r *RequestFacts) *ast.Term {
 		native := ast.NewObject()
 		text(native, keyMethod, n.Method)
 		text(native, keyPath, n.Path)
-		text(native, keyModel, n.Model)
+		if len(n.Models) > 0 {
+			text(native, keyModel, n.Models[0])
+		}
+		native.Insert(keyModels, array(n.Models))
+		native.Insert(keyUnnamed, boolean(n.Unnamed))
 		doc.Insert(keyNative, ast.NewTerm(native))
 	}
 	return ast.NewTerm(doc)
@@ -196,6 +194,17 @@ func text(doc ast.Object, key *ast.Term, value string) {
 	if value != "" {
 		doc.Insert(key, word(value))
 	}
+}
+
+func array(values []string) *ast.Term {
+	if len(values) == 0 {
+		return emptyArray
+	}
+	terms := make([]*ast.Term, len(values))
+	for i, value := range values {
+		terms[i] = ast.StringTerm(value)
+	}
+	return ast.ArrayTerm(terms...)
 }
 
 func set(values []string) *ast.Term {

@@ -14,8 +14,8 @@ var repeatable = map[ast.String]map[ast.String]bool{
 	"request":  {"dialect": true, "operation": true, "stream": true, "type": true, "native": true},
 }
 
-// ofNative is the one part of input.request.native that a question's key covers.
-const ofNative = ast.String("model")
+// ofNative are the parts of input.request.native that a question's key covers.
+var ofNative = map[ast.String]bool{"model": true, "models": true, "unnamed": true}
 
 // pure tells whether the compiled rules read only what is repeatable and call
 // no function whose result may change, such as time.now_ns. It errs on the
@@ -64,7 +64,11 @@ func pureRef(ref ast.Ref) bool {
 	}
 	field, ok := ref[2].Value.(ast.String)
 	if field == "native" {
-		return len(ref) > 3 && ref[3].Value.Compare(ofNative) == 0
+		if len(ref) < 4 {
+			return false
+		}
+		part, ok := ref[3].Value.(ast.String)
+		return ok && ofNative[part]
 	}
 	return ok && fields[field]
 }

@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -23,10 +24,12 @@ type question struct {
 	endpoint               *catalog.Endpoint
 	request, stream        bool
 	dialect, operation     string
-	nativeModel            string
+	native                 string // the model, where a call of a provider's own API names one
+	natives                string // all of them, each quoted, where it names several
+	unnamed                bool
 }
 
-// maxModel bounds the name of a model, which the client gives, in a key.
+// maxModel bounds the names of models, which the client gives, in a key.
 const maxModel = 256
 
 // questionOf returns the key of a question; ok is false where the caller or
@@ -40,10 +43,15 @@ func questionOf(in *Input) (q question, ok bool) {
 	if r := in.Request; r != nil {
 		q.request, q.stream, q.dialect, q.operation = true, r.Stream, r.Dialect, r.Operation
 		if r.Native != nil {
-			q.nativeModel = r.Native.Model
+			q.unnamed = r.Native.Unnamed
+			if models := r.Native.Models; len(models) == 1 {
+				q.native = models[0]
+			} else if len(models) > 1 {
+				q.natives = fmt.Sprintf("%q", models)
+			}
 		}
 	}
-	if len(q.nativeModel) > maxModel {
+	if len(q.native)+len(q.natives) > maxModel {
 		return q, false
 	}
 	return q, true

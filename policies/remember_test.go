@@ -38,6 +38,8 @@ func TestNothingIsRememberedThatMayChange(t *testing.T) {
 		"dialect":             `input.request.dialect == "openai"`,
 		"request or none":     `input.request`,
 		"model of a native":   `input.request.native.model == "m"`,
+		"models of a native":  `count(input.request.native.models) == 1`,
+		"unnamed native":      `input.request.native.unnamed == true`,
 		"resource":            `input.resource == "tokens"`,
 		"verb":                `input.verb == "list"`,
 		"action":              `input.action == "invoke"`,
@@ -48,7 +50,7 @@ func TestNothingIsRememberedThatMayChange(t *testing.T) {
 	yes := policies.Input{
 		Action: "invoke", Caller: w.caller(identity.Token{UserID: w.user("ann").ID}), Endpoint: w.endpoint("a", catalog.Permissions{}),
 		Request: &policies.RequestFacts{Dialect: "openai", Operation: "chat", Stream: true, MaxTokens: 1, Tools: []string{"a"}, BodyBytes: 1,
-			Native: &policies.NativeFacts{Path: "/p", Model: "m"}},
+			Native: &policies.NativeFacts{Path: "/p", Models: []string{"m"}, Unnamed: true}},
 		Resource: "tokens", Verb: "list", Name: "a", SourceAddress: "192.0.2.1", Time: time.Unix(1, 0),
 	}
 	no := map[string]policies.Input{
@@ -59,7 +61,7 @@ func TestNothingIsRememberedThatMayChange(t *testing.T) {
 	other := policies.Input{
 		Action: "view", Caller: yes.Caller, Endpoint: yes.Endpoint,
 		Request: &policies.RequestFacts{Dialect: "mlflow", Operation: "embeddings", MaxTokens: 2, Tools: []string{"b"}, BodyBytes: 2,
-			Native: &policies.NativeFacts{Path: "/q", Model: "n"}},
+			Native: &policies.NativeFacts{Path: "/q", Models: []string{"n", "o"}}},
 		Resource: "users", Verb: "read", Name: "b", SourceAddress: "192.0.2.2", Time: time.Unix(3, 0),
 	}
 	for name, condition := range tests {

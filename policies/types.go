@@ -71,7 +71,10 @@ type RequestFacts struct {
 type NativeFacts struct {
 	Method string
 	Path   string // below the API's root, without query
-	Model  string // that the path or the body names; "": none
+	// Models are those that path, query and body name.
+	Models []string
+	// Unnamed: there is a body, and nothing tells which model it runs.
+	Unnamed bool
 }
 
 // Source is one bundle.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Prefix is the path under which Domino puts MLflow's Deployments Server.
@@ -156,20 +157,28 @@ func matchNative(rest, full string) (Route, bool) {
 	if !ok {
 		return Route{}, false
 	}
-	plain, err := url.PathUnescape(below)
-	if err != nil {
+	if plain, err := url.PathUnescape(below); err != nil || climbs(plain) {
 		return Route{}, false
-	}
-	for _, part := range strings.FieldsFunc(plain, func(r rune) bool { return r == '/' || r == '\\' }) {
-		if part == "." || part == ".." {
-			return Route{}, false
-		}
 	}
 	r := Route{Dialect: Native, Operation: Passthrough, Endpoint: name, Rest: "/" + below}
 	if _, query, has := strings.Cut(full, "?"); has {
 		r.Rest += "?" + query
 	}
 	return r, true
+}
+
+// climbs reports whether a path leads back up, or holds control characters, in
+// the eyes of any server: of one that unescapes once more, that takes a
+// backslash for a slash, or that knows parameters of segments ("..;x").
+func climbs(path string) bool {
+	for _, part := range strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '\\' }) {
+		part, _, _ = strings.Cut(part, ";")
+		if part == "." || part == ".." || strings.ContainsFunc(part, unicode.IsControl) {
+			return true
+		}
+	}
+	again, err := url.PathUnescape(path)
+	return err == nil && again != path && climbs(again)
 }
 
 // endpointOf reads the name of an endpoint from a segment of a path.

@@ -2,7 +2,7 @@ package provider
 
 import (
 	"net/http"
-	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -39,13 +39,12 @@ func OpenNative(t Target, r NativeRequest, env Env) (Call, *dialect.Error) {
 	if err != nil {
 		return nil, dialect.Internal()
 	}
-	path := n.Root + r.Rest
-	if n.Query != "" {
-		sep := "?"
-		if strings.Contains(path, "?") {
-			sep = "&"
+	if !n.Serves(r.Rest) {
+		return nil, &dialect.Error{
+			Status: http.StatusNotFound, Code: dialect.CodeRouteNotFound, NoRetry: true,
+			Message: "This path does not belong to the models' API of " + p.Title + ", which is all that can be called here: it begins with " +
+				strings.Join(n.Below, " or ") + ".",
 		}
-		path += sep + n.Query
 	}
 	headers := make([][2]string, 0, len(r.Headers)+len(n.Headers))
 	for _, h := range r.Headers {
@@ -54,10 +53,60 @@ func OpenNative(t Target, r NativeRequest, env Env) (Call, *dialect.Error) {
 		}
 	}
 	return &nativeCall{
-		up:     Upstream{Method: r.Method, Path: path, Headers: append(headers, n.Headers...), Body: r.Body},
+		up: Upstream{
+			Method: r.Method, Path: n.Root + withQuery(r.Rest, n.Query), Headers: append(headers, n.Headers...), Body: r.Body,
+		},
 		faults: kit.NewFaults(p, t, dialect.Native, env.ExchangeID),
 		usage:  dialect.NoUsage,
 	}, nil
+}
+
+// OneModel reports whether a target's own API has one model only, which calls
+// need not name.
+func OneModel(t Target) bool {
+	p, ok := Lookup(t.Provider)
+	if !ok || p.Native == nil {
+		return false
+	}
+	if p.NativeOnly { // there is no other way to call it
+		return true
+	}
+	n, err := p.Native(p, t)
+	return err == nil && n.OneModel
+}
+
+// ownParameters are parameters of queries that hold a credential, which is the
+// client's and for this gateway, or a signature for another host. In lower case.
+var ownParameters = []string{
+	"key", "$key", "api_key", "api-key", "apikey", "x-api-key", "access_token", "oauth_token", "token", "subscription-key",
+	"authorization", "sig", "signature", "awsaccesskeyid",
+}
+
+// withQuery is a path with its query, as it came save the client's credential,
+// and with the target's own parameters where the client does not give them.
+func withQuery(rest, own string) string {
+	path, query, _ := strings.Cut(rest, "?")
+	var kept []string
+	given := map[string]bool{}
+	for part := range strings.SplitSeq(query, "&") {
+		name, _, _ := strings.Cut(part, "=")
+		name = strings.ToLower(strings.ReplaceAll(unescaped(name), "+", " "))
+		if part == "" || slices.Contains(ownParameters, name) || strings.HasPrefix(name, "x-amz-") || strings.HasPrefix(name, "x-goog-") {
+			continue
+		}
+		given[name] = true
+		kept = append(kept, part)
+	}
+	for part := range strings.SplitSeq(own, "&") {
+		name, _, _ := strings.Cut(part, "=")
+		if part != "" && !given[strings.ToLower(unescaped(name))] {
+			kept = append(kept, part)
+		}
+	}
+	if len(kept) == 0 {
+		return path
+	}
+	return path + "?" + strings.Join(kept, "&")
 }
 
 func hasHeader(headers [][2]string, name string) bool {
@@ -169,34 +218,3 @@ func (c *nativeCall) count(body []byte) {
 }
 
 var _ Call = (*nativeCall)(nil)
-
-// NativeModel is the model that a call of a provider's own API names: in its
-// body's "model", or in its path as Google, AWS and Azure have it. "" where it
-// names none.
-func NativeModel(rest string, body []byte) string {
-	path, _, _ := strings.Cut(rest, "?")
-	parts := strings.Split(path, "/")
-	for i, part := range parts[:len(parts)-1] {
-		switch part {
-		case "models", "model", "deployments", "engines":
-			name := parts[i+1]
-			if part == "models" { // "gemini-2.5-pro:generateContent"
-				if at := strings.LastIndexByte(name, ':'); at > 0 {
-					name = name[:at]
-				}
-			}
-			return unescaped(name)
-		}
-	}
-	if v := gjson.GetBytes(body, "model"); v.Type == gjson.String && gjson.ValidBytes(body) {
-		return v.Str
-	}
-	return ""
-}
-
-func unescaped(segment string) string {
-	if s, err := url.PathUnescape(segment); err == nil {
-		return s
-	}
-	return segment
-}

@@ -7,7 +7,8 @@
 #   model only where the permissions let him.
 #
 #   The package sluice.custom of another bundle may add to it: deny and allow
-#   (sets of reasons, deny wins) and obligations (an object).
+#   (sets of reasons, deny wins), native (a set of reasons to let a call of the
+#   provider's own API pass whatever model it runs) and obligations (an object).
 package sluice.endpoints
 
 import data.sluice.custom
@@ -58,6 +59,18 @@ decision := {"allow": true, "reasons": grants} if {
 	}],
 } if {
 	foreign
+	not hidden
+} else := {
+	"allow": false,
+	"reasons": [{
+		"code": "native_unnamed",
+		"message": concat("", [
+			"This call does not tell which model it runs, and the permission is for this endpoint's models. ",
+			"Name the model in a JSON body, or ask an administrator to allow this path by the policy.",
+		]),
+	}],
+} if {
+	hidden
 } else := {"allow": false, "reasons": [reason | some reason in custom.deny]}
 
 # The reason to let the caller in; undefined: not permitted.
@@ -81,14 +94,28 @@ mismatch if input.request.type != input.endpoint.type
 # A call of the provider's own API names a model that no target has: the
 # permission is for the endpoint's models, not for all that its key can reach.
 foreign if {
-	model := input.request.native.model
+	some model in input.request.native.models
 	not model in models
+	not opened
 }
 
-models contains target.model if some target in input.endpoint.targets
+foreign if hidden
 
-# What Azure's own API calls a model by.
+# It has a body and does not tell which model it runs: a batch, a file, a form
+# that can't be read, a provider's default model.
+hidden if {
+	input.request.native.unnamed
+	not opened
+}
+
+opened if some _ in custom.native
+
+models contains trim_prefix(target.model, "models/") if some target in input.endpoint.targets
+
+# What Azure's own API calls a model by, and SAP's.
 models contains target.config.openai_deployment_name if some target in input.endpoint.targets
+
+models contains target.config.sap_ai_core_deployment_id if some target in input.endpoint.targets
 
 denied if some _ in custom.deny
 

@@ -75,13 +75,15 @@ native(model) := {
 	"endpoint": object.union(open_to_everyone, {"targets": [
 		{"name": "a", "provider": "openai", "model": "gpt-x", "config": {}},
 		{"name": "b", "provider": "azure", "model": "gpt-y", "config": {"openai_deployment_name": "prod"}},
+		{"name": "c", "provider": "gemini", "model": "models/gemini-z", "config": {}},
+		{"name": "d", "provider": "sap-ai-core", "model": "m", "config": {"sap_ai_core_deployment_id": "d1"}},
 	]}),
 	"request": {"operation": "native", "native": object.union({"method": "POST", "path": "/v1/x"}, model)},
 }
 
 test_native_call_names_a_model_of_the_endpoint if {
-	every model in ["gpt-x", "gpt-y", "prod"] {
-		answer := endpoints.decision with input as native({"model": model}) with data.sluice.custom as {}
+	every model in ["gpt-x", "gpt-y", "prod", "gemini-z", "d1"] {
+		answer := endpoints.decision with input as native({"models": [model]}) with data.sluice.custom as {}
 		answer.allow == true
 	}
 	unnamed := endpoints.decision with input as native({}) with data.sluice.custom as {}
@@ -89,22 +91,37 @@ test_native_call_names_a_model_of_the_endpoint if {
 }
 
 test_native_call_of_another_model_is_denied if {
-	answer := endpoints.decision with input as native({"model": "gpt-z"})
+	answer := endpoints.decision with input as native({"models": ["gpt-x", "gpt-z"]})
 	answer.allow == false
 	answer.reasons[0].code == "native_model"
-	customized := endpoints.decision with input as native({"model": "gpt-z"})
+	customized := endpoints.decision with input as native({"models": ["gpt-z"]})
 		with data.sluice.custom.allow as {{"code": "on_call"}}
 	customized.reasons[0].code == "native_model"
 }
 
+test_native_call_that_hides_its_model_is_denied[name] if {
+	some name, models in {"none": [], "a decoy": ["gpt-x"]}
+	answer := endpoints.decision with input as native({"models": models, "unnamed": true})
+	answer.allow == false
+	answer.reasons[0].code == "native_unnamed"
+}
+
+test_custom_native_opens_the_path[name] if {
+	some name, facts in {"hidden": {"models": [], "unnamed": true}, "foreign": {"models": ["gpt-z"]}}
+	answer := endpoints.decision with input as native(facts) with data.sluice.custom.native as {{"code": "files"}}
+	answer.allow == true
+	closed := endpoints.decision with input as native(facts) with data.sluice.custom.native as set()
+	closed.allow == false
+}
+
 test_native_call_of_an_endpoint_without_targets_is_denied if {
-	asked := object.union(native({"model": "gpt-x"}), {"endpoint": {"targets": []}})
+	asked := object.union(native({"models": ["gpt-x"]}), {"endpoint": {"targets": []}})
 	answer := endpoints.decision with input as asked
 	answer.reasons[0].code == "native_model"
 }
 
 test_native_call_takes_permission_first if {
-	asked := object.union(native({"model": "gpt-z"}), {"endpoint": {"permissions": {"everyone": false}}})
+	asked := object.union(native({"models": ["gpt-z"]}), {"endpoint": {"permissions": {"everyone": false}}})
 	answer := endpoints.decision with input as asked
 	answer.reasons[0].code == "not_permitted"
 }

@@ -104,7 +104,10 @@ func native(_ *kit.Provider, t kit.Target) (kit.Native, error) {
 	if err != nil {
 		return kit.Native{}, err
 	}
-	return kit.Native{Root: b.BasePath, Headers: headers(t), Dialect: dialect.OpenAI}, nil
+	// The token is good for the whole workspace: its secrets, jobs, tokens.
+	return kit.Native{
+		Root: b.BasePath, Headers: headers(t), Dialect: dialect.OpenAI, Below: []string{servingPath + "/", "/ai-gateway/"},
+	}, nil
 }
 
 func open(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit.Call, *dialect.Error) {

@@ -142,6 +142,24 @@ type Native struct {
 	Query string
 	// Dialect is the one in which the gateway's own errors are told.
 	Dialect dialect.Dialect
+	// Below are what paths must begin with, from the root, where the same
+	// credential opens more than the models' API at the same address:
+	// "/serving-endpoints/". None: the address is the models' alone.
+	Below []string
+	// OneModel: all that can be called is the target's model, so that calls need
+	// not name it.
+	OneModel bool
+}
+
+// Serves reports whether a path may be called. It is compared as it is written:
+// one that begins with the same in other words does not match.
+func (n Native) Serves(path string) bool {
+	for _, prefix := range n.Below {
+		if strings.HasPrefix(path, prefix) {
+			return true
+		}
+	}
+	return len(n.Below) == 0
 }
 
 // JSONRequest is a POST of a JSON body.

@@ -30,9 +30,22 @@ type scrubber struct {
 }
 
 func newScrubber(p *Provider, t Target) scrubber {
-	var s scrubber
+	var secrets []string
 	for _, f := range p.Fields {
-		if v := t.Config[f.Name]; f.Secret && len(v) >= minSecret {
+		if f.Secret {
+			secrets = append(secrets, t.Config[f.Name])
+		}
+	}
+	return scrubberOf(secrets)
+}
+
+// Scrub takes secrets out of a provider's text: whole, cut short or masked.
+func Scrub(text string, secrets []string) string { return scrubberOf(secrets).text(text) }
+
+func scrubberOf(secrets []string) scrubber {
+	var s scrubber
+	for _, v := range secrets {
+		if len(v) >= minSecret {
 			s.secrets = append(s.secrets, v)
 		}
 	}

@@ -56,7 +56,11 @@ func native(p *kit.Provider, t kit.Target) (kit.Native, error) {
 	if err != nil {
 		return kit.Native{}, err
 	}
-	return kit.Native{Root: b.BasePath, Query: b.Query, Headers: headers(t), Dialect: dialect.OpenAI}, nil
+	// The path begins with the model, in which one key has many.
+	return kit.Native{
+		Root: b.BasePath, Query: b.Query, Headers: headers(t), Dialect: dialect.OpenAI,
+		Below: []string{"/" + url.PathEscape(t.Model) + "/"}, OneModel: true,
+	}, nil
 }
 
 func open(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit.Call, *dialect.Error) {

@@ -4,6 +4,7 @@ import (
 	"sluice/extproc/conversation/openai"
 	"sluice/extproc/dialect"
 	"sluice/extproc/provider/kit"
+	"sluice/extproc/provider/plain"
 )
 
 // Compatible are the rows of providers with OpenAI's API and nothing of their
@@ -104,5 +105,5 @@ func nativeCompatible(p *kit.Provider, t kit.Target) (kit.Native, error) {
 	if err != nil {
 		return kit.Native{}, err
 	}
-	return kit.Native{Root: rootOf(b.BasePath), Query: b.Query, Headers: bearer(p, t), Dialect: dialect.OpenAI}, nil
+	return kit.Native{Root: plain.WithoutVersion(b.BasePath), Query: b.Query, Headers: bearer(p, t), Dialect: dialect.OpenAI}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"sluice/extproc/conversation/openai"
 	"sluice/extproc/dialect"
 	"sluice/extproc/provider/kit"
+	"sluice/extproc/provider/plain"
 )
 
 const openAIURL = "https://api.openai.com/v1"
@@ -232,7 +233,7 @@ func nativeOpenAI(p *kit.Provider, t kit.Target) (kit.Native, error) {
 	if err != nil {
 		return kit.Native{}, err
 	}
-	n := kit.Native{Root: rootOf(b.BasePath), Query: b.Query, Headers: headersOf(p, t), Dialect: dialect.OpenAI}
+	n := kit.Native{Root: plain.WithoutVersion(b.BasePath), Query: b.Query, Headers: headersOf(p, t), Dialect: dialect.OpenAI}
 	if version := t.Config["openai_api_version"]; version != "" {
 		if n.Query != "" {
 			n.Query += "&"
@@ -240,14 +241,4 @@ func nativeOpenAI(p *kit.Provider, t kit.Target) (kit.Native, error) {
 		n.Query += "api-version=" + url.QueryEscape(version)
 	}
 	return n, nil
-}
-
-// rootOf is the root of an API below which clients name its version
-// themselves: a base path without its last segment, where that is a version.
-func rootOf(base string) string {
-	i := strings.LastIndexByte(base, '/')
-	if i < 0 || len(base) < i+3 || base[i+1] != 'v' || strings.Trim(base[i+2:i+3], "0123456789") != "" {
-		return base
-	}
-	return base[:i]
 }

@@ -2,6 +2,7 @@ package plain
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -59,14 +60,11 @@ func NativeBelow(field string, headers func(t kit.Target) [][2]string) func(*kit
 }
 
 // WithoutVersion is a path without a version (v1, v1beta, v1beta3) as its last
-// segment.
-func WithoutVersion(path string) string {
-	i := strings.LastIndexByte(path, '/')
-	if i >= 0 && len(path) > i+2 && path[i+1] == 'v' && '0' <= path[i+2] && path[i+2] <= '9' {
-		return path[:i]
-	}
-	return path
-}
+// segment: below it, clients name the version themselves. What only looks like
+// one (v1-team) is a place that must not be left.
+func WithoutVersion(path string) string { return version.ReplaceAllString(path, "") }
+
+var version = regexp.MustCompile(`/v[0-9]+((alpha|beta|preview)[0-9]*)?$`)
 
 // URL is the URL of an address, without a path.
 func URL(a kit.Address) string {

@@ -40,7 +40,11 @@ func row() *kit.Provider {
 	p.Address = plain.AtField(p, "sap_ai_core_api_base")
 	p.Native = func(p *kit.Provider, t kit.Target) (kit.Native, error) {
 		b, err := plain.BaseOf(p, t, "sap_ai_core_api_base")
-		return kit.Native{Root: b.BasePath, Headers: headers(p, t), Dialect: dialect.OpenAI}, err
+		// The client's secret is good for the tenant's administration too.
+		return kit.Native{
+			Root: b.BasePath, Headers: headers(p, t), Dialect: dialect.OpenAI,
+			Below: []string{"/v2/inference/deployments/" + url.PathEscape(t.Config["sap_ai_core_deployment_id"]) + "/"},
+		}, err
 	}
 	p.Open = open
 	return p

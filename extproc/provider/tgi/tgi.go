@@ -39,7 +39,7 @@ func native(p *kit.Provider, t kit.Target) (kit.Native, error) {
 	if err != nil {
 		return kit.Native{}, err
 	}
-	return kit.Native{Root: b.BasePath, Query: b.Query, Dialect: dialect.OpenAI}, nil
+	return kit.Native{Root: b.BasePath, Query: b.Query, Dialect: dialect.OpenAI, OneModel: true}, nil
 }
 
 func open(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit.Call, *dialect.Error) {

@@ -208,6 +208,10 @@ func betas(t kit.Target) func(string) bool {
 // and model; SDKs make them.
 func native(_ *kit.Provider, t kit.Target) (kit.Native, error) {
 	n := kit.Native{Dialect: dialect.Gemini}
+	// The account may reach other projects. Makers' models are listed without one.
+	for _, version := range []string{"/v1/", "/v1beta1/"} {
+		n.Below = append(n.Below, version+"projects/"+t.Config["vertex_project"]+"/", version+"publishers/")
+	}
 	switch makerOf(t.Model) {
 	case claude:
 		n.Dialect = dialect.Anthropic

@@ -139,7 +139,10 @@ func TestCredential(t *testing.T) {
 	for model, d := range map[string]dialect.Dialect{"gemini-x": dialect.Gemini, "claude-x": dialect.Anthropic, "a/b": dialect.OpenAI} {
 		n, err := vertex.Provider.Native(vertex.Provider, target(model))
 		require.NoError(t, err)
-		require.Equal(t, kit.Native{Dialect: d}, n)
+		require.Equal(t, kit.Native{Dialect: d, Below: n.Below}, n)
+		require.True(t, n.Serves("/v1/projects/my-project/locations/global/publishers/google/models/"+model+":generateContent"))
+		require.True(t, n.Serves("/v1beta1/publishers/google/models"))
+		require.False(t, n.Serves("/v1/projects/my-project-of-others/locations/global/publishers/google/models/"+model+":generateContent"))
 	}
 }
 
