@@ -121,8 +121,15 @@ func renderAnthropic(e *Error, exchangeID string) []byte {
 	return finish(b)
 }
 
+// anthropicTypes are the published types that say more than a status does. Those
+// of other providers mean nothing to Anthropic's clients.
+var anthropicTypes = map[string]bool{
+	"authentication_error": true, "billing_error": true, "permission_error": true, "not_found_error": true,
+	"request_too_large": true, "rate_limit_error": true, "timeout_error": true, "api_error": true, "overloaded_error": true,
+}
+
 func anthropicType(e *Error) string {
-	if e.Type != "" {
+	if anthropicTypes[e.Type] {
 		return e.Type
 	}
 	switch e.Status {

@@ -40,6 +40,12 @@ func TestRender(t *testing.T) {
 		{dialect.OpenAI, e(429), `{"error":{"message":` + text + `,"type":"rate_limit_error","param":null,"code":"c","exchange_id":"x"}}`},
 		{dialect.OpenAI, e(503), `{"error":{"message":` + text + `,"type":"server_error","param":null,"code":"c","exchange_id":"x"}}`},
 		{dialect.Anthropic, e(400), `{"type":"error","error":{"type":"invalid_request_error","message":` + text + `,"code":"c"},"request_id":"x"}`},
+		{dialect.Anthropic, &dialect.Error{Status: 429, Code: "c", Message: "m", Type: "requests"}, // OpenAI's word
+			`{"type":"error","error":{"type":"rate_limit_error","message":"m","code":"c"},"request_id":"x"}`},
+		{dialect.Anthropic, &dialect.Error{Status: 404, Code: "c", Message: "m", Type: "invalid_request_error"},
+			`{"type":"error","error":{"type":"not_found_error","message":"m","code":"c"},"request_id":"x"}`},
+		{dialect.Anthropic, &dialect.Error{Status: 529, Code: "c", Message: "m", Type: "overloaded_error"},
+			`{"type":"error","error":{"type":"overloaded_error","message":"m","code":"c"},"request_id":"x"}`},
 		{dialect.Anthropic, e(401), `{"type":"error","error":{"type":"authentication_error","message":` + text + `,"code":"c"},"request_id":"x"}`},
 		{dialect.Anthropic, e(402), `{"type":"error","error":{"type":"billing_error","message":` + text + `,"code":"c"},"request_id":"x"}`},
 		{dialect.Anthropic, e(403), `{"type":"error","error":{"type":"permission_error","message":` + text + `,"code":"c"},"request_id":"x"}`},

@@ -316,8 +316,8 @@ func (r *request) outputConfig() *dialect.Error {
 	return nil
 }
 
-// outputFormat is the "format" member of output_config. The schema goes as it
-// is. Its name is a label without effect and has no place in the API; its
+// outputFormat is the "format" member of output_config. The schema's objects
+// are closed, which few clients think of. Its name is a label without effect and has no place in the API; its
 // description reaches the model as the schema's own.
 func outputFormat(f conversation.Format) (string, *dialect.Error) {
 	if f.Kind != conversation.FormatSchema {
@@ -341,6 +341,9 @@ func outputFormat(f conversation.Format) (string, *dialect.Error) {
 			return "", dialect.Unsupported("response_format.json_schema.description",
 				"can't be told to Anthropic models beside another description in the schema. Give one of them.")
 		}
+	}
+	if closed, ok := CloseObjects(nil, gjson.Parse(raw), false); ok {
+		raw = string(closed)
 	}
 	return `"format":{"type":"json_schema","schema":` + raw + "}", nil
 }

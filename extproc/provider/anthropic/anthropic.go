@@ -62,21 +62,20 @@ func open(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit
 		CompletePath: address.BasePath + "/complete",
 		Headers: [][2]string{
 			{"x-api-key", p.Config(t, "anthropic_api_key")},
-			{"anthropic-version", cmp.Or(clientVersion(req), p.Config(t, "anthropic_version"))},
+			{"anthropic-version", Version(req, p.Config(t, "anthropic_version"))},
 		},
 	})
 }
 
-// clientVersion is the version of the API that a client of it speaks.
-func clientVersion(req *dialect.Request) string {
-	if req.Dialect != dialect.Anthropic || req.ClientHeader == nil {
-		return ""
+// Version is the version of the API for a call: the one that a client of
+// Anthropic's own API speaks, else the configured one, else the first.
+func Version(req *dialect.Request, configured string) string {
+	if req.Dialect == dialect.Anthropic && req.ClientHeader != nil {
+		if v := req.ClientHeader("anthropic-version"); strings.Trim(v, "0123456789-") == "" {
+			configured = cmp.Or(v, configured)
+		}
 	}
-	version := req.ClientHeader("anthropic-version")
-	if strings.Trim(version, "0123456789-") != "" {
-		return ""
-	}
-	return version
+	return cmp.Or(configured, defaultVersion)
 }
 
 // native offers the API to clients that add its version to the path, as SDKs do.

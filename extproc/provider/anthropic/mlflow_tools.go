@@ -67,7 +67,7 @@ func (r *mlflowRequest) responseFormat(p members) *dialect.Error {
 		if s := spec.Get("schema"); s.IsObject() {
 			raw = s.Raw
 		}
-		if schema, ok := closeObjects(nil, gjson.Parse(raw), 0); ok {
+		if schema, ok := format.CloseObjects(nil, gjson.Parse(raw), true); ok {
 			r.raw("output_config", `{"format":{"type":"json_schema","schema":`+string(schema)+"}}")
 		}
 	case "json_object":
@@ -77,55 +77,4 @@ func (r *mlflowRequest) responseFormat(p members) *dialect.Error {
 		r.system = append(r.system, format.JSONInstruction...) // holds nothing that JSON escapes
 	}
 	return nil
-}
-
-// maxSchemaDepth bounds closeObjects, whose cost grows with depth.
-const maxSchemaDepth = 200
-
-// closeObjects copies a JSON schema with "additionalProperties": false set on
-// every object in it, which Anthropic demands. It fails where that would
-// change what the schema means: for an object that names no properties.
-func closeObjects(b []byte, v gjson.Result, depth int) (out []byte, ok bool) {
-	if depth > maxSchemaDepth {
-		return b, false
-	}
-	object := v.IsObject() && v.Get("type").Str == "object"
-	if object && !v.Get("properties").Exists() {
-		return b, false
-	}
-	b, ok = append(b, '{'), true
-	v.ForEach(func(k, v gjson.Result) bool {
-		if object && k.Str == "additionalProperties" {
-			return true
-		}
-		b = append(append(jsontext.Comma(b), k.Raw...), ':')
-		switch {
-		case v.IsObject():
-			b, ok = closeObjects(b, v, depth+1)
-		case v.IsArray():
-			b, ok = closeInList(b, v, depth+1)
-		default:
-			b = append(b, v.Raw...)
-		}
-		return ok
-	})
-	if object {
-		b = append(jsontext.Comma(b), `"additionalProperties":false`...)
-	}
-	return append(b, '}'), ok
-}
-
-// closeInList looks at the objects directly in a list, as MLflow does.
-func closeInList(b []byte, list gjson.Result, depth int) (out []byte, ok bool) {
-	b, ok = append(b, '['), true
-	list.ForEach(func(_, v gjson.Result) bool {
-		b = jsontext.Comma(b)
-		if v.IsObject() {
-			b, ok = closeObjects(b, v, depth)
-		} else {
-			b = append(b, v.Raw...)
-		}
-		return ok
-	})
-	return append(b, ']'), ok
 }

@@ -124,7 +124,8 @@ func open(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env) (kit
 		path = b.BasePath + catalogPath
 	}
 	if req.Dialect == dialect.Anthropic && strings.Contains(strings.ToLower(t.Model), "claude") {
-		return anthropic.Open(p, t, req, env, anthropic.Place{Path: path + "/anthropic/v1/messages", Headers: headers(t)})
+		return anthropic.Open(p, t, req, env, anthropic.Place{Path: path + "/anthropic/v1/messages",
+			Headers: append(headers(t), [2]string{"anthropic-version", anthropic.Version(req, "")})})
 	}
 	place := openai.Place{Path: path, Headers: headers(t), ChatOnly: true}
 	if isOpenAIs(t.Model) {
