@@ -1,6 +1,7 @@
 package clients_test
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,13 +44,23 @@ func serve(t *testing.T, ca *simulate.CA, p *simulate.Provider) string {
 	return s.URL
 }
 
-// TestClientsOnTheGateway runs MLflow's client and OpenAI's SDK against the
-// whole gateway, whose endpoints are at the stand-ins.
+// TestClientsOnTheGateway runs the clients against the whole gateway, whose
+// endpoints are at the stand-ins of all providers.
 func TestClientsOnTheGateway(t *testing.T) {
-	g := rig.Start(t, rig.Options{})
-	pytest(t, "gateway",
-		"SLUICE_URL="+g.URL, "SLUICE_CA="+g.CAFile, "SLUICE_TOKEN="+g.UserToken, "SLUICE_ADMIN_TOKEN="+g.AdminToken,
-		"SLUICE_OPENAI_KEY="+rig.OpenAIKey, "SLUICE_ANTHROPIC_KEY="+rig.AnthropicKey)
+	g := rig.Start(t, rig.Options{AllProviders: true})
+	pytest(t, "gateway", gatewayEnv(t, g)...)
+}
+
+// gatewayEnv is the environment that tells the Python tests of a gateway.
+func gatewayEnv(t *testing.T, g *rig.Gateway) []string {
+	t.Helper()
+	table, err := json.Marshal(g.All.Endpoints())
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "endpoints.json")
+	require.NoError(t, os.WriteFile(file, table, 0o600))
+	return []string{"SLUICE_URL=" + g.URL, "SLUICE_CA=" + g.CAFile, "SLUICE_TOKEN=" + g.UserToken,
+		"SLUICE_ADMIN_TOKEN=" + g.AdminToken, "SLUICE_OPENAI_KEY=" + rig.OpenAIKey,
+		"SLUICE_ANTHROPIC_KEY=" + rig.AnthropicKey, "SLUICE_ENDPOINTS=" + file}
 }
 
 // pytest runs the Python tests of a folder with the pinned clients.
