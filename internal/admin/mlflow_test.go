@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -218,6 +219,27 @@ func TestOpenAIModels(t *testing.T) {
 			w.as("alice", "GET", prefix+"/v1/models/c", "", "X-Request-Id", "r").must(404).body, "hidden and absent look the same")
 		assert.Equal(t, []string{"code", "exchange_id", "message", "param", "type"}, keys(hidden.at("error").(map[string]any)))
 	}
+}
+
+// TestAnthropicModels: Claude Code and Anthropic's SDKs look for models where
+// OpenAI's clients do.
+func TestAnthropicModels(t *testing.T) {
+	w := newWorld(t)
+	list := func() string {
+		return strings.TrimSpace(w.as("alice", "GET", "/v1/models?limit=1000", "", "Anthropic-Version", "2023-06-01").must(200).body)
+	}
+	assert.Equal(t, `{"data":[],"has_more":false,"first_id":null,"last_id":null}`, list())
+	w.create("claude-a", map[string]any{"isEveryoneAllowed": true})
+	w.create("hidden", nil)
+	w.create("claude-b", map[string]any{"isEveryoneAllowed": true})
+	shape := func(name string) string {
+		e, _ := w.catalog.Snapshot().Get(name)
+		return fmt.Sprintf(`{"type":"model","id":%q,"display_name":%q,"created_at":%q}`, name, name, e.Created.UTC().Format(time.RFC3339))
+	}
+	assert.Equal(t, `{"data":[`+shape("claude-a")+`,`+shape("claude-b")+`],"has_more":false,"first_id":"claude-a","last_id":"claude-b"}`, list())
+	assert.Equal(t, shape("claude-a"),
+		strings.TrimSpace(w.as("alice", "GET", "/v1/models/claude-a", "", "Anthropic-Version", "2023-06-01").must(200).body))
+	w.as("alice", "GET", "/v1/models/hidden", "", "Anthropic-Version", "2023-06-01").must(404)
 }
 
 // What is not shown is not asked about, and a search asks about what it found

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"time"
 
 	"sluice/extproc/dialect"
 	"sluice/internal/audit"
@@ -25,11 +26,51 @@ func modelShape(e *catalog.Endpoint) model {
 	return model{ID: e.Name, Object: "model", Created: e.Created.Unix(), OwnedBy: e.First().Provider}
 }
 
-// listModels is GET /v1/models: the endpoints that the caller may call.
+// claudeModel is an endpoint as Anthropic's clients see it (Models API,
+// version 2023-06-01).
+type claudeModel struct {
+	Type        string    `json:"type"`
+	ID          string    `json:"id"`
+	DisplayName string    `json:"display_name"`
+	CreatedAt   time.Time `json:"created_at"`
+}
+
+// claudeModelList is always one page.
+type claudeModelList struct {
+	Data    []claudeModel `json:"data"`
+	HasMore bool          `json:"has_more"`
+	FirstID *string       `json:"first_id"` // null where Data is empty
+	LastID  *string       `json:"last_id"`
+}
+
+func claudeModelShape(e *catalog.Endpoint) claudeModel {
+	return claudeModel{Type: "model", ID: e.Name, DisplayName: e.Name, CreatedAt: e.Created.UTC().Truncate(time.Second)}
+}
+
+func claudeModels(found []*catalog.Endpoint) claudeModelList {
+	out := claudeModelList{Data: make([]claudeModel, 0, len(found))}
+	for _, e := range found {
+		out.Data = append(out.Data, claudeModelShape(e))
+	}
+	if n := len(out.Data); n > 0 {
+		out.FirstID, out.LastID = &out.Data[0].ID, &out.Data[n-1].ID
+	}
+	return out
+}
+
+// toClaude reports whether a client is Anthropic's: OpenAI's asks at the same
+// path, without this header.
+func (c *call) toClaude() bool { return c.r.Header.Get("Anthropic-Version") != "" }
+
+// listModels is GET /v1/models: the endpoints that the caller may call, as
+// OpenAI's clients know them, or Anthropic's.
 func (s *server) listModels(c *call) error {
 	found, err := s.visible(c, everything, false)
 	if err != nil {
 		return err
+	}
+	if c.toClaude() {
+		return c.reply(http.StatusOK, claudeModels(found))
 	}
 	out := modelList{Object: "list", Data: []model{}}
 	for _, e := range found {
@@ -68,6 +109,9 @@ func (s *server) readModel(c *call) error {
 	}
 	if err != nil {
 		return err
+	}
+	if c.toClaude() {
+		return c.reply(http.StatusOK, claudeModelShape(e))
 	}
 	return c.reply(http.StatusOK, modelShape(e))
 }
