@@ -30,7 +30,7 @@ func Carry(p *Provider, t Target, req *dialect.Request, env Env, c Carrier) (Cal
 	form.Stream = req.Stream
 	body, e := c.Provider.Write(form, t.Model)
 	if e != nil {
-		return nil, e
+		return nil, inWordsOf(req.Dialect, e)
 	}
 	return &carried{
 		carrier: c, req: req, up: c.Upstream(body, req.Stream), env: env,
