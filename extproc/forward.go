@@ -51,6 +51,9 @@ func (x *exchange) choose() ([]try, *dialect.Error) {
 		// are translated for when their turn comes.
 		if len(list) == 0 || t.Provider != list[0].target.Provider || x.req.Operation == dialect.Embeddings {
 			call, e := provider.Open(t.Target, x.req, x.env())
+			if e == nil && len(call.Upstream().Batch) > maxBatch {
+				e = dialect.InvalidField("input", "holds more than 2048 texts. Send fewer.")
+			}
 			if e != nil {
 				if first == nil {
 					first = e
@@ -84,6 +87,10 @@ func (x *exchange) forward(call provider.Call, body []byte) *extprocv3.Processin
 	}
 	return x.proceed(c)
 }
+
+// maxBatch is how many requests one of a client's may become: as many texts as
+// OpenAI takes at once.
+const maxBatch = 2048
 
 // placeholder is the body of a call with several targets on its way to the
 // upstream stage, which has the client's own and replaces it.

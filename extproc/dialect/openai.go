@@ -166,6 +166,11 @@ func check(rules []rule, body []byte, members Members) *Error {
 		if !r.ok(text) {
 			return wrong(r.key, "The field '"+r.key+"' must be "+r.must+".")
 		}
+		if r.looked {
+			if e := unclear(text); e != nil {
+				return e
+			}
+		}
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func TestParseOpenAI(t *testing.T) {
 	assert.True(t, req.Stream)
 	assert.True(t, req.IncludeUsage)
 	assert.EqualValues(t, 70, req.MaxTokens)
-	assert.Equal(t, []string{"f1", "g", "web_search", "function", "flat", "old"}, req.Tools)
+	assert.Equal(t, []string{"f1", "g", "web_search", "untyped", "flat", "old"}, req.Tools)
 	assert.Equal(t, `"e.1"`, string(req.Members().Value(req.Payload, "model")))
 
 	req, e = dialect.Parse(chatRoute, dialect.Chat, "", []byte(`{"model":"e","messages":[1],"stream":null,"tools":null,"max_tokens":99999999999999999999}`))

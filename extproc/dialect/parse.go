@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"github.com/tidwall/gjson"
-
-	"sluice/extproc/dialect/jsontext"
 )
 
 // ModelName reads the endpoint's name from the "model" member of an OpenAI
@@ -131,39 +129,6 @@ func maxTokens(body []byte, members Members) int64 {
 		}
 	}
 	return most
-}
-
-// toolNames are the names of the tools, and of the functions, their older
-// form, that a request offers. A tool without a name has its type's.
-func toolNames(body []byte, members Members) []string {
-	var names []string
-	for _, key := range []string{"tools", "functions"} {
-		text := members.Value(body, key)
-		if len(text) == 0 || text[0] != '[' {
-			continue
-		}
-		list := jsontext.Parse(text)
-		for i := range list.Items() {
-			names = append(names, toolName(&list.Items()[i]))
-		}
-	}
-	return names
-}
-
-func toolName(tool *jsontext.Value) string {
-	if name, ok := tool.Get("name"); ok && name.Kind == jsontext.String {
-		return name.Text()
-	}
-	kind, ok := tool.Get("type")
-	if !ok || kind.Kind != jsontext.String {
-		return "function"
-	}
-	if inner, ok := tool.Get(kind.Text()); ok {
-		if name, ok := inner.Get("name"); ok && name.Kind == jsontext.String {
-			return name.Text()
-		}
-	}
-	return kind.Text()
 }
 
 var byteOrderMark = []byte("\xEF\xBB\xBF")

@@ -159,8 +159,9 @@ func (d targetDefinition) staysHome(p *provider.Provider, t *catalog.Target) err
 }
 
 // servers are all to which a target's keys may go, each once and in order: the
-// provider, who gives out its tokens, and whatever other URL is among the
-// parameters. ok is false where they can't be told.
+// provider, who gives out its tokens, whatever other URL is among the
+// parameters, and what says where the provider itself sends them. ok is false
+// where they can't be told. The list holds secrets.
 func servers(p *provider.Provider, t *catalog.Target) (list []kit.Address, ok bool) {
 	target := providerTarget(t)
 	address, err := p.Address(target)
@@ -172,6 +173,9 @@ func servers(p *provider.Provider, t *catalog.Target) (list []kit.Address, ok bo
 	for _, f := range p.Fields {
 		if f.URL {
 			urls = append(urls, p.Config(target, f.Name))
+		}
+		if f.Routes {
+			list = append(list, kit.Address{Local: f.Name + "=" + p.Config(target, f.Name)})
 		}
 	}
 	if p.Credential != nil {

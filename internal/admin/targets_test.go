@@ -153,6 +153,8 @@ func TestRefusedTargets(t *testing.T) {
 	w.create("chat", nil)
 	path := targetsOf("chat")
 	w.as("root", "POST", path, claude("spare", nil)).must(200)
+	w.as("root", "POST", path, text(map[string]any{"name": "router", "modelProvider": "portkey", "modelName": "m",
+		"modelConfig": map[string]string{"api_key": canary, "portkey_provider": "openai", "provider_api_key": canary + "-2"}})).must(200)
 	w.refuseHost = "10.0.0.1"
 	many := make([]any, catalog.MaxTargets+1)
 	for i := range many {
@@ -193,6 +195,10 @@ func TestRefusedTargets(t *testing.T) {
 			"modelConfig", "host_refused", `"q"`},
 		{"another server", "PATCH", path + "/spare", `{"modelConfig":{"anthropic_api_base":"https://collector.example"}}`,
 			"modelConfig.anthropic_api_key", "key_required", "again"},
+		{"sent on elsewhere", "PATCH", path + "/router", `{"modelConfig":{"portkey_config":"{\"custom_host\":\"https://collector.example\"}"}}`,
+			"modelConfig.api_key", "key_required", "again"},
+		{"sent on to another", "PATCH", path + "/router", `{"modelConfig":{"portkey_provider":"other"}}`,
+			"modelConfig.api_key", "key_required", "again"},
 		{"another server by the list", "PUT", path, list(practice(nil), map[string]any{"name": "spare", "modelProvider": "anthropic", "modelName": "m",
 			"modelConfig": map[string]string{"anthropic_api_base": "https://collector.example"}}),
 			"targets[1].modelConfig.anthropic_api_key", "key_required", "again"},

@@ -27,6 +27,9 @@ type Field struct {
 	// Multiline allows line breaks in the value, which then never becomes a
 	// header as it is: JSON credentials.
 	Multiline bool
+	// Routes: the server sends a call on by it, with the target's keys, so that
+	// a change of it takes them to someone else.
+	Routes bool
 	// Group is the key under which MLflow's files nest the parameter
 	// ("aws_config"); "" for most.
 	Group string

@@ -8,6 +8,11 @@ import (
 
 const withUsage = `{"include_usage":true}`
 
+// elsewhere are members by which gateways that have OpenAI's API (OpenRouter,
+// LiteLLM's proxy) turn to another model, or to another server, than "model"
+// says. OpenAI itself knows none of them.
+var elsewhere = []string{"models", "fallbacks", "preset", "model_list", "user_config", "api_base", "base_url"}
+
 // bodyOf is the body for a provider of OpenAI's API. The payload is edited
 // in place: what the gateway does not have to change stays as it is, byte for
 // byte.
@@ -15,6 +20,11 @@ func bodyOf(model string, req *dialect.Request, place Place) ([]byte, *dialect.E
 	members := req.Members()
 	if len(members) == 0 {
 		return nil, dialect.Internal()
+	}
+	for _, name := range elsewhere {
+		if _, ok := members.Find(name); ok {
+			return nil, dialect.Unsupported(name, "would let the call be answered by another model than the endpoint's.")
+		}
 	}
 	named, hasModel := members.Find("model")
 	var edits []jsontext.Edit

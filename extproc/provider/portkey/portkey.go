@@ -18,9 +18,9 @@ func row() *kit.Provider {
 		Fields: []kit.Field{
 			{Name: "api_key", Title: "API key", Required: true, Secret: true, Description: "Sent as x-portkey-api-key."},
 			{Name: "api_base", Title: "API base URL", Default: "https://api.portkey.ai/v1", URL: true, Description: "Where the API is reached."},
-			{Name: "portkey_provider", Title: "Provider",
+			{Name: "portkey_provider", Title: "Provider", Routes: true,
 				Description: "The slug of the provider that Portkey calls, sent as x-portkey-provider."},
-			{Name: "portkey_config", Title: "Config", Secret: true, Description: "The id of a saved Portkey config, sent as x-portkey-config."},
+			{Name: "portkey_config", Title: "Config", Secret: true, Routes: true, Description: "The id of a saved Portkey config, sent as x-portkey-config."},
 			{Name: "provider_api_key", Title: "Provider's API key", Secret: true,
 				Description: "The key of the provider that Portkey calls, sent as a bearer token."},
 		},

@@ -79,20 +79,23 @@ func mlflowWay(t kit.Target, op dialect.Operation) plain.Way {
 	return way
 }
 
-// mlflowBody is the payload after the target's model, which one of the
-// client's replaces.
+// mlflowBody is the payload after the target's model. MLflow lets one of the
+// client's replace it; here an endpoint is a permission for its model, and only
+// the same one may be named.
 func mlflowBody(c *plain.Context) ([]byte, *dialect.Error) {
 	if e := check(c.Request); e != nil {
 		return nil, e
 	}
+	if e := checkModel(c); e != nil {
+		return nil, e
+	}
 	o := plain.NewObject(len(c.Request.Payload) + 64)
 	members := c.Request.Members()
-	if _, ok := members.Find("model"); !ok {
-		o.String("model", c.Model)
-	}
+	o.String("model", c.Model)
 	_, renamed := members.Find("top_logprobs")
 	plain.Payload(c.Request, func(name string, v gjson.Result) {
 		switch {
+		case name == "model":
 		case name == "top_logprobs":
 			o.Raw("logprobs", v.Raw)
 		case name == "logprobs" && renamed:
@@ -101,6 +104,14 @@ func mlflowBody(c *plain.Context) ([]byte, *dialect.Error) {
 		}
 	})
 	return o.Bytes(), nil
+}
+
+// checkModel refuses another model than the target's.
+func checkModel(c *plain.Context) *dialect.Error {
+	if v := plain.Get(c.Request, "model"); v.Exists() && v.Str != c.Model {
+		return dialect.ModelNotPermitted()
+	}
+	return nil
 }
 
 func check(req *dialect.Request) *dialect.Error {
@@ -129,6 +140,9 @@ func isInt(v gjson.Result) bool {
 // embeddingsBody adds the target's model where the client named none: MLflow
 // forgets it, and Together answers nobody without.
 func embeddingsBody(c *plain.Context) ([]byte, *dialect.Error) {
+	if e := checkModel(c); e != nil {
+		return nil, e
+	}
 	members := c.Request.Members()
 	if _, ok := members.Find("model"); ok {
 		return c.Request.Payload, nil
