@@ -5,10 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"sluice/extproc/dialect"
-	"sluice/extproc/dialect/jsontext"
 	"sluice/extproc/provider/kit"
 )
 
@@ -57,7 +54,7 @@ func OpenNative(t Target, r NativeRequest, env Env) (Call, *dialect.Error) {
 			Method: r.Method, Path: n.Root + withQuery(r.Rest, n.Query), Headers: append(headers, n.Headers...), Body: r.Body,
 		},
 		faults: kit.NewFaults(p, t, dialect.Native, env.ExchangeID),
-		usage:  dialect.NoUsage,
+		usage:  nativeUsage{told: dialect.NoUsage},
 	}, nil
 }
 
@@ -122,12 +119,12 @@ func hasHeader(headers [][2]string, name string) bool {
 type nativeCall struct {
 	up     Upstream
 	faults kit.Faults
-	usage  dialect.Usage
+	usage  nativeUsage
 	ctype  string
 }
 
 func (c *nativeCall) Upstream() Upstream        { return c.up }
-func (c *nativeCall) Usage() dialect.Usage      { return c.usage }
+func (c *nativeCall) Usage() dialect.Usage      { return c.usage.told }
 func (c *nativeCall) Err() *dialect.Error       { return nil }
 func (c *nativeCall) StreamContentType() string { return c.ctype }
 
@@ -154,7 +151,7 @@ func (c *nativeCall) IsStream(contentType string) bool {
 func (c *nativeCall) Complete(status int, header func(string) string, body []byte) Reply {
 	r := Reply{Status: status, ContentType: header("content-type"), Body: body, Unchanged: true}
 	if status < 400 {
-		c.count(body)
+		c.usage.whole(header, body)
 		return r
 	}
 	if scrubbed := c.faults.Scrub(body); string(scrubbed) != string(body) {
@@ -166,55 +163,8 @@ func (c *nativeCall) Complete(status int, header func(string) string, body []byt
 
 // Chunk passes the next bytes on.
 func (c *nativeCall) Chunk(b []byte, end bool) ([]byte, bool) {
-	c.sniff(b)
+	c.usage.stream(c.ctype, b, end)
 	return b, end
-}
-
-// sniff looks for a usage report in a chunk of a stream. One that is cut in two
-// is missed: what passes untouched is not put together here.
-func (c *nativeCall) sniff(b []byte) {
-	text := string(b)
-	for {
-		i := strings.Index(text, "data: {")
-		if i < 0 {
-			return
-		}
-		text = text[i+len("data: "):]
-		line, _, _ := strings.Cut(text, "\n")
-		if strings.Contains(line, `"usage`) {
-			c.count([]byte(strings.TrimSpace(line)))
-		}
-	}
-}
-
-// usageNames are where the formats have their counts, in the order of
-// dialect.Usage.
-var usageNames = [...][]string{
-	{"prompt_tokens", "input_tokens", "promptTokenCount", "inputTokens", "input_tokens_count"},
-	{"completion_tokens", "output_tokens", "candidatesTokenCount", "outputTokens"},
-	{"prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens", "cache_read_input_tokens", "cachedContentTokenCount", "cacheReadInputTokens"},
-	{"completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens", "thoughtsTokenCount"},
-	{"cache_creation_input_tokens", "cacheWriteInputTokens"},
-}
-
-func (c *nativeCall) count(body []byte) {
-	if !jsontext.Valid(body) {
-		return
-	}
-	root := jsontext.View(body)
-	for _, at := range []string{"usage", "usageMetadata", "message.usage", "response.usage", "usage.tokens"} {
-		if u := root.Get(at); u.IsObject() {
-			for i, to := range []*int64{&c.usage.Input, &c.usage.Output, &c.usage.Cached, &c.usage.Reasoning, &c.usage.CacheWrite} {
-				for _, name := range usageNames[i] {
-					if v := u.Get(name); v.Type == gjson.Number {
-						*to = v.Int()
-						break
-					}
-				}
-			}
-			return
-		}
-	}
 }
 
 var _ Call = (*nativeCall)(nil)
