@@ -35,11 +35,13 @@ func TestGoodFile(t *testing.T) {
 		{
 			Name: "gemini_embed", Type: catalog.TypeEmbeddings, Line: 27,
 			Targets: only("vertex_ai", "gemini-embedding",
-				map[string]string{"vertex_project": "12345", "vertex_anthropic_betas": "a,b", "enabled": "true"}),
+				map[string]string{"vertex_project": "12345", "vertex_anthropic_betas": "a,b"}),
 			Permissions: &catalog.Permissions{Users: []string{"alice", "zoe"}, Organizations: []string{"science"}},
 		},
 	}, file.Endpoints)
-	assert.Equal(t, []string{"full.good.yaml:2:1: defaults: this key is not known and was left out"}, file.Warnings)
+	require.Len(t, file.Warnings, 2)
+	assert.Equal(t, "full.good.yaml:2:1: defaults: this key is not known and was left out", file.Warnings[0])
+	assert.Contains(t, file.Warnings[1], "endpoints[2].model.config.enabled: the provider vertex_ai has no such parameter and was left out")
 
 	again, err := mlflowconfig.Marshal(file.Endpoints)
 	require.NoError(t, err)
@@ -77,6 +79,8 @@ var badFiles = []struct{ name, file, says string }{
 	{"config", one("name: a", "endpoint_type: llm/v1/chat", "model: {provider: p, config: 5}"), "endpoints[0].model.config: expected a mapping"},
 	{"list in list", one("name: a", "endpoint_type: llm/v1/chat", "model: {provider: p, config: {k: [[1]]}}"),
 		"endpoints[0].model.config.k[0]: expected a single value"},
+	{"part of a call", one("name: a", "endpoint_type: llm/v1/chat", model, "limit: {calls: 1.5, renewal_period: minute}"),
+		"f.yaml:5:20: endpoints[0].limit.calls: expected a whole number"},
 	{"calls", one("name: a", "endpoint_type: llm/v1/chat", model, "limit: {calls: many, renewal_period: minute}"),
 		"f.yaml:5:20: endpoints[0].limit.calls: expected a whole number"},
 	{"period", one("name: a", "endpoint_type: llm/v1/chat", model, "limit: {calls: 1, renewal_period: moon}"),
@@ -147,6 +151,14 @@ func TestStrictness(t *testing.T) {
 	_, err = mlflowconfig.Parse("f.yaml", []byte(file), mlflowconfig.Options{Strict: true})
 	assert.ErrorContains(t, err, "f.yaml:5:5: endpoints[0].colour: this key is not known; expected one of")
 
+	file = one("name: a", "endpoint_type: llm/v1/chat", "model: {provider: openai, name: m, config: {openai_api_bse: x, aws_config: {a: b}}}")
+	lenient, err = mlflowconfig.Parse("f.yaml", []byte(file), mlflowconfig.Options{})
+	require.NoError(t, err)
+	assert.Len(t, lenient.Warnings, 2)
+	assert.Empty(t, lenient.Endpoints[0].Targets[0].Config)
+	_, err = mlflowconfig.Parse("f.yaml", []byte(file), mlflowconfig.Options{Strict: true})
+	assert.ErrorContains(t, err, "model.config.openai_api_bse: the provider openai has no such parameter")
+
 	section, err := mlflowconfig.ParseSection("sluice.yaml", []byte("listen: 127.0.0.1:1\n"+one("name: a", "endpoint_type: llm/v1/chat", model)),
 		mlflowconfig.Options{Strict: true})
 	require.NoError(t, err)
@@ -154,6 +166,18 @@ func TestStrictness(t *testing.T) {
 	none, err := mlflowconfig.ParseSection("sluice.yaml", []byte("listen: x"), mlflowconfig.Options{Strict: true})
 	require.NoError(t, err)
 	assert.Empty(t, none.Endpoints)
+}
+
+// What YAML and MLflow take for a whole number, and what Windows puts before a file.
+func TestSpellings(t *testing.T) {
+	for text, calls := range map[string]int64{"10": 10, "10.0": 10, "'10'": 10, "1_000": 1000, "0x10": 16} {
+		file := "\ufeff" + one("name: a", "endpoint_type: llm/v1/chat", model, "limit: {calls: "+text+", renewal_period: minute}") +
+			"routes: [{name: r, task_type: llm/v1/chat, destinations: [{name: a, traffic_percentage: 100.0}]}]\r\n"
+		got, err := mlflowconfig.Parse("f.yaml", []byte(file), mlflowconfig.Options{})
+		require.NoError(t, err, text)
+		assert.Equal(t, calls, got.Endpoints[0].Limit.Calls, text)
+		assert.Equal(t, 100, got.Endpoints[1].Targets[0].Weight)
+	}
 }
 
 func TestResolver(t *testing.T) {

@@ -45,12 +45,14 @@ func (r *reader) config(n *node, path, prefix string, p *provider.Provider, out 
 		f := parameter(p, key)
 		switch {
 		case e.value.kind == null:
+		case e.value.kind == mapping && !f.Multiline:
+			r.config(e.value, at, key, p, out)
+		case p != nil && f.Name == "":
+			r.stray(e, at, "the provider "+p.ID+" has no such parameter")
 		case e.value.kind == scalar:
 			out[key] = r.resolve(e.value, at, strings.HasSuffix(key, "api_key") || f.Secret && f.Multiline)
 		case f.Multiline:
 			out[key] = string(r.json(e.value, at))
-		case e.value.kind == mapping:
-			r.config(e.value, at, key, p, out)
 		default:
 			out[key] = r.list(e.value, at)
 		}

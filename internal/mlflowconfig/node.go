@@ -1,6 +1,7 @@
 package mlflowconfig
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -71,7 +72,7 @@ type converter struct {
 }
 
 func parseYAML(file string, data []byte) (*node, error) {
-	tree, err := parser.ParseBytes(data, 0)
+	tree, err := parser.ParseBytes(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), 0)
 	if err != nil {
 		return nil, syntaxError(file, err)
 	}

@@ -91,13 +91,21 @@ func (r *reader) unknown(n *node, path string, known ...string) {
 		if contains(known, e.key) {
 			continue
 		}
-		key := join(path, e.key)
+		why := "this key is not known"
 		if r.opts.Strict {
-			r.fail(e.place, key, "this key is not known; expected one of %s", strings.Join(known, ", "))
-			continue
+			why += "; expected one of " + strings.Join(known, ", ")
 		}
-		r.warn(e.place, key, "this key is not known and was left out")
+		r.stray(e, join(path, e.key), why)
 	}
+}
+
+// stray reports a key that means nothing here. MLflow leaves such keys out.
+func (r *reader) stray(e entry, key, why string) {
+	if r.opts.Strict {
+		r.fail(e.place, key, "%s", why)
+		return
+	}
+	r.warn(e.place, key, why+" and was left out")
 }
 
 func (r *reader) warn(n *node, key, message string) {
@@ -186,7 +194,7 @@ func (r *reader) limit(n *node, path string) *catalog.Limit {
 	if !ok {
 		return l
 	}
-	number, err := strconv.ParseInt(calls, 10, 64)
+	number, err := strconv.ParseInt(whole(calls), 0, 64)
 	if err != nil || number < 1 {
 		r.fail(n.get("calls"), path+".calls", "expected a whole number of calls, 1 or more")
 	}
@@ -250,6 +258,15 @@ func (r *reader) text(n *node, path, key string, required bool) (text string, ok
 		return "", false
 	}
 	return v.text, true
+}
+
+// whole takes the fraction from a number that has none: "10.0" is 10 to MLflow.
+func whole(s string) string {
+	number, fraction, has := strings.Cut(s, ".")
+	if has && fraction != "" && strings.Trim(fraction, "0") == "" {
+		return number
+	}
+	return s
 }
 
 func orNode(n, other *node) *node {

@@ -78,7 +78,7 @@ func (r *reader) number(n *node, path, key string, without, limit int) int {
 	if !ok {
 		return without
 	}
-	v, err := strconv.Atoi(text)
+	v, err := strconv.Atoi(whole(text))
 	if err != nil || v < 0 || v > limit {
 		r.fail(n.get(key), path+"."+key, "expected a whole number from 0 to %d", limit)
 	}
