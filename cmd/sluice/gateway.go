@@ -225,6 +225,14 @@ func loadPrices(file string) (*prices.Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
+	for _, p := range t.List() {
+		switch known, ok := provider.Lookup(p.Provider); {
+		case !ok:
+			return nil, fmt.Errorf("%s: providers.%s: no provider has this id; sluice providers lists them", file, p.Provider)
+		case known.ID != p.Provider:
+			return nil, fmt.Errorf("%s: providers.%s: write %s, the provider's own id", file, p.Provider, known.ID)
+		}
+	}
 	return t, nil
 }
 

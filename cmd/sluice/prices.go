@@ -50,16 +50,23 @@ func priced(list []prices.Provider, id string) []prices.Provider {
 
 func (r *remote) showPrices(cmd *cobra.Command, list api.Prices) error {
 	if r.output != "json" {
-		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s, of %s\n", list.Unit, list.Date); err != nil {
+		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s; the built-in ones are of %s\n", list.Unit, list.Date); err != nil {
 			return err
 		}
 	}
-	return r.show(cmd, list, "PROVIDER MODEL INPUT CACHED CACHE-WRITE OUTPUT", func(add func(...any)) {
+	return r.show(cmd, list, "PROVIDER MODEL INPUT CACHED CACHE-WRITE OUTPUT OF", func(add func(...any)) {
 		for _, p := range list.Providers {
 			for _, m := range p.Models {
-				add(append([]any{p.Provider, m.Model}, rates(m.Rates)...)...)
+				date := m.Date
+				if date == "" {
+					date = list.Date
+				}
+				line := func(model string, r prices.Rates) {
+					add(append(append([]any{p.Provider, model}, rates(r)...), date)...)
+				}
+				line(m.Model, m.Rates)
 				if m.Long != nil {
-					add(append([]any{p.Provider, fmt.Sprintf("%s, input above %d", m.Model, m.Long.Above)}, rates(m.Long.Rates)...)...)
+					line(fmt.Sprintf("%s, input above %d", m.Model, m.Long.Above), m.Long.Rates)
 				}
 			}
 		}

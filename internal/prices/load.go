@@ -33,6 +33,8 @@ type Model struct {
 	Rates
 	// Long is what a call costs whose input is larger.
 	Long *Long `json:"long,omitempty"`
+	// Date is the day of a price of the override, where it told one.
+	Date string `json:"date,omitempty"`
 }
 
 // Rates are prices as decimal numbers.
@@ -63,7 +65,8 @@ type fileRows struct {
 
 type fileRow struct {
 	Rates
-	Long *Long `json:"long"`
+	Long *Long  `json:"long"`
+	date string // of the override it is from
 }
 
 // Load makes the table of the prices that are built in, with those of override
@@ -80,6 +83,7 @@ func Load(override []byte) (*Table, error) {
 	if len(bytes.TrimSpace(override)) > 0 {
 		over, err := parse(override)
 		if err == nil {
+			over.stamp()
 			base.replace(over)
 			err = over.expand(base)
 			base.replace(over)
@@ -118,6 +122,16 @@ func parse(b []byte) (*file, error) {
 	return &f, nil
 }
 
+// stamp puts the date of f to its prices.
+func (f *file) stamp() {
+	for _, rows := range f.Providers {
+		for model, row := range rows.Models {
+			row.date = f.Date
+			rows.Models[model] = row
+		}
+	}
+}
+
 // expand gives the providers of f the prices of those that they are like, which
 // are in all.
 func (f *file) expand(all *file) error {
@@ -142,9 +156,6 @@ func (f *file) expand(all *file) error {
 
 // replace lays the prices of over over those of f.
 func (f *file) replace(over *file) {
-	if over.Date != "" {
-		f.Date = over.Date
-	}
 	for name, rows := range over.Providers {
 		old := f.Providers[name]
 		if old == nil {
@@ -175,7 +186,7 @@ func (f *file) table() (*Table, error) {
 			} else {
 				m.exact[model] = p
 			}
-			shown.Models = append(shown.Models, Model{Model: model, Rates: row.Rates, Long: row.Long})
+			shown.Models = append(shown.Models, Model{Model: model, Rates: row.Rates, Long: row.Long, Date: row.date})
 		}
 		sort.SliceStable(m.prefixes, func(i, j int) bool { return len(m.prefixes[i].text) > len(m.prefixes[j].text) })
 		t.providers[name] = m

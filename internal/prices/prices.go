@@ -47,8 +47,8 @@ type rate struct {
 	input, output, cached, write int64
 }
 
-// Date is the day on which the prices were read, as 2006-01-02: that of the
-// override where it has one.
+// Date is the day on which the built-in prices were read, as 2006-01-02. Those
+// of an override have a day of their own.
 func (t *Table) Date() string { return t.date }
 
 // Cost is what a call costs, in nanoUSD (1e-9), rounded to the nearest. provider

@@ -88,9 +88,23 @@ func TestOverride(t *testing.T) {
 		"openai": {"models": {"gpt-4o": {"input": 1, "output": 2}}},
 		"acme": {"source": "a contract", "models": {"acme-*": {"input": 0.5, "long": {"above": 10, "input": 0.25}}}},
 		"azure": {"models": {"prod": {"input": 7, "output": 8, "cached_input": 0, "cache_write": 9}}},
-		"openrouter": {"like": ["acme"], "models": {}}
+		"openrouter": {"like": ["acme"], "models": {}},
+		"portkey": {"like": ["mistral"]}
 	}}`)
-	assert.Equal(t, "2030-01-02", table.Date())
+	assert.Equal(t, load(t, "").Date(), table.Date(), "the other prices are as old as they were")
+	dates := map[string]string{}
+	for _, p := range table.List() {
+		for _, m := range p.Models {
+			dates[p.Provider+" "+m.Model] = m.Date
+		}
+	}
+	assert.Equal(t, "2030-01-02", dates["openai gpt-4o"])
+	assert.Equal(t, "2030-01-02", dates["openrouter acme-*"])
+	for _, model := range []string{"openai gpt-4o-mini", "portkey mistral-large-latest"} {
+		date, there := dates[model]
+		assert.True(t, there, model)
+		assert.Empty(t, date, model)
+	}
 	for _, c := range []struct {
 		provider, model string
 		tokens          prices.Tokens

@@ -4,7 +4,7 @@ import "sluice/internal/prices"
 
 // Prices is the table of prices with which costs are estimated.
 type Prices struct {
-	Date      string            `json:"date"` // on which they were read, as 2006-01-02
+	Date      string            `json:"date"` // on which the built-in ones were read, as 2006-01-02
 	Unit      string            `json:"unit"` // PriceUnit
 	Providers []prices.Provider `json:"providers"`
 }
