@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -102,32 +103,66 @@ func (r *remote) showRecords(cmd *cobra.Command, records []json.RawMessage) erro
 			return fmt.Errorf("reading a record: %w", err)
 		}
 	}
-	return r.show(cmd, records, "TIME KIND USER TARGET RESULT STATUS ID", func(add func(...any)) {
+	return r.show(cmd, records, "TIME KIND USER SUBJECT TRIED RESULT STATUS IN OUT USD ID", func(add func(...any)) {
 		for _, x := range rows {
-			user, target, result, status := x.cells()
-			add(x.Time.Local().Format("2006-01-02 15:04:05"), x.Kind, user, target, result, status, x.ID)
+			add(x.cells()...)
 		}
 	})
 }
 
-func (x row) cells() (user, target, result, status string) {
-	caller := x.caller()
-	if caller != nil {
+// cells are the record's line of the table.
+func (x row) cells() []any {
+	var user, subject, result string
+	if caller := x.caller(); caller != nil {
 		user = caller.UserName
 	}
 	switch {
 	case x.Event != nil:
-		target, result = x.Event.TargetName, x.Event.Metadata["outcome"]
+		subject, result = x.Event.TargetName, x.Event.Metadata["outcome"]
 	case x.Exchange != nil:
-		if target = x.Exchange.EndpointName; target == "" {
-			target = x.Exchange.Path
+		if subject = x.Exchange.EndpointName; subject == "" {
+			subject = x.Exchange.Path
 		}
 		result = "in progress"
 	}
-	if x.Outcome != nil {
-		result, status = x.Outcome.Result, strconv.Itoa(x.Outcome.Status)
+	outcome := []any{"", result, "", "", "", ""} // targets that were tried, result, status, tokens, cost
+	if o := x.Outcome; o != nil {
+		outcome = []any{tried(o), o.Result, o.Status, known(o.InputTokens), known(o.OutputTokens), dollars(o.CostNanoUSD)}
 	}
-	return user, target, result, status
+	cells := []any{x.Time.Local().Format("2006-01-02 15:04:05"), x.Kind, user, subject}
+	return append(append(cells, outcome...), x.ID)
+}
+
+// tried names the targets of a call that had several, and why all but the one
+// that answered did not: "first:503,second".
+func tried(o *audit.Outcome) string {
+	names := make([]string, len(o.Attempts))
+	for i, a := range o.Attempts {
+		names[i] = a.Target
+		switch {
+		case a.Status >= 400:
+			names[i] += ":" + strconv.Itoa(a.Status)
+		case a.Code != "":
+			names[i] += ":" + a.Code
+		}
+	}
+	return strings.Join(names, ",")
+}
+
+// known is a count, or nothing where nobody told it.
+func known(n int64) string {
+	if n < 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// dollars is a cost, given in 10⁻⁹ US dollars.
+func dollars(nano int64) string {
+	if nano < 0 {
+		return ""
+	}
+	return strconv.FormatFloat(float64(nano)/1e9, 'f', 6, 64)
 }
 
 func auditShowCommand(r *remote) *cobra.Command {

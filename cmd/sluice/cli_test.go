@@ -299,9 +299,13 @@ func TestTargetsCommands(t *testing.T) {
 	assert.Equal(t, map[string]string{"anthropic_version": "2024-01-01"}, b.ModelConfig)
 	assert.Equal(t, []string{"anthropic_api_key"}, b.ModelConfigSecrets, "a key that is not named is kept")
 
+	assert.Regexp(t, `(?m)^targets +default, b `, g.ok("", "endpoints", "get", "chat"))
+	assert.Contains(t, g.run("", targets("set", "chat", "b", "--weight", "-1")...).err, "The field weight is wrong: -1 is not from 0 to 10000.")
 	assert.Contains(t, g.ok("", targets("set", "chat", "default", "--disabled")...), "disabled        true")
 	assert.Contains(t, g.run("", targets("add", "chat", "b", "--provider", "practice", "--model", "m")...).err, `a target named "b" already`)
 	assert.Contains(t, g.ok("", targets("remove", "chat", "b")...), "is removed")
+	assert.NotContains(t, g.ok("", "endpoints", "get", "chat"), "targets")
+	assert.Contains(t, g.ok("", "status"), "Every target of this endpoint is switched off.", "the cause, to which the client's error refers")
 	assert.Contains(t, g.run("", targets("remove", "chat", "default")...).err, "at least one target")
 	for _, bad := range [][]string{{"add", "chat"}, {"add", "chat", "x"}, {"set", "chat"}, {"set"}, {"set", "chat", "x", "--head-timeout", "1s"}, {"remove", "chat"}} {
 		assert.Equal(t, 2, g.run("", targets(bad...)...).code, bad)
@@ -327,8 +331,8 @@ func TestProvidersCommand(t *testing.T) {
 func TestPricesCommand(t *testing.T) {
 	g := newGateway(t)
 	all := g.ok("", "prices")
-	assert.Regexp(t, `(?m)^USD per million tokens, of 20\d\d-\d\d-\d\d$`, all)
-	assert.Regexp(t, `(?m)^openai +gpt-4o-mini +0\.15 +0\.075 +0\.15 +0\.6$`, all)
+	assert.Regexp(t, `(?m)^USD per million tokens; the built-in ones are of 20\d\d-\d\d-\d\d$`, all)
+	assert.Regexp(t, `(?m)^openai +gpt-4o-mini +0\.15 +0\.075 +0\.15 +0\.6 +20\d\d-`, all)
 	assert.Regexp(t, `(?m)^gemini +gemini-2\.5-pro, input above 200000 +2\.5 `, all)
 	one := g.ok("", "prices", "OpenAI")
 	assert.NotContains(t, one, "gemini")
@@ -397,6 +401,17 @@ func TestAuditCommands(t *testing.T) {
 	g.json(&records, "audit", "list", "--limit", "1")
 	assert.Len(t, records, 1)
 	assert.Contains(t, g.run("", "audit", "show", "none").err, "There is no record")
+
+	now := time.Now()
+	require.NoError(t, g.trail.Begin(&audit.Exchange{ID: "x-1", Time: now, EndpointName: "chat", Target: "first"}, nil))
+	require.NoError(t, g.trail.End("x-1", &audit.Outcome{
+		Time: now, Result: audit.ResultAnswered, Status: 200, InputTokens: 11, OutputTokens: -1, CostNanoUSD: 1_234_567,
+		Target: "third", Attempts: []audit.Attempt{{Target: "first", Status: 503}, {Target: "second", Code: "provider_timeout"},
+			{Target: "third", Status: 200}},
+	}, nil))
+	list = g.ok("", "audit", "list")
+	assert.Regexp(t, `(?m)^TIME +KIND +USER +SUBJECT +TRIED +RESULT +STATUS +IN +OUT +USD +ID$`, list)
+	assert.Regexp(t, `AccessEndpoint +chat +first:503,second:provider_timeout,third +answered +200 +11 +0\.001235 +x-1\n`, list)
 
 	var report struct{ Events int }
 	g.json(&report, "audit", "verify")

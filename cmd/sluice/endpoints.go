@@ -57,12 +57,17 @@ func endpointsGetCommand(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return r.showEndpoint(cmd, e)
+			list, err := c.Targets(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return r.showEndpoint(cmd, e, list.Targets...)
 		},
 	}
 }
 
-func (r *remote) showEndpoint(cmd *cobra.Command, e api.Endpoint) error {
+// showEndpoint shows an endpoint, and which targets it has where it has several.
+func (r *remote) showEndpoint(cmd *cobra.Command, e api.Endpoint, targets ...api.Target) error {
 	return r.show(cmd, e, "", func(add func(...any)) {
 		add("name", e.EndpointName)
 		add("id", e.EndpointID)
@@ -70,6 +75,13 @@ func (r *remote) showEndpoint(cmd *cobra.Command, e api.Endpoint) error {
 		add("provider", e.ModelProvider)
 		add("model", e.ModelName)
 		addConfig(add, e.ModelConfig, e.ModelConfigSecrets)
+		if len(targets) > 1 {
+			names := make([]string, len(targets))
+			for i, t := range targets {
+				names[i] = t.Name
+			}
+			add("targets", strings.Join(names, ", ")+" (above is the first; see sluice endpoints targets list "+e.EndpointName+")")
+		}
 		if l := e.Limit; l != nil {
 			add("limit", l.Calls, "per "+l.RenewalPeriod)
 		}

@@ -150,7 +150,7 @@ func healthText(t api.TargetHealth) string {
 		text += fmt.Sprintf(" (status %d)", t.LastStatus)
 	}
 	if t.Until != nil {
-		text += ", no calls until " + t.Until.Local().Format("15:04:05")
+		text += ", tried last until " + t.Until.Local().Format("15:04:05")
 	}
 	return text
 }

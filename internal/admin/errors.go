@@ -78,7 +78,7 @@ func asError(err error) *dialect.Error {
 	case errors.As(err, &told):
 		return told
 	case errors.As(err, &field):
-		return badRequest("invalid_field", field.Field, "%s.", sentence(err))
+		return badRequest("invalid_field", field.Field, "The field %s is wrong: %s.", field.Field, strings.TrimRight(field.Message, "."))
 	case errors.Is(err, catalog.ErrExists), errors.Is(err, identity.ErrExists):
 		return badRequest("exists", "", "%s.", sentence(err))
 	case errors.Is(err, catalog.ErrInvalid), errors.Is(err, identity.ErrInvalid):

@@ -58,19 +58,21 @@ func (s *Store) Snapshot() *Snapshot { return s.snap.Load() }
 
 // Status is the state of the catalog.
 type Status struct {
-	Revision  uint64   `json:"revision"` // see Snapshot
-	Endpoints int      `json:"endpoints"`
-	Broken    []string `json:"broken,omitempty"` // names of the endpoints with a Problem, sorted
+	Revision  uint64            `json:"revision"` // see Snapshot
+	Endpoints int               `json:"endpoints"`
+	Broken    map[string]string `json:"broken,omitempty"` // the Problems of the endpoints that have one, by name
 }
 
-// Status says how many endpoints there are and which can't be called.
+// Status says how many endpoints there are, which can't be called, and why.
 func (s *Store) Status() Status {
 	snap := s.Snapshot()
 	st := Status{Revision: snap.Revision, Endpoints: len(snap.sorted)}
 	for _, e := range snap.broken {
-		st.Broken = append(st.Broken, e.Name)
+		if st.Broken == nil {
+			st.Broken = map[string]string{}
+		}
+		st.Broken[e.Name] = e.Problem
 	}
-	slices.Sort(st.Broken)
 	return st
 }
 

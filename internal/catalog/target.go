@@ -174,7 +174,7 @@ func (e *Endpoint) normalizeTargets() error {
 	case len(e.Targets) > MaxTargets:
 		return wrong("targets", "an endpoint has at most %d", MaxTargets)
 	case e.HeadTimeout < 0 || e.HeadTimeout > MaxHeadTimeout:
-		return wrong("headTimeout", "it is from 0s, which is none, to %s", MaxHeadTimeout)
+		return wrong("headTimeout", "it must be from 0s, which is none, to %s", MaxHeadTimeout)
 	}
 	e.HeadTimeout = e.HeadTimeout.Truncate(time.Millisecond)
 	e.nameFirst()

@@ -193,7 +193,7 @@ func TestProblemOfTargets(t *testing.T) {
 				require.Empty(t, s.Status().Broken)
 			} else {
 				require.Contains(t, e.Problem, c.problem)
-				require.Equal(t, []string{"chat"}, s.Status().Broken)
+				require.Equal(t, map[string]string{"chat": e.Problem}, s.Status().Broken)
 			}
 			for i := range e.Targets {
 				require.Equal(t, c.usable[i], e.Targets[i].Usable())

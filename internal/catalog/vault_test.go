@@ -23,11 +23,11 @@ func broken(t *testing.T) (*world, *catalog.Store) {
 
 func TestVaultThatFailsBreaksOneEndpointOnly(t *testing.T) {
 	_, s := broken(t)
-	require.Equal(t, catalog.Status{Endpoints: 2, Broken: []string{"sick"}}, s.Status())
 	well, _ := s.Snapshot().Get("well")
 	require.Empty(t, well.Problem)
 	require.Equal(t, "sk-canary", well.First().Secrets["openai_api_key"])
 	sick, _ := s.Snapshot().Get("sick")
+	require.Equal(t, catalog.Status{Endpoints: 2, Broken: map[string]string{"sick": sick.Problem}}, s.Status())
 	require.Equal(t, []string{"bad_1", "bad_2"}, sick.First().Unreadable)
 	require.Equal(t, catalog.Secrets{"good": "canary3"}, sick.First().Secrets)
 	require.True(t, strings.HasPrefix(sick.Problem, "The vault can't open the credential bad_1, bad_2"), sick.Problem)
@@ -73,5 +73,7 @@ func TestSealedCredentialIsBoundToItsEndpoint(t *testing.T) {
 		(SELECT sealed FROM target_secrets s JOIN targets t ON t.id = s.target_id
 			JOIN endpoints e ON e.id = t.endpoint_id WHERE e.name = 'a')`)
 	require.NoError(t, err)
-	require.Equal(t, []string{"b"}, w.reopen().Status().Broken)
+	broken := w.reopen().Status().Broken
+	require.Len(t, broken, 1)
+	require.Contains(t, broken, "b")
 }

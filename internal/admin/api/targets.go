@@ -72,7 +72,7 @@ type TargetPatch struct {
 // States of TargetHealth.
 const (
 	TargetOK      = "ok"      // it is called, though calls failed lately
-	TargetCooling = "cooling" // it gets no calls for a while
+	TargetCooling = "cooling" // it is tried last for a while
 )
 
 // TargetHealth says how calls of a target went lately.
@@ -81,8 +81,8 @@ type TargetHealth struct {
 	TargetName   string `json:"targetName"`
 	State        string `json:"state"`    // TargetOK or TargetCooling
 	Failures     int    `json:"failures"` // in a row
-	// Until is when a cooling target gets calls again.
+	// Until is when a cooling target takes its turn again.
 	Until      *time.Time `json:"until,omitempty"`
-	LastCode   string     `json:"lastCode,omitempty"`   // of the last failure, e.g. "upstream_timeout"
+	LastCode   string     `json:"lastCode,omitempty"`   // of the last failure, e.g. "provider_timeout"
 	LastStatus int        `json:"lastStatus,omitempty"` // HTTP status of the last failure, 0: none came
 }
