@@ -88,7 +88,9 @@ func (c googleCase) play(t *testing.T) {
 		require.Equal(t, c.Want.ContentType, call.StreamContentType())
 		return
 	}
-	header := func(name string) string { return map[string]string{"content-type": c.UpstreamResponse.ContentType}[name] }
+	header := func(name string) string {
+		return map[string]string{"content-type": c.UpstreamResponse.ContentType}[name]
+	}
 	r := call.Complete(c.UpstreamResponse.Status, header, c.UpstreamResponse.Body)
 	require.Equal(t, c.Want.Status, r.Status)
 	require.Equal(t, c.Want.ContentType, r.ContentType)
