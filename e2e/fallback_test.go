@@ -20,7 +20,7 @@ var firstFails = map[string]struct {
 	status int    // in the record
 	code   string // in the record
 }{
-	"connection refused":     {base: "https://refused.example/v1", code: "provider_unreachable"},
+	"connection refused":     {base: "https://refused.example/v1"},
 	"408":                    {act: simulate.Act{Fault: simulate.Fail, Status: 408}, status: 408},
 	"certificate of another": {base: "https://wrong-name.example/v1"},
 	"reset before the head":  {act: simulate.Act{Fault: simulate.ResetHead}, code: "provider_no_reply"},
@@ -105,7 +105,11 @@ func TestFallback(t *testing.T) {
 						if f.status != 0 {
 							require.EqualValues(t, f.status, one["status"])
 						}
-						if f.code != "" && f.base == "" {
+						switch {
+						case f.status != 0:
+						case f.base != "": // whether the attempt came to the gateway's notice before it failed is up to chance
+							require.Contains(t, []any{"provider_unreachable", "provider_no_reply"}, one["code"])
+						default:
 							require.Equal(t, f.code, one["code"])
 						}
 						require.EqualValues(t, 200, attempts[1].(map[string]any)["status"])

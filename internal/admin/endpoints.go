@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"slices"
 	"sort"
 	"strconv"
 	"time"
@@ -115,7 +116,7 @@ func shown(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 func secretNames(t *catalog.Target) []string {
 	names := sortedKeys(t.Secrets)
 	for _, name := range t.Unreadable {
-		if !contains(names, name) {
+		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -138,7 +139,7 @@ func etag(e *catalog.Endpoint) string {
 // last saw.
 func ifMatch(r *http.Request, e *catalog.Endpoint) error {
 	want := r.Header.Values("If-Match")
-	if len(want) == 0 || contains(want, "*") || contains(want, etag(e)) {
+	if len(want) == 0 || slices.Contains(want, "*") || slices.Contains(want, etag(e)) {
 		return nil
 	}
 	return &dialect.Error{

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -125,7 +126,7 @@ func endpointChanges(before, after *catalog.Endpoint) []audit.Change {
 		}
 		for _, name := range sortedKeys(t.Secrets) {
 			was, had := old.Secrets[name]
-			if had && was != t.Secrets[name] || contains(old.Unreadable, name) {
+			if had && was != t.Secrets[name] || slices.Contains(old.Unreadable, name) {
 				changes = append(changes, audit.Change{
 					Field: targetField(t, plain) + "modelConfig." + name, Before: secretSet, After: secretChanged,
 				})

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"sluice/internal/admin/api"
@@ -27,7 +28,7 @@ func (s *server) organizationsPage(c *call, all bool) (list []api.Organization, 
 	}
 	found := []api.Organization{}
 	for _, o := range s.Identity.ListOrganizations(c.ctx()) {
-		if (all || contains(o.Members, c.caller.UserID)) && p.matches(o.Name, o.ID) {
+		if (all || slices.Contains(o.Members, c.caller.UserID)) && p.matches(o.Name, o.ID) {
 			found = append(found, organizationShape(o))
 		}
 	}
@@ -58,7 +59,7 @@ func (s *server) readOrganization(c *call) error {
 func (s *server) organization(c *call) (identity.Organization, error) {
 	id := c.r.PathValue("id")
 	o, err := s.Identity.GetOrganization(c.ctx(), id)
-	if err != nil || !c.all() && !contains(o.Members, c.caller.UserID) {
+	if err != nil || !c.all() && !slices.Contains(o.Members, c.caller.UserID) {
 		return identity.Organization{}, notFound("organization", id)
 	}
 	return o, nil
@@ -120,7 +121,7 @@ func (s *server) addMember(c *call) error {
 func (s *server) removeMember(c *call) error {
 	user := c.r.PathValue("user")
 	return s.changeOrganization(c, kindRemoveMember, func(o *identity.Organization) error {
-		if !contains(o.Members, user) {
+		if !slices.Contains(o.Members, user) {
 			return notFound("member", user)
 		}
 		o.Members = without(o.Members, user)

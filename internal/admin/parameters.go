@@ -3,6 +3,7 @@ package admin
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -37,7 +38,7 @@ func checkParameters(pattern string, r *http.Request) error {
 	known := parameters[pattern]
 	for _, name := range sortedKeys(q) {
 		switch {
-		case contains(known, name):
+		case slices.Contains(known, name):
 		case len(known) == 0:
 			return badRequest("unknown_parameter", name, "The parameter %s is not known here; this route takes none.", name)
 		default:

@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"net/http"
+	"slices"
 
 	"sluice/internal/admin/api"
 	"sluice/internal/audit"
@@ -89,7 +90,7 @@ func (s *server) permitUsers(
 	ids, organizationsGiven := *patch.UserIDs, patch.OrganizationIDs != nil
 	organizations := append([]string(nil), after.Organizations...)
 	for _, old := range before.Users {
-		if !organizationsGiven && !contains(ids, old) {
+		if !organizationsGiven && !slices.Contains(ids, old) {
 			organizations = without(organizations, old)
 		}
 	}
@@ -111,7 +112,7 @@ func (s *server) permitUsers(
 func (s *server) onlyUsers(c *call, ids, organizations []string) []string {
 	var out []string
 	for _, id := range ids {
-		if _, err := s.Identity.GetUser(c.ctx(), id); err == nil || contains(organizations, id) {
+		if _, err := s.Identity.GetUser(c.ctx(), id); err == nil || slices.Contains(organizations, id) {
 			out = append(out, id)
 		}
 	}

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/url"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -41,7 +42,7 @@ func readPage(q url.Values, sortFields ...string) (page, error) {
 	}
 	p.descending = !ascending
 	if by := q.Get("sortByField"); by != "" {
-		if !contains(sortFields, by) {
+		if !slices.Contains(sortFields, by) {
 			return p, badRequest("invalid_parameter", "sortByField",
 				"The parameter sortByField must be one of %s.", strings.Join(sortFields, ", "))
 		}
@@ -136,13 +137,4 @@ func readList(q url.Values, key string) []string {
 		}
 	}
 	return out
-}
-
-func contains(list []string, s string) bool {
-	for _, v := range list {
-		if v == s {
-			return true
-		}
-	}
-	return false
 }

@@ -3,6 +3,7 @@ package admin
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"sluice/extproc/dialect"
@@ -208,7 +209,7 @@ func (s *server) deleteUser(c *call) error {
 func (s *server) forgotten(c *call, id string) []*audit.Event {
 	var events []*audit.Event
 	for _, e := range s.Catalog.Snapshot().All() {
-		if !contains(e.Permissions.Users, id) && !contains(e.Permissions.Organizations, id) {
+		if !slices.Contains(e.Permissions.Users, id) && !slices.Contains(e.Permissions.Organizations, id) {
 			continue
 		}
 		after := *e
@@ -232,7 +233,7 @@ func (s *server) lastAdministrator(c *call, u identity.User) bool {
 }
 
 func administers(u identity.User) bool {
-	return !u.Disabled && contains(u.Roles, identity.RoleAdministrator)
+	return !u.Disabled && slices.Contains(u.Roles, identity.RoleAdministrator)
 }
 
 func userFields(u identity.User) fields {

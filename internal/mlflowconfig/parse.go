@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -88,7 +89,7 @@ func (r *reader) root(n *node) {
 // unknown reports every key of n that is not among known.
 func (r *reader) unknown(n *node, path string, known ...string) {
 	for _, e := range n.entries {
-		if contains(known, e.key) {
+		if slices.Contains(known, e.key) {
 			continue
 		}
 		why := "this key is not known"
@@ -281,13 +282,4 @@ func join(path, key string) string {
 		return key
 	}
 	return path + "." + key
-}
-
-func contains(list []string, s string) bool {
-	for _, v := range list {
-		if v == s {
-			return true
-		}
-	}
-	return false
 }

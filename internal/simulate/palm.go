@@ -3,7 +3,7 @@ package simulate
 import "strconv"
 
 // palm is the wire format of PaLM's API (v1beta3), which Google has ended and
-// MLflow still knows.
+// MLflow still knows. Its stand-in is Gemini's, at the same host.
 type palm struct{ voice voice }
 
 var (
@@ -20,9 +20,6 @@ func (p palm) routes() []apiRoute {
 		{method: "POST", pattern: model + ":batchEmbedText", serve: p.embed},
 	}
 }
-
-// NewPaLM returns a stand-in for Google, which PaLM was a part of (see NewGemini).
-func NewPaLM(o Options) *Provider { return NewGemini(o) }
 
 func (p palm) message(c *call) (reply, *problem) {
 	var request struct {

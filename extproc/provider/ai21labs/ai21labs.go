@@ -116,7 +116,7 @@ func openAIBody(c *plain.Context) ([]byte, *dialect.Error) {
 	o.Raw("prompt", prompt)
 	e = plain.Parameters(c, names, func(name string, v gjson.Result) {
 		if name == "stopSequences" {
-			o.Raw(name, plain.StopList(v))
+			o.Raw(name, plain.List(v))
 		} else {
 			o.Raw(name, v.Raw)
 		}

@@ -123,7 +123,7 @@ func titanText(c *plain.Context) ([]byte, *dialect.Error) {
 		case "temperature":
 			config.Raw(name, plain.Scaled(v, 0.5))
 		case "stop":
-			config.Raw(renames.Of(name), plain.StopList(v))
+			config.Raw(renames.Of(name), plain.List(v))
 		case "top_p":
 			if v.Num == 0 && e == nil {
 				e = plain.Refuse(http.StatusUnprocessableEntity, "'top_p' must be greater than 0 for AWS Titan models. Received value: '"+
@@ -166,7 +166,7 @@ func renamed(c *plain.Context, renames plain.Renames, scale float64) []byte {
 		case "temperature":
 			body.Raw(name, plain.Scaled(v, scale))
 		case "stop":
-			body.Raw(renames.Of(name), plain.StopList(v))
+			body.Raw(renames.Of(name), plain.List(v))
 		default:
 			body.Raw(renames.Of(name), v.Raw)
 		}
@@ -193,7 +193,7 @@ func anthropicText(c *plain.Context) ([]byte, *dialect.Error) {
 		switch key.Str {
 		case "model":
 		case "stop_sequences":
-			stop = plain.StopList(v)
+			stop = plain.List(v)
 			if !holds(v, "\n\nHuman:") {
 				stop = strings.TrimSuffix(stop, "]") + "," + human + "]"
 			}

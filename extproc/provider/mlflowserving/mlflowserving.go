@@ -106,13 +106,6 @@ func body(c *plain.Context, without, inputs string) []byte {
 	return o.Bytes()
 }
 
-func listed(v gjson.Result) string {
-	if v.IsArray() {
-		return v.Raw
-	}
-	return "[" + v.Raw + "]"
-}
-
 func mlflowChat(c *plain.Context) ([]byte, *dialect.Error) {
 	messages := plain.Get(c.Request, "messages").Array()
 	if len(messages) > 1 {
@@ -127,11 +120,11 @@ func mlflowChat(c *plain.Context) ([]byte, *dialect.Error) {
 }
 
 func mlflowText(c *plain.Context) ([]byte, *dialect.Error) {
-	return body(c, "prompt", listed(plain.Get(c.Request, "prompt"))), nil
+	return body(c, "prompt", plain.List(plain.Get(c.Request, "prompt"))), nil
 }
 
 func mlflowEmbeddings(c *plain.Context) ([]byte, *dialect.Error) {
-	return body(c, "input", listed(plain.Get(c.Request, "input"))), nil
+	return body(c, "input", plain.List(plain.Get(c.Request, "input"))), nil
 }
 
 func mlflowChatReply(c *plain.Context, reply gjson.Result) ([]byte, error) {

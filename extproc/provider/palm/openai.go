@@ -30,7 +30,7 @@ func text(c *plain.Context) ([]byte, *dialect.Error) {
 	e = plain.Parameters(c, textParameters, func(name string, v gjson.Result) {
 		switch {
 		case name == "stopSequences":
-			o.Raw(name, plain.StopList(v))
+			o.Raw(name, plain.List(v))
 		case name == "temperature" && v.Num > 1:
 			wrong = tooHot()
 		default:

@@ -102,7 +102,7 @@ func parameter(o *plain.Object, names plain.Renames, name string, v gjson.Result
 	case name == "temperature" && v.Type == gjson.Number:
 		o.Raw(name, plain.Scaled(v, 0.5))
 	case name == "stop":
-		o.Raw(names.Of(name), plain.StopList(v))
+		o.Raw(names.Of(name), plain.List(v))
 	default:
 		o.Raw(names.Of(name), v.Raw)
 	}

@@ -96,8 +96,8 @@ func OneText(c *Context, name string) (string, *dialect.Error) {
 	return texts[0], nil
 }
 
-// StopList is the list of a stop parameter, which may be a single string.
-func StopList(v gjson.Result) string {
+// List is a parameter that is a list or, alone, one value of it, as a list.
+func List(v gjson.Result) string {
 	if v.IsArray() {
 		return v.Raw
 	}

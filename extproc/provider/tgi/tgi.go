@@ -150,7 +150,7 @@ func openAIBody(c *plain.Context) ([]byte, *dialect.Error) {
 	e = plain.Parameters(c, names, func(name string, v gjson.Result) {
 		switch {
 		case name == "stop":
-			parameters.Raw(name, plain.StopList(v))
+			parameters.Raw(name, plain.List(v))
 		case name == "temperature" && v.Num == 0:
 			parameters.Raw("do_sample", "false") // what 0 means; TGI takes no 0
 		case name == "top_p" && v.Num >= 1: // all tokens; TGI takes no 1
