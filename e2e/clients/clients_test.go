@@ -51,16 +51,23 @@ func TestClientsOnTheGateway(t *testing.T) {
 	pytest(t, "gateway", gatewayEnv(t, g)...)
 }
 
-// gatewayEnv is the environment that tells the Python tests of a gateway.
+// gatewayEnv is the environment that tells the Python tests of a gateway: its
+// address, tokens and endpoints, and an STS that issues temporary keys.
 func gatewayEnv(t *testing.T, g *rig.Gateway) []string {
 	t.Helper()
 	table, err := json.Marshal(g.All.Endpoints())
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "endpoints.json")
 	require.NoError(t, os.WriteFile(file, table, 0o600))
-	return []string{"SLUICE_URL=" + g.URL, "SLUICE_CA=" + g.CAFile, "SLUICE_TOKEN=" + g.UserToken,
-		"SLUICE_ADMIN_TOKEN=" + g.AdminToken, "SLUICE_OPENAI_KEY=" + rig.OpenAIKey,
-		"SLUICE_ANTHROPIC_KEY=" + rig.AnthropicKey, "SLUICE_ENDPOINTS=" + file}
+	ca, err := simulate.NewCA(time.Now())
+	require.NoError(t, err)
+	roots := filepath.Join(t.TempDir(), "sts.pem")
+	require.NoError(t, os.WriteFile(roots, ca.PEM(), 0o600))
+	return []string{"SLUICE_STS=" + serve(t, ca, simulate.NewSTS(g.All.AWS, simulate.Options{})), "SLUICE_STS_CA=" + roots,
+		"SLUICE_URL=" + g.URL, "SLUICE_CA=" + g.CAFile, "SLUICE_TOKEN=" + g.UserToken,
+		"SLUICE_ADMIN_TOKEN=" + g.AdminToken,
+		"SLUICE_OPENAI_KEY=" + rig.OpenAIKey, "SLUICE_ANTHROPIC_KEY=" + rig.AnthropicKey,
+		"SLUICE_ENDPOINTS=" + file}
 }
 
 // pytest runs the Python tests of a folder with the pinned clients.

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 import requests
+from conftest import TOKEN
+from targets import TABLE
 
 MESSAGES = {"messages": [{"role": "user", "content": "Tell me a joke"}]}
 ENDPOINTS = {
@@ -107,11 +109,92 @@ def test_get_endpoint(mlflow_client, url, name):
     assert endpoint.limit is None
 
 
-def test_list_endpoints_shows_exactly_what_one_may_call(mlflow_client, admin, backend):
+def test_list_endpoints_shows_exactly_what_one_may_call(mlflow_client, admin, backend, lasting):
     admin.endpoint("nobody-may", backend, backend.model, everyone=False)
     admin.endpoint("all-may", backend, backend.model)
     names = [e.name for e in mlflow_client.list_endpoints()]
-    assert sorted(names) == sorted([*ENDPOINTS, "practice", "all-may"])
+    assert sorted(names) == sorted([*TABLE, "practice", "all-may", *lasting.made])
+
+
+def asked(row):
+    """A question that the endpoint's provider can answer, by MLflow's rules."""
+    provider, kind = row["Provider"], row["Type"]
+    if kind == "chat":
+        return MESSAGES if provider == "palm" else {**MESSAGES, "max_tokens": 200}  # PaLM takes no limit
+    if kind == "completions":
+        return {"prompt": "Say this", "max_tokens": 200}
+    if provider == "togetherai":  # MLflow leaves its model to the client
+        return {"input": ["one", "two words"], "model": row["Model"]}
+    return {"input": ["one", "two words"]}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_every_endpoint(mlflow_client, name):
+    """Every provider in every type: found as it was made, and answered."""
+    row = TABLE[name]
+    endpoint = mlflow_client.get_endpoint(name)
+    assert endpoint.endpoint_type == "llm/v1/" + row["Type"]
+    assert (endpoint.model.provider, endpoint.model.name) == (row["Provider"], row["Model"])
+    try:
+        reply = mlflow_client.predict(endpoint=name, inputs=asked(row))
+    except requests.exceptions.HTTPError as e:
+        # The types that MLflow's own providers lack.
+        assert (e.response.status_code, row["Type"]) == (501, "completions"), e.response.text
+        assert "The completions route is not implemented" in e.response.json()["detail"]
+        return
+    if row["Type"] == "embeddings":
+        first, second = (d["embedding"] for d in reply["data"])
+        assert reply["object"] == "list" and len(first) == len(second) > 1 and first != second
+        return
+    [choice] = reply["choices"]
+    text = choice["message"]["content"] if row["Type"] == "chat" else choice["text"]
+    _, heard, said = text.partition(" stand-in heard: ")
+    # MosaicML's models get the chat as one prompt.
+    assert heard and ("Tell me a joke" if row["Type"] == "chat" else "Say this") in said
+    assert reply["object"] == {"chat": "chat.completion", "completions": "text_completion"}[row["Type"]]
+
+
+@pytest.mark.parametrize("path", ["/gateway/{}/mlflow/invocations", "/gateway/mlflow/v1/chat/completions"])
+def test_newer_routes(url, target, path):
+    """The query routes of MLflow 3's gateway, with the token as MLflow sends it."""
+    body = {**MESSAGES, "max_tokens": 200}
+    if "{}" not in path:
+        body["model"] = target.endpoint
+    reply = requests.post(
+        url + path.format(target.endpoint),
+        json=body,
+        headers={"Authorization": "Bearer " + TOKEN},
+        verify=os.environ["SLUICE_CA"],
+        timeout=10,
+    )
+    assert reply.status_code == 200, reply.text
+    assert reply.json()["choices"][0]["message"]["content"] == target.heard("Tell me a joke")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_openai_sdk_at_the_newer_route(make_openai, target, stream):
+    """MLflow 3 says: point OpenAI's SDK at /gateway/mlflow/v1."""
+    client = make_openai(path="/gateway/mlflow/v1")
+    reply = client.chat.completions.create(model=target.endpoint, max_tokens=200, stream=stream, **MESSAGES)
+    if stream:
+        text = "".join(c.choices[0].delta.content or "" for c in reply if c.choices)
+    else:
+        text = reply.choices[0].message.content
+    assert text == target.heard("Tell me a joke")
+
+
+@pytest.mark.parametrize("root", ["openai", "anthropic", "gemini"])
+def test_pass_through_routes(make_openai, make_anthropic, make_gemini, backend, root):
+    if root == "openai":
+        reply = make_openai(path="/gateway/openai/v1").chat.completions.create(model=backend.endpoint, **MESSAGES)
+        text = reply.choices[0].message.content
+    elif root == "anthropic":
+        client = make_anthropic(path="/gateway/anthropic", default_headers={"anthropic-version": "2023-06-01"})
+        text = client.messages.create(model=backend.endpoint, max_tokens=100, **MESSAGES).content[0].text
+    else:
+        client = make_gemini(path="/gateway/gemini")
+        text = client.models.generate_content(model=backend.endpoint, contents="Tell me a joke").text
+    assert text == backend.heard("Tell me a joke")
 
 
 def failure(call):
