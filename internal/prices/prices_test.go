@@ -45,7 +45,8 @@ func TestCost(t *testing.T) {
 		{"Azure as OpenAI", "azure", "gpt-4.1", in(1, 1, 0, 0), 2000 + 8000},
 		{"Claude on Vertex", "vertex_ai", "claude-sonnet-4-5@20250929", in(1, 1, 0, 0), 3000 + 15000},
 		{"Bedrock", "bedrock", "anthropic.claude-haiku-4-5-20251001-v1:0", in(1, 0, 0, 0), 1000},
-		{"Bedrock's region group", "bedrock", "us.anthropic.claude-haiku-4-5-20251001-v1:0", in(1, 0, 0, 0), 1000},
+		{"Bedrock's region group has its own price", "bedrock", "us.anthropic.claude-haiku-4-5-20251001-v1:0", in(1, 0, 0, 0), 1100},
+		{"Bedrock's region group as the model", "bedrock", "apac.amazon.nova-micro-v1:0", in(1000, 0, 0, 0), -1},
 		{"Bedrock's profile", "bedrock", "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.amazon.nova-pro-v1:0", in(1, 0, 0, 0), 800},
 		{"an embedding", "openai", "text-embedding-3-small", in(1000, -1, -1, -1), 20_000},
 		{"less than a nano is rounded", "bedrock", "amazon.nova-micro-v1:0", in(1, 0, 1, 0), 9}, // 8.75
