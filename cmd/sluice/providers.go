@@ -78,6 +78,9 @@ func (r *remote) showProvider(cmd *cobra.Command, p api.Provider) error {
 			if f.Required {
 				kind += ", required"
 			}
+			if f.Usual {
+				kind += ", usual"
+			}
 			about := f.Description
 			if len(f.Enum) > 0 {
 				about = strings.TrimSpace(about + " One of " + strings.Join(f.Enum, ", ") + ".")

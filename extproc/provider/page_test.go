@@ -129,6 +129,9 @@ func remarks(f provider.Field) string {
 	if f.Required {
 		list = append(list, "required")
 	}
+	if f.Usual {
+		list = append(list, "usual")
+	}
 	if f.Secret {
 		list = append(list, "secret")
 	}

@@ -41,7 +41,7 @@ func providerShape(p *provider.Provider) api.Provider {
 	}
 	for _, f := range p.Fields {
 		out.Fields = append(out.Fields, api.ProviderField{
-			Name: f.Name, Title: f.Title, Description: f.Description, Required: f.Required, Secret: f.Secret,
+			Name: f.Name, Title: f.Title, Description: f.Description, Required: f.Required, Usual: f.Usual, Secret: f.Secret,
 			Default: f.Default, Enum: f.Enum, Group: f.Group, URL: f.URL, Maximum: f.Max, Multiline: f.Multiline,
 		})
 	}
@@ -70,7 +70,7 @@ func (s *server) dominoModels(c *call) error {
 }
 
 // dominoConfigs is GET /v4/aigateway/provider-configs?modelProvider=…: the
-// parameters that a provider requires.
+// parameters that a form asks for.
 func (s *server) dominoConfigs(c *call) error {
 	p, ok := provider.Lookup(c.r.URL.Query().Get("modelProvider"))
 	if !ok {
@@ -78,7 +78,7 @@ func (s *server) dominoConfigs(c *call) error {
 	}
 	required := []string{}
 	for _, f := range p.Fields {
-		if f.Required {
+		if f.Required || f.Usual {
 			required = append(required, f.Name)
 		}
 	}

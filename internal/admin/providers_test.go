@@ -33,7 +33,7 @@ func TestProviders(t *testing.T) {
 		for j, f := range p.Fields {
 			field := fields[j].(map[string]any)
 			assert.Equal(t, []any{f.Name, f.Secret, f.Required}, []any{field["name"], field["secret"], field["required"]})
-			if f.Required {
+			if f.Required || f.Usual {
 				required = append(required, f.Name)
 			}
 		}

@@ -24,7 +24,7 @@ var Provider = &kit.Provider{
 	Fields: []kit.Field{
 		{Name: "host", Title: "Workspace URL", Required: true,
 			Description: "The workspace, e.g. https://my-workspace.cloud.databricks.com."},
-		{Name: "token", Title: "Access token", Secret: true,
+		{Name: "token", Title: "Access token", Secret: true, Usual: true,
 			Description: "A personal access token, sent as a bearer token. Leave it empty for a service principal."},
 		{Name: "client_id", Title: "Client ID", Description: "Of a service principal (OAuth M2M)."},
 		{Name: "client_secret", Title: "Client secret", Secret: true, Description: "Of the service principal."},

@@ -19,11 +19,14 @@ type Field struct {
 	Title       string // for forms
 	Description string
 	Required    bool
-	Secret      bool // goes to the vault, is never shown
-	Default     string
-	Enum        []string // allowed values, in any case; empty: any
-	URL         bool     // an http or https URL
-	Max         int      // a whole number from 0 to Max; 0: not a number
+	// Usual: most targets need it though some do without, by rules that Check
+	// has. Forms ask for it as for a required one.
+	Usual   bool
+	Secret  bool // goes to the vault, is never shown
+	Default string
+	Enum    []string // allowed values, in any case; empty: any
+	URL     bool     // an http or https URL
+	Max     int      // a whole number from 0 to Max; 0: not a number
 	// Multiline allows line breaks in the value, which then never becomes a
 	// header as it is: JSON credentials.
 	Multiline bool

@@ -21,6 +21,7 @@ func (p *Provider) Schema() []byte {
 		WriteOnly   bool     `json:"writeOnly,omitempty"`
 		Multiline   bool     `json:"x-multiline,omitempty"`
 		Group       string   `json:"x-group,omitempty"`
+		Usual       bool     `json:"x-usual,omitempty"`
 	}
 	schema := struct {
 		Schema     string              `json:"$schema"`
@@ -37,7 +38,7 @@ func (p *Provider) Schema() []byte {
 	for _, f := range p.Fields {
 		v := property{
 			Type: "string", Title: f.Title, Description: f.Description, Default: f.Default, Enum: f.Enum,
-			WriteOnly: f.Secret, Multiline: f.Multiline, Group: f.Group,
+			WriteOnly: f.Secret, Multiline: f.Multiline, Group: f.Group, Usual: f.Usual,
 		}
 		if f.URL {
 			v.Format = "uri"

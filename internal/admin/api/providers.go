@@ -27,17 +27,19 @@ type ProviderFeatures struct {
 
 // ProviderField is a parameter of modelConfig.
 type ProviderField struct {
-	Name        string   `json:"name"`
-	Title       string   `json:"title"`
-	Description string   `json:"description,omitempty"`
-	Required    bool     `json:"required"`
-	Secret      bool     `json:"secret"` // kept in the vault, never shown
-	Default     string   `json:"default,omitempty"`
-	Enum        []string `json:"enum,omitempty"`      // allowed values, in any case
-	Group       string   `json:"group,omitempty"`     // the key under which MLflow's files nest it
-	URL         bool     `json:"url,omitempty"`       // an http or https URL
-	Maximum     int      `json:"maximum,omitempty"`   // a whole number from 0 to it
-	Multiline   bool     `json:"multiline,omitempty"` // may have line breaks, as JSON has
+	Name        string `json:"name"`
+	Title       string `json:"title"`
+	Description string `json:"description,omitempty"`
+	Required    bool   `json:"required"`
+	// Usual: most targets need it though some do without.
+	Usual     bool     `json:"usual,omitempty"`
+	Secret    bool     `json:"secret"` // kept in the vault, never shown
+	Default   string   `json:"default,omitempty"`
+	Enum      []string `json:"enum,omitempty"`      // allowed values, in any case
+	Group     string   `json:"group,omitempty"`     // the key under which MLflow's files nest it
+	URL       bool     `json:"url,omitempty"`       // an http or https URL
+	Maximum   int      `json:"maximum,omitempty"`   // a whole number from 0 to it
+	Multiline bool     `json:"multiline,omitempty"` // may have line breaks, as JSON has
 }
 
 // ProviderList are all providers, by id.
