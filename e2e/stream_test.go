@@ -104,7 +104,7 @@ func TestADrainLetsRunningStreamsFinish(t *testing.T) {
 // TestBodiesOfEverySizePass in both directions, and one over the limit is
 // refused in the caller's dialect.
 func TestBodiesOfEverySizePass(t *testing.T) {
-	g := rig.Start(t, rig.Options{Limits: "{ idle_timeout: 60s }"})
+	g := rig.Start(t, rig.Options{Limits: "{ idle_timeout: 600s }"})
 	for _, size := range []int{1 << 10, 100 << 10, 3 << 20, 30 << 20} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			text := strings.Repeat("x", size)
