@@ -17,6 +17,7 @@ import (
 
 	"sluice/extproc/dialect"
 	"sluice/extproc/provider"
+	"sluice/extproc/provider/kit"
 	"sluice/internal/audit"
 	"sluice/xds"
 )
@@ -183,7 +184,7 @@ func (a *attempt) request() (*extprocv3.CommonResponse, error) {
 		set = append(set, setHeader(h[0], h[1]))
 	}
 	for _, name := range a.headers {
-		if !isSet(up.Headers, name) {
+		if !kit.HasHeader(up.Headers, name) {
 			mutation.RemoveHeaders = append(mutation.RemoveHeaders, name)
 		}
 	}

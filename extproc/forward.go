@@ -10,6 +10,7 @@ import (
 
 	"sluice/extproc/dialect"
 	"sluice/extproc/provider"
+	"sluice/extproc/provider/kit"
 	"sluice/internal/audit"
 	"sluice/xds"
 )
@@ -128,7 +129,8 @@ func (x *exchange) forwardToSeveral(list []try, body []byte) *extprocv3.Processi
 func (x *exchange) prepare(ctx context.Context, t *Target, call provider.Call) (provider.Upstream, xds.Upstream, *dialect.Error) {
 	up := call.Upstream()
 	if len(up.Batch) == 0 {
-		return up, t.Upstream, x.authorize(ctx, t, &up)
+		e := x.authorize(ctx, t, &up) // before up is read: Go leaves the order open within a return
+		return up, t.Upstream, e
 	}
 	if x.s.Batches == nil {
 		return up, t.Upstream, dialect.Internal()
@@ -180,7 +182,7 @@ func (x *exchange) upstreamHeaders(up provider.Upstream, route string) *extprocv
 	}
 	remove := x.headers[:0]
 	for _, name := range x.headers {
-		if !isSet(up.Headers, name) {
+		if !kit.HasHeader(up.Headers, name) {
 			remove = append(remove, name)
 		}
 	}

@@ -158,7 +158,7 @@ func (x *exchange) requestBody(body []byte) *extprocv3.ProcessingResponse {
 	if wait, ok := x.s.limiter.take(x.entry.Endpoint, x.record.Caller.UserID); !ok {
 		return x.refuse(audit.ResultRefused, errRateLimited(x.entry.Endpoint.Limit, wait), body)
 	}
-	x.target, x.call = list[0].target, nil
+	x.target = list[0].target
 	x.record.Provider, x.record.Model = x.target.Provider, x.target.Model
 	if len(x.entry.Targets) > 1 {
 		x.record.Target = x.target.Name
@@ -238,15 +238,6 @@ func (x *exchange) decide(req *dialect.Request, body []byte) *dialect.Error {
 	}
 	x.s.Metrics.decisions.WithLabelValues("allow", d.Code()).Inc()
 	return nil
-}
-
-func isSet(headers [][2]string, name string) bool {
-	for _, h := range headers {
-		if strings.EqualFold(h[0], name) {
-			return true
-		}
-	}
-	return false
 }
 
 func operationOf(t catalog.EndpointType) dialect.Operation {

@@ -11,6 +11,7 @@ import (
 
 	"sluice/extproc/dialect"
 	"sluice/extproc/provider"
+	"sluice/extproc/provider/kit"
 	"sluice/internal/audit"
 	"sluice/xds"
 )
@@ -273,7 +274,7 @@ func (x *exchange) replyHeaders(m *corev3.HeaderMap, ctype string, more [][2]str
 		mut.SetHeaders = append(mut.SetHeaders, setHeader(h[0], h[1]))
 	}
 	for _, h := range m.GetHeaders() {
-		if x.stays(h.Key) && !strings.HasPrefix(h.Key, "x-envoy-") && !isSet(own, h.Key) {
+		if x.stays(h.Key) && !strings.HasPrefix(h.Key, "x-envoy-") && !kit.HasHeader(own, h.Key) {
 			mut.RemoveHeaders = append(mut.RemoveHeaders, h.Key)
 		}
 	}

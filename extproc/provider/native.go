@@ -45,7 +45,7 @@ func OpenNative(t Target, r NativeRequest, env Env) (Call, *dialect.Error) {
 	}
 	headers := make([][2]string, 0, len(r.Headers)+len(n.Headers))
 	for _, h := range r.Headers {
-		if !hasHeader(n.Headers, h[0]) {
+		if !kit.HasHeader(n.Headers, h[0]) {
 			headers = append(headers, h)
 		}
 	}
@@ -104,15 +104,6 @@ func withQuery(rest, own string) string {
 		return path
 	}
 	return path + "?" + strings.Join(kept, "&")
-}
-
-func hasHeader(headers [][2]string, name string) bool {
-	for _, h := range headers {
-		if strings.EqualFold(h[0], name) {
-			return true
-		}
-	}
-	return false
 }
 
 // nativeCall passes a provider's reply on as it is.

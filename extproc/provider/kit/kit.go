@@ -175,3 +175,13 @@ func JSONRequest(path string, body []byte, stream bool, headers ...[2]string) Up
 
 // Quoted is the JSON of a string.
 func Quoted(s string) string { return string(dialect.AppendString(nil, s)) }
+
+// HasHeader reports whether a header of that name, in any case, is among them.
+func HasHeader(headers [][2]string, name string) bool {
+	for _, h := range headers {
+		if strings.EqualFold(h[0], name) {
+			return true
+		}
+	}
+	return false
+}
