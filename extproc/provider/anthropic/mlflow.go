@@ -10,6 +10,7 @@ import (
 	format "sluice/extproc/conversation/anthropic"
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
+	"sluice/extproc/provider/kit"
 )
 
 // mlflowTokenCap is MLflow's own bound on max_tokens for Anthropic.
@@ -213,7 +214,7 @@ func (r *mlflowRequest) message(m gjson.Result) *dialect.Error {
 	case "tool":
 		id := m.Get("tool_call_id")
 		if id.Type != gjson.String {
-			return mlflowField("tool_call_id", "must name the tool call that the message answers.")
+			return kit.MLflowField("tool_call_id", "must name the tool call that the message answers.")
 		}
 		r.out = append(jsontext.Comma(r.out), `{"role":"user","content":[{"type":"tool_result","tool_use_id":`...)
 		r.out = append(r.out, id.Raw...)
@@ -247,7 +248,7 @@ func (r *mlflowRequest) addSystem(content gjson.Result) (e *dialect.Error) {
 	}
 	content.ForEach(func(_, part gjson.Result) bool {
 		if part.Get("type").Str != "text" {
-			e = mlflowField("content", "must be text in system messages for the Anthropic provider.")
+			e = kit.MLflowField("content", "must be text in system messages for the Anthropic provider.")
 			return false
 		}
 		r.addSystemText(part.Get("text"))
@@ -306,7 +307,7 @@ func (r *mlflowRequest) toolUses(calls gjson.Result) (e *dialect.Error) {
 	calls.ForEach(func(_, c gjson.Result) bool {
 		args := c.Get("function.arguments").Str
 		if !jsontext.Valid([]byte(args)) {
-			e = dialect.Within(mlflowField("function.arguments", "must be JSON in a string."), "tool_calls", i)
+			e = dialect.Within(kit.MLflowField("function.arguments", "must be JSON in a string."), "tool_calls", i)
 			return false
 		}
 		i++
@@ -315,13 +316,6 @@ func (r *mlflowRequest) toolUses(calls gjson.Result) (e *dialect.Error) {
 		r.out = append(append(append(r.out, `,"input":`...), args...), '}')
 		return true
 	})
-	return e
-}
-
-// mlflowField refuses a field that MLflow's server would crash on.
-func mlflowField(param, reason string) *dialect.Error {
-	e := dialect.InvalidField(param, reason)
-	e.Status = http.StatusUnprocessableEntity
 	return e
 }
 

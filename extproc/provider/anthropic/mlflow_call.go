@@ -31,31 +31,20 @@ func openMLflow(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env
 		return nil, e
 	}
 	return &mlflowCall{
-		req: req, env: env, faults: kit.NewFaults(p, t, req.Dialect, env.ExchangeID),
-		up:     place.upstream(path, body, edit{unnamed: place.Unnamed}, req.Stream),
+		streamed: streamed{
+			req: req, env: env, faults: kit.NewFaults(p, t, req.Dialect, env.ExchangeID),
+			up:     place.upstream(path, body, edit{unnamed: place.Unnamed}, req.Stream),
+			stream: format.Stream{Usage: format.NoUsage},
+		},
 		chunks: mlflowChunks{provider: p.ID, usage: format.NoUsage},
-		stream: format.Stream{Usage: format.NoUsage},
 	}, nil
 }
 
 // mlflowCall is one exchange in MLflow's dialect.
 type mlflowCall struct {
-	req    *dialect.Request
-	env    kit.Env
-	up     kit.Upstream
-	faults kit.Faults
+	streamed
 	chunks mlflowChunks
-	stream format.Stream // its usage is that of whole replies too
-	done   bool
-	err    *dialect.Error
-	out    []byte // what the current chunk has become
 }
-
-func (c *mlflowCall) Upstream() kit.Upstream     { return c.up }
-func (c *mlflowCall) StreamContentType() string  { return sse.ContentType }
-func (c *mlflowCall) Usage() dialect.Usage       { return c.stream.Usage.Counts() }
-func (c *mlflowCall) Err() *dialect.Error        { return c.err }
-func (c *mlflowCall) IsStream(ctype string) bool { return c.req.Stream && kit.IsEventStream(ctype) }
 
 func (c *mlflowCall) Complete(status int, header func(string) string, body []byte) kit.Reply {
 	if e := c.faults.Read(status, header, body); e != nil {
@@ -89,25 +78,10 @@ func (c *mlflowCall) due(reply gjson.Result) bool {
 }
 
 func (c *mlflowCall) Chunk(b []byte, end bool) (out []byte, done bool) {
-	if c.done {
-		return nil, true
-	}
 	if c.chunks.tools == nil {
 		c.chunks.tools, c.chunks.created = map[int64]int64{}, c.env.Now().Unix()
 	}
-	c.out = make([]byte, 0, len(b)+len(b)/2+64)
-	err := c.stream.Feed(b, c.event)
-	if err == nil && end {
-		err = c.stream.Close(c.event)
-	}
-	c.done = c.stream.Whole()
-	if err != nil && !c.done {
-		c.err, c.done = c.faults.Failed(err), true
-		name, data := dialect.StreamError(c.req.Dialect, c.err, c.env.ExchangeID)
-		c.out = sse.Append(c.out, name, data)
-	}
-	out, c.out = c.out, nil
-	return out, c.done
+	return c.chunk(b, end, len(b)+len(b)/2+64, c.event)
 }
 
 func (c *mlflowCall) event(_ sse.Event, ev *format.Event) { c.out = c.chunks.event(c.out, ev) }

@@ -34,11 +34,11 @@ func openSame(p *kit.Provider, t kit.Target, req *dialect.Request, env kit.Env, 
 	if len(change.betas) > 0 && !place.BetasInBody {
 		headers = append(slices.Clip(headers), [2]string{"anthropic-beta", strings.Join(change.betas, ",")})
 	}
-	return &sameCall{
+	return &sameCall{streamed{
 		req: req, env: env, faults: kit.NewFaults(p, t, req.Dialect, env.ExchangeID),
 		up:     place.request(path, place.body(body, members, change), req.Stream, headers),
 		stream: format.Stream{Usage: format.NoUsage},
-	}, nil
+	}}, nil
 }
 
 // betas are those that the client asks for and the server takes.
@@ -61,22 +61,7 @@ func isBeta(name string) bool {
 }
 
 // sameCall is one exchange in which client and server speak the same format.
-type sameCall struct {
-	req    *dialect.Request
-	env    kit.Env
-	up     kit.Upstream
-	faults kit.Faults
-	stream format.Stream // its usage is that of whole replies too
-	done   bool
-	err    *dialect.Error
-	out    []byte // what the current chunk has become
-}
-
-func (c *sameCall) Upstream() kit.Upstream     { return c.up }
-func (c *sameCall) StreamContentType() string  { return sse.ContentType }
-func (c *sameCall) Usage() dialect.Usage       { return c.stream.Usage.Counts() }
-func (c *sameCall) Err() *dialect.Error        { return c.err }
-func (c *sameCall) IsStream(ctype string) bool { return c.req.Stream && kit.IsEventStream(ctype) }
+type sameCall struct{ streamed }
 
 func (c *sameCall) Complete(status int, header func(string) string, body []byte) kit.Reply {
 	if e := c.faults.Read(status, header, body); e != nil {
@@ -103,22 +88,7 @@ func (c *sameCall) due(body []byte, members dialect.Members) bool {
 }
 
 func (c *sameCall) Chunk(b []byte, end bool) (out []byte, done bool) {
-	if c.done {
-		return nil, true
-	}
-	c.out = make([]byte, 0, len(b)+64)
-	err := c.stream.Feed(b, c.event)
-	if err == nil && end {
-		err = c.stream.Close(c.event)
-	}
-	c.done = c.stream.Whole()
-	if err != nil && !c.done {
-		c.err, c.done = c.faults.Failed(err), true
-		name, data := dialect.StreamError(c.req.Dialect, c.err, c.env.ExchangeID)
-		c.out = sse.Append(c.out, name, data)
-	}
-	out, c.out = c.out, nil
-	return out, c.done
+	return c.chunk(b, end, len(b)+64, c.event)
 }
 
 // event passes an event on as it came; one that only lacks its blank line gets it.

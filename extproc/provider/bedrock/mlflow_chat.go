@@ -8,6 +8,7 @@ import (
 
 	"sluice/extproc/dialect"
 	"sluice/extproc/dialect/jsontext"
+	"sluice/extproc/provider/kit"
 	"sluice/extproc/provider/plain"
 )
 
@@ -159,7 +160,7 @@ func (m *mlflowChat) tools(list gjson.Result) (e *dialect.Error) {
 		if t.Get("type").Str == "function" {
 			f := t.Get("function")
 			if f.Get("name").Type != gjson.String {
-				e = dialect.Within(mlflowField("function", "must have a name."), "tools", i)
+				e = dialect.Within(kit.MLflowField("function", "must have a name."), "tools", i)
 				return false
 			}
 			specs = appendToolSpec(jsontext.Comma(specs), f)
@@ -212,11 +213,4 @@ func appendText(b []byte, content gjson.Result) []byte {
 		return true
 	})
 	return append(b, '"')
-}
-
-// mlflowField refuses a field that MLflow's server would crash on.
-func mlflowField(param, reason string) *dialect.Error {
-	e := dialect.InvalidField(param, reason)
-	e.Status = http.StatusUnprocessableEntity
-	return e
 }

@@ -75,7 +75,7 @@ func (place Place) mlflowCompletion(c *plain.Context) ([]byte, *dialect.Error) {
 		case system.Type == gjson.String && system.Str != "":
 			w.system = append(append(append(w.system, `{"text":`...), system.Raw...), '}')
 		case jsontext.Present(system) && system.Type != gjson.String:
-			return mlflowField("system_prompt", "must be a string.")
+			return kit.MLflowField("system_prompt", "must be a string.")
 		}
 		w.turn(roleUser)
 		w.b = append(append(append(w.b, `{"text":`...), plain.Get(c.Request, "prompt").Raw...), '}')
@@ -156,7 +156,7 @@ func mlflowTools(o *plain.Object, req *dialect.Request) (e *dialect.Error) {
 		}
 		f := t.Get("function")
 		if f.Get("name").Type != gjson.String {
-			e = mlflowField("tools", "of type function must have a function with a name.")
+			e = kit.MLflowField("tools", "of type function must have a function with a name.")
 			return false
 		}
 		b = append(append(jsontext.Comma(b), `{"name":`...), f.Get("name").Raw...)
@@ -230,7 +230,7 @@ func (w *mlflowTurns) message(m gjson.Result) *dialect.Error {
 			return w.functionCalls(calls)
 		}
 		if !content.Exists() {
-			return mlflowField("content", "is missing.")
+			return kit.MLflowField("content", "is missing.")
 		}
 		if role == "assistant" {
 			role = roleModel
@@ -249,7 +249,7 @@ func (w *mlflowTurns) message(m gjson.Result) *dialect.Error {
 func (w *mlflowTurns) instructions(content gjson.Result) (e *dialect.Error) {
 	add := func(text gjson.Result) bool {
 		if text.Type != gjson.String {
-			e = mlflowField("content", "must be text in system messages for Gemini.")
+			e = kit.MLflowField("content", "must be text in system messages for Gemini.")
 			return false
 		}
 		w.system = append(append(append(jsontext.Comma(w.system), `{"text":`...), text.Raw...), '}')
@@ -319,9 +319,9 @@ func (w *mlflowTurns) functionCalls(list gjson.Result) (e *dialect.Error) {
 		args := function.Get("arguments").Str
 		switch {
 		case !jsontext.Valid([]byte(args)):
-			e = mlflowField("function.arguments", "must be JSON in a string.")
+			e = kit.MLflowField("function.arguments", "must be JSON in a string.")
 		case function.Get("name").Type != gjson.String:
-			e = mlflowField("function.name", "must be the name of a function.")
+			e = kit.MLflowField("function.name", "must be the name of a function.")
 		}
 		if e != nil {
 			e = dialect.Within(e, "tool_calls", i)
@@ -363,7 +363,7 @@ func (w *mlflowTurns) functionResponse(id, content gjson.Result) *dialect.Error 
 		return plain.Refuse(http.StatusUnprocessableEntity, "Invalid tool message: tool_call_id="+named+
 			" does not match any tool call in a preceding assistant message.")
 	case !content.Exists():
-		return mlflowField("content", "is missing.")
+		return kit.MLflowField("content", "is missing.")
 	}
 	if w.results {
 		w.b = append(w.b, ',')
@@ -390,11 +390,4 @@ func mlflowResult(content gjson.Result) string {
 		return `{"result":` + parsed + "}"
 	}
 	return `{"result":` + content.Raw + "}"
-}
-
-// mlflowField refuses a field that MLflow's server would crash on.
-func mlflowField(param, reason string) *dialect.Error {
-	e := dialect.InvalidField(param, reason)
-	e.Status = http.StatusUnprocessableEntity
-	return e
 }

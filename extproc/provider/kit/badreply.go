@@ -13,3 +13,10 @@ func BadReply(message string) *dialect.Error {
 		Message: message + " Try again; if it lasts, tell an administrator.",
 	}
 }
+
+// MLflowField refuses a field that MLflow's own server would crash on.
+func MLflowField(param, reason string) *dialect.Error {
+	e := dialect.InvalidField(param, reason)
+	e.Status = http.StatusUnprocessableEntity
+	return e
+}
