@@ -19,6 +19,10 @@ const (
 	ResourceOrganizations = "organizations"
 	ResourcePolicies      = "policies"
 	ResourceStatus        = "status"
+	ResourceCredentials   = "credentials"
+	ResourceUsage         = "usage"
+	ResourceSessions      = "sessions"
+	ResourceSettings      = "settings"
 )
 
 // Verbs of the REST API, for Input.Verb.
@@ -36,6 +40,7 @@ const (
 	ObligationScope = "scope"
 	ScopeAll        = "all"       // everything
 	ScopePermitted  = "permitted" // endpoints for which ActionView is allowed
+	ScopeOwned      = "owned"     // endpoints of which the caller, or an organization of his, is an owner
 	ScopeOwn        = "own"       // what belongs to the caller's own user
 )
 

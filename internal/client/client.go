@@ -91,6 +91,12 @@ func roots(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
+// NewLocal returns a client of a handler in the same process. Who makes a
+// request is said by its context (see admin.As).
+func NewLocal(h http.Handler) *Client {
+	return &Client{base: "http://gateway", agent: "sluice", http: &http.Client{Transport: local{h}, CheckRedirect: noRedirect}}
+}
+
 // Error is an answer of the gateway that says no.
 type Error struct {
 	Status    int    // HTTP status

@@ -12,12 +12,18 @@ package sluice.api
 import data.sluice.custom
 import data.sluice.endpoints
 
-resources := {"endpoints", "permissions", "audit", "tokens", "users", "organizations", "policies", "status"}
+resources := {
+	"endpoints", "permissions", "audit", "tokens", "users", "organizations", "policies", "status",
+	"credentials", "usage", "sessions", "settings",
+}
 
 verbs := {"list", "read", "create", "update", "delete"}
 
 # role → resource → verb → scope
-scopes := {"auditor": {"audit": {"list": "all", "read": "all"}}}
+scopes := {"auditor": {
+	"audit": {"list": "all", "read": "all"},
+	"usage": {"list": "all"},
+}}
 
 # What every signed-in caller may do: resource → verb → scope
 everyone := {
@@ -25,6 +31,8 @@ everyone := {
 	"tokens": {"list": "own", "read": "own", "create": "own", "delete": "own"},
 	"users": {"read": "own"},
 	"organizations": {"list": "own", "read": "own"},
+	"usage": {"list": "own"},
+	"sessions": {"list": "own", "delete": "own"},
 }
 
 # An administrator may do all that there is.

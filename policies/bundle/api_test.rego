@@ -2,7 +2,10 @@ package sluice.api_test
 
 import data.sluice.api
 
-resources := ["endpoints", "permissions", "audit", "tokens", "users", "organizations", "policies", "status"]
+resources := [
+	"endpoints", "permissions", "audit", "tokens", "users", "organizations", "policies", "status",
+	"credentials", "usage", "sessions", "settings",
+]
 
 verbs := ["list", "read", "create", "update", "delete"]
 
@@ -12,6 +15,8 @@ everyone := {
 	"tokens list": "own", "tokens read": "own", "tokens create": "own", "tokens delete": "own",
 	"users read": "own",
 	"organizations list": "own", "organizations read": "own",
+	"usage list": "own",
+	"sessions list": "own", "sessions delete": "own",
 }
 
 administrator := {what: "all" |
@@ -20,7 +25,7 @@ administrator := {what: "all" |
 	what := concat(" ", [resource, verb])
 }
 
-auditor := object.union(everyone, {"audit list": "all", "audit read": "all"})
+auditor := object.union(everyone, {"audit list": "all", "audit read": "all", "usage list": "all"})
 
 allowed := {"administrator": administrator, "auditor": auditor, "practitioner": everyone}
 

@@ -14,6 +14,10 @@ type Permissions struct {
 	OrganizationIDs   []string `json:"organizationIds"`
 	Roles             []string `json:"roles,omitempty"`
 	Projects          []string `json:"projects,omitempty"`
+	// OwnerIDs are users and organizations that may change the endpoint and its
+	// permissions and read its part of the trail. An owner calls it only where
+	// the permissions let him.
+	OwnerIDs []string `json:"ownerIds,omitempty"`
 }
 
 // PermissionsPatch changes permissions: each list that is given replaces the
@@ -25,6 +29,7 @@ type PermissionsPatch struct {
 	OrganizationIDs   *[]string `json:"organizationIds,omitempty"`
 	Roles             *[]string `json:"roles,omitempty"`
 	Projects          *[]string `json:"projects,omitempty"`
+	OwnerIDs          *[]string `json:"ownerIds,omitempty"`
 }
 
 // Limit is MLflow's rate limit: Calls in each RenewalPeriod ("minute",
@@ -44,7 +49,10 @@ type NewEndpoint struct {
 	ModelProvider       string            `json:"modelProvider"`
 	ModelName           string            `json:"modelName"`
 	ModelConfig         map[string]string `json:"modelConfig"`
-	Limit               *Limit            `json:"limit,omitempty"`
+	// CredentialID names a stored credential in place of secrets in ModelConfig.
+	CredentialID string `json:"credentialId,omitempty"`
+	Description  string `json:"description,omitempty"`
+	Limit        *Limit `json:"limit,omitempty"`
 }
 
 // EndpointPatch changes an endpoint (Domino's UpdatedEndpointV1). Fields that
@@ -57,6 +65,9 @@ type EndpointPatch struct {
 	ModelProvider *string            `json:"modelProvider,omitempty"`
 	ModelName     *string            `json:"modelName,omitempty"`
 	ModelConfig   *map[string]string `json:"modelConfig,omitempty"`
+	CredentialID  *string            `json:"credentialId,omitempty"` // "": none
+	Description   *string            `json:"description,omitempty"`
+	Disabled      *bool              `json:"disabled,omitempty"` // refuses every call, and keeps the endpoint
 	Limit         **Limit            `json:"limit,omitempty"`
 }
 
@@ -71,9 +82,17 @@ type Endpoint struct {
 	ModelName          string            `json:"modelName"`
 	ModelConfig        map[string]string `json:"modelConfig"`
 	ModelConfigSecrets []string          `json:"modelConfigSecrets"`
-	CreationDate       time.Time         `json:"creationDate"`
-	UpdateDate         time.Time         `json:"updateDate"`
-	Limit              *Limit            `json:"limit,omitempty"`
+	CredentialID       string            `json:"credentialId,omitempty"`
+	Description        string            `json:"description"` // plain text, up to 2,000 characters
+	Disabled           bool              `json:"disabled"`
+	// Problem is why it can't be called at the moment, as a sentence.
+	Problem      string    `json:"problem,omitempty"`
+	TargetCount  int       `json:"targetCount"`
+	MayChange    bool      `json:"mayChange"` // the caller may change it
+	MayInvoke    bool      `json:"mayInvoke"` // the caller may call it
+	CreationDate time.Time `json:"creationDate"`
+	UpdateDate   time.Time `json:"updateDate"`
+	Limit        *Limit    `json:"limit,omitempty"`
 }
 
 // Pagination is a page's place in the whole.

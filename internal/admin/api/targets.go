@@ -18,6 +18,7 @@ type Target struct {
 	ModelName          string            `json:"modelName"`
 	ModelConfig        map[string]string `json:"modelConfig"`
 	ModelConfigSecrets []string          `json:"modelConfigSecrets"`
+	CredentialID       string            `json:"credentialId,omitempty"`
 	Problem            string            `json:"problem,omitempty"` // why it can't be called, as a sentence
 }
 
@@ -46,6 +47,7 @@ type NewTarget struct {
 	ModelName          string            `json:"modelName"`
 	ModelConfig        map[string]string `json:"modelConfig"`
 	ModelConfigSecrets []string          `json:"modelConfigSecrets,omitempty"`
+	CredentialID       string            `json:"credentialId,omitempty"`
 	Problem            string            `json:"problem,omitempty"`
 }
 
@@ -67,6 +69,7 @@ type TargetPatch struct {
 	ModelProvider *string            `json:"modelProvider,omitempty"`
 	ModelName     *string            `json:"modelName,omitempty"`
 	ModelConfig   *map[string]string `json:"modelConfig,omitempty"`
+	CredentialID  *string            `json:"credentialId,omitempty"` // "": none
 }
 
 // States of TargetHealth.
