@@ -16,6 +16,7 @@ import (
 
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
+	"sluice/internal/cli"
 	"sluice/internal/identity"
 )
 
@@ -231,7 +232,7 @@ func (g *gateway) announce(w io.Writer, n news) {
 	if g.caFile != "" {
 		v["CA"], v["CurlCA"] = abs(g.caFile), " --cacert "+abs(g.caFile)
 	}
-	if v["URL"] != defaultServer {
+	if v["URL"] != cli.DefaultServer {
 		v["With"] = fmt.Sprint(" --server ", v["URL"])
 	}
 	if filepath.Clean(g.cfg.Data) != "data" {

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"sluice/internal/cli"
 	"sluice/internal/config"
 )
 
@@ -27,11 +28,11 @@ func runCommand() *cobra.Command {
 		Short: "Start the gateway and its Envoy",
 		Long: "Start the gateway and its Envoy. The first start makes the data folder with a local CA, a vault keyset,\n" +
 			"an administrator's token and a practice endpoint. SIGTERM drains, SIGHUP reads the configuration again.",
-		Args: exactly(),
+		Args: cli.Exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := f.load(cmd)
 			if err != nil {
-				return usageError{err}
+				return cli.UsageError{Err: err}
 			}
 			return run(cmd.Context(), f, cfg, func() (config.Config, error) { return f.load(cmd) })
 		},

@@ -1,18 +1,15 @@
-package main_test
+package cli_test
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
 	"encoding/pem"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +20,7 @@ import (
 	"sluice/internal/admin"
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
+	"sluice/internal/cli"
 	"sluice/internal/identity"
 	"sluice/internal/state"
 	"sluice/internal/vault"
@@ -31,44 +29,19 @@ import (
 
 const canary = "sk-canary-77e1"
 
-// binary builds the command once.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "sluice-cli-")
-	if err != nil {
-		return "", err
-	}
-	file := filepath.Join(dir, "sluice")
-	out, err := exec.Command("go", "build", "-o", file, ".").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("building: %w: %s", err, out)
-	}
-	return file, nil
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if file, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(file))
-	}
-	os.Exit(code)
-}
-
 // gateway is the control server over TLS, with the data folder that a command
 // on the same machine would find.
 type gateway struct {
 	t     *testing.T
-	bin   string
 	data  string
 	url   string
 	trail *audit.Trail
-	env   []string
 }
 
 func newGateway(t *testing.T) *gateway {
 	t.Helper()
-	bin, err := binary()
-	require.NoError(t, err)
-	g := &gateway{t: t, bin: bin, data: t.TempDir()}
+	g := &gateway{t: t, data: t.TempDir()}
+	t.Chdir(g.data)
 	server := httptest.NewTLSServer(g.handler())
 	t.Cleanup(server.Close)
 	g.url = server.URL
@@ -125,13 +98,9 @@ func (g *gateway) bare(stdin string, args ...string) result {
 	g.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, g.bin, args...)
 	var out, errOut bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errOut
-	cmd.Env = append(os.Environ(), g.env...)
-	cmd.Dir = g.data
-	_ = cmd.Run()
-	r := result{code: cmd.ProcessState.ExitCode(), out: out.String(), err: errOut.String()}
+	code := cli.Execute(ctx, cli.Program{Version: "1.2.3"}, args, strings.NewReader(stdin), &out, &errOut)
+	r := result{code: code, out: out.String(), err: errOut.String()}
 	assert.NotContains(g.t, r.out+r.err, canary, args)
 	return r
 }
@@ -198,7 +167,8 @@ func TestEndpointsCommands(t *testing.T) {
 
 func TestSecretsAreNotArguments(t *testing.T) {
 	g := newGateway(t)
-	g.env = []string{"MY_KEY=" + canary, "EMPTY="}
+	t.Setenv("MY_KEY", canary)
+	t.Setenv("EMPTY", "")
 	create := func(secret ...string) result {
 		args := []string{"endpoints", "create", "x", "--type", "llm/v1/chat", "--provider", "openai", "--model", "m"}
 		for _, s := range secret {
@@ -229,7 +199,7 @@ func TestSecretsAreNotArguments(t *testing.T) {
 
 func TestApplyCommand(t *testing.T) {
 	g := newGateway(t)
-	g.env = []string{"OPENAI_API_KEY=" + canary}
+	t.Setenv("OPENAI_API_KEY", canary)
 	key := filepath.Join(g.data, "anthropic.key")
 	require.NoError(t, os.WriteFile(key, []byte(canary+"\n"), 0o600))
 	file := `
@@ -271,7 +241,7 @@ endpoints:
 
 func TestTargetsCommands(t *testing.T) {
 	g := newGateway(t)
-	g.env = []string{"MY_KEY=" + canary}
+	t.Setenv("MY_KEY", canary)
 	g.ok("", "endpoints", "create", "chat", "--type", "llm/v1/chat", "--provider", "openai", "--model", "gpt-4", "--secret", "openai_api_key=$MY_KEY")
 	targets := func(args ...string) []string { return append([]string{"endpoints", "targets"}, args...) }
 	shown := g.ok("", targets("add", "chat", "spare", "--provider", "anthropic", "--model", "claude-3", "--order", "1",
@@ -352,7 +322,7 @@ func TestTokensCommands(t *testing.T) {
 	assert.Regexp(t, `^slu_[0-9A-Za-z]+$`, token, "alone on the standard output")
 	assert.NotContains(t, r.err, token)
 
-	g.env = []string{"SLUICE_TOKEN=" + token}
+	t.Setenv("SLUICE_TOKEN", token)
 	var tokens []struct{ ID, Name, UserName string }
 	g.json(&tokens, "tokens", "list")
 	require.Len(t, tokens, 1)
@@ -360,7 +330,7 @@ func TestTokensCommands(t *testing.T) {
 	denied := g.run("", "endpoints", "delete", "x")
 	assert.Equal(t, 1, denied.code)
 	assert.Contains(t, denied.err, "Your roles do not let you do this")
-	g.env = nil
+	t.Setenv("SLUICE_TOKEN", "")
 
 	file := filepath.Join(g.data, "bob-token")
 	require.NoError(t, os.WriteFile(file, []byte("old, and for everyone"), 0o644))
@@ -373,7 +343,7 @@ func TestTokensCommands(t *testing.T) {
 	assert.NotContains(t, g.ok("", "tokens", "list"), "lost", "a token that can't be kept is not made")
 	g.ok("", "tokens", "revoke", tokens[0].ID)
 	assert.Regexp(t, `batch +alice +climate .* revoked`, g.ok("", "tokens", "list", "--user", "alice"))
-	g.env = []string{"SLUICE_TOKEN=" + token}
+	t.Setenv("SLUICE_TOKEN", token)
 	assert.Contains(t, g.run("", "tokens", "list").err, "revoked")
 }
 
@@ -469,13 +439,12 @@ func TestUsage(t *testing.T) {
 		{[]string{"endpoints", "list", "--server", "nowhere", "--data", g.data}, 2, "is not a URL"},
 		{[]string{"endpoints", "list", "--server", "http://gateway.example", "--data", g.data}, 2, "in the clear"},
 		{[]string{"endpoints", "create", "x", "--data", g.data}, 2, "is required"},
-		{[]string{"run", "extra"}, 2, "takes no arguments"},
+		{[]string{"version", "extra"}, 2, "takes no arguments"},
 		{[]string{"tokens", "create", "t", "--expires=-1h", "--data", g.data}, 2, "a time to come"},
 		{[]string{"tokens", "list", "--token-file", "/does/not/exist"}, 1, "--token-file"},
 		{[]string{"tokens", "list", "--server", "https://127.0.0.1:1", "--data", g.data}, 1, "calling https://127.0.0.1:1"},
 		{[]string{"audit", "list", "--limit", "0", "--data", g.data}, 2, "at least 1"},
 		{[]string{"audit", "verify", "--data", "/does/not/exist"}, 1, ""},
-		{[]string{"simulate", "--provider", "acme"}, 2, "acme"},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			r := g.bare("", c.args...)

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"github.com/spf13/cobra"
@@ -16,7 +16,7 @@ func targetsListCommand(r *remote) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list NAME",
 		Short: "List the targets of an endpoint",
-		Args:  exactly("NAME"),
+		Args:  Exactly("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := r.client()
 			if err != nil {
@@ -67,7 +67,7 @@ func targetsAddCommand(r *remote) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME TARGET",
 		Short: "Add a target to an endpoint",
-		Args:  exactly("NAME", "TARGET"),
+		Args:  Exactly("NAME", "TARGET"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for flag, value := range map[string]string{"--provider": d.provider, "--model": d.model} {
 				if value == "" {
@@ -203,7 +203,7 @@ func targetsRemoveCommand(r *remote) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove NAME TARGET",
 		Short: "Take a target from an endpoint",
-		Args:  exactly("NAME", "TARGET"),
+		Args:  Exactly("NAME", "TARGET"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := r.client()
 			if err != nil {

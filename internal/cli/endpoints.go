@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -22,7 +22,7 @@ func endpointsListCommand(r *remote) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the endpoints that you may see",
-		Args:  exactly(),
+		Args:  Exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := r.client()
 			if err != nil {
@@ -47,7 +47,7 @@ func endpointsGetCommand(r *remote) *cobra.Command {
 	return &cobra.Command{
 		Use:   "get NAME",
 		Short: "Show one endpoint",
-		Args:  exactly("NAME"),
+		Args:  Exactly("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := r.client()
 			if err != nil {
@@ -206,7 +206,7 @@ func endpointsCreateCommand(r *remote) *cobra.Command {
 		Use:   "create NAME",
 		Short: "Create an endpoint",
 		Long:  "Create an endpoint. Without --everyone, --user, --org, --role or --project nobody may call it yet.",
-		Args:  exactly("NAME"),
+		Args:  Exactly("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for flag, value := range map[string]string{"--type": d.kind, "--provider": d.provider, "--model": d.model} {
 				if value == "" {
@@ -248,7 +248,7 @@ func endpointsUpdateCommand(r *remote) *cobra.Command {
 		Short: "Change an endpoint",
 		Long: "Change an endpoint: what is not given stays. --set and --secret change the parameters that they name;\n" +
 			"an empty --set takes one away. A new provider starts without the old one's parameters and keys.",
-		Args: exactly("NAME"),
+		Args: Exactly("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := r.client()
 			if err != nil {
@@ -319,7 +319,7 @@ func endpointsDeleteCommand(r *remote) *cobra.Command {
 	return &cobra.Command{
 		Use:   "delete NAME",
 		Short: "Delete an endpoint",
-		Args:  exactly("NAME"),
+		Args:  Exactly("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := r.client()
 			if err != nil {
@@ -339,7 +339,7 @@ func endpointsPermissionsCommand(r *remote) *cobra.Command {
 		Use:   "permissions NAME",
 		Short: "Show or set who may call an endpoint",
 		Long:  "Show who may call an endpoint, or set it: each list that is given replaces the present one; --user= empties it.",
-		Args:  exactly("NAME"),
+		Args:  Exactly("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := r.client()
 			if err != nil {

@@ -1,19 +1,13 @@
-package main
+package cli
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
 	"sluice/internal/admin/api"
-	"sluice/internal/simulate"
 	"sluice/policies"
 )
 
@@ -39,7 +33,7 @@ func policyCommand() *cobra.Command {
 	status := &cobra.Command{
 		Use:   "status",
 		Short: "Show which policies are in force",
-		Args:  exactly(),
+		Args:  Exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := r.client()
 			if err != nil {
@@ -55,7 +49,7 @@ func policyCommand() *cobra.Command {
 	reload := &cobra.Command{
 		Use:   "reload",
 		Short: "Read the policies again",
-		Args:  exactly(),
+		Args:  Exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := r.client()
 			if err != nil {
@@ -111,7 +105,7 @@ func statusCommand() *cobra.Command {
 	return withRemote(&cobra.Command{
 		Use:   "status",
 		Short: "Show the state of the gateway",
-		Args:  exactly(),
+		Args:  Exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := r.client()
 			if err != nil {
@@ -153,36 +147,4 @@ func healthText(t api.TargetHealth) string {
 		text += ", tried last until " + t.Until.Local().Format("15:04:05")
 	}
 	return text
-}
-
-func simulateCommand() *cobra.Command {
-	var o simulate.RunOptions
-	cmd := &cobra.Command{
-		Use:   "simulate",
-		Short: "Serve a simulated provider, for tests and demonstrations",
-		Args:  exactly(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := newLogger("info")
-			if err != nil {
-				return err
-			}
-			defer func() { _ = log.Sync() }()
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-			defer stop()
-			o.Log = log.With(zap.String("command", "simulate"))
-			if err := simulate.Run(ctx, o); err != nil {
-				if errors.Is(err, simulate.ErrOptions) {
-					return usageError{err}
-				}
-				return err
-			}
-			return nil
-		},
-	}
-	fl := cmd.Flags()
-	fl.StringVar(&o.Listen, "listen", "127.0.0.1:9999", "address and port; port 0 takes a free one")
-	fl.StringVar(&o.Provider, "provider", "practice", "practice, openai or anthropic")
-	fl.StringVar(&o.TLSCert, "tls-cert", "", "PEM file of the certificate; with --tls-key")
-	fl.StringVar(&o.TLSKey, "tls-key", "", "PEM file of the key; with --tls-cert")
-	return cmd
 }

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"encoding/json"
@@ -43,7 +43,7 @@ func auditListCommand(r *remote) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List records, newest first",
-		Args:  exactly(),
+		Args:  Exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if q.limit < 1 {
 				return usagef("--limit takes a number of at least 1")
@@ -169,7 +169,7 @@ func auditShowCommand(r *remote) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show ID",
 		Short: "Show the record of an exchange, both bodies included, as JSON",
-		Args:  exactly("ID"),
+		Args:  Exactly("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := r.client()
 			if err != nil {
@@ -190,7 +190,7 @@ func auditVerifyCommand(r *remote) *cobra.Command {
 		Short: "Prove that no record under --data was changed or removed",
 		Long: "Walk the trail under --data and check its hash chain. Nothing is changed, and the gateway may be running\n" +
 			"or not. The exit code is 1 when a record is not as it was written; the first bad one is named.",
-		Args: exactly(),
+		Args: Exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			report, err := audit.VerifyDir(cmd.Context(), filepath.Join(r.data, "audit"))
 			if err != nil {

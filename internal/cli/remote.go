@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"encoding/json"
@@ -14,23 +14,37 @@ import (
 	"sluice/internal/client"
 )
 
-// defaultServer is where a gateway listens that nobody configured.
-const defaultServer = "https://127.0.0.1:8443"
+// DefaultServer is where a gateway listens that nobody configured.
+const DefaultServer = "https://127.0.0.1:8443"
 
 // remote holds the flags of every command that speaks to a gateway.
 type remote struct {
+	group *cobra.Command // that has the flags
+
 	server, ca, tokenFile, data, output string
 }
 
 // withRemote adds the flags to a command and all of its children.
 func withRemote(cmd *cobra.Command, r *remote) *cobra.Command {
+	r.group = cmd
 	fl := cmd.PersistentFlags()
-	fl.StringVar(&r.server, "server", defaultServer, "address of the gateway")
+	fl.StringVar(&r.server, "server", DefaultServer, "address of the gateway")
 	fl.StringVar(&r.ca, "ca", "", "PEM file of the CA to trust (default <data>/ca.pem where there is one)")
 	fl.StringVar(&r.tokenFile, "token-file", "", "file with the token (default $SLUICE_TOKEN, then <data>/admin-token)")
 	fl.StringVar(&r.data, "data", "./data", "folder of the gateway")
 	fl.StringVarP(&r.output, "output", "o", "table", "table or json")
 	return cmd
+}
+
+// run is what a command does that speaks to a gateway.
+func (r *remote) run(do func(cmd *cobra.Command, c *client.Client, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		c, err := r.client()
+		if err != nil {
+			return err
+		}
+		return do(cmd, c, args)
+	}
 }
 
 // client checks the flags and makes the client.
@@ -42,9 +56,9 @@ func (r *remote) client() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := client.New(client.Options{Server: r.server, Token: token, CAFile: r.caFile(), UserAgent: "sluice/" + version})
+	c, err := client.New(client.Options{Server: r.server, Token: token, CAFile: r.caFile(), UserAgent: "sluice/" + r.group.Root().Version})
 	if err != nil {
-		return nil, usageError{err}
+		return nil, UsageError{err}
 	}
 	return c, nil
 }

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -22,7 +22,7 @@ func applyCommand() *cobra.Command {
 			"$NAME (environment) or file:PATH, and a key that ends in api_key, or credentials of several lines, may be the\n" +
 			"path of a file; all are read here, on this machine. A new endpoint is open to everyone with a token, as it was\n" +
 			"on MLflow's server, unless the file has permissions for it or --private is given.",
-		Args: exactly(),
+		Args: Exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" {
 				return usagef("-f FILE is required")

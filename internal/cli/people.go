@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"strings"
@@ -19,7 +19,7 @@ func usersListCommand(r *remote) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List users",
-		Args:  exactly(),
+		Args:  Exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := r.client()
 			if err != nil {
@@ -53,7 +53,7 @@ func usersCreateCommand(r *remote) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create NAME",
 		Short: "Create a user",
-		Args:  exactly("NAME"),
+		Args:  Exactly("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := r.client()
 			if err != nil {
@@ -81,7 +81,7 @@ func usersUpdateCommand(r *remote) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "update USER",
 		Short: "Change a user; what is not given stays",
-		Args:  exactly("USER"),
+		Args:  Exactly("USER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := r.client()
 			if err != nil {
@@ -125,7 +125,7 @@ func usersDeleteCommand(r *remote) *cobra.Command {
 	return &cobra.Command{
 		Use:   "delete USER",
 		Short: "Delete a user and revoke the user's tokens",
-		Args:  exactly("USER"),
+		Args:  Exactly("USER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := r.client()
 			if err != nil {
@@ -155,7 +155,7 @@ func orgsListCommand(r *remote) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List organizations",
-		Args:  exactly(),
+		Args:  Exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := r.client()
 			if err != nil {
@@ -183,7 +183,7 @@ func orgsCreateCommand(r *remote) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create NAME",
 		Short: "Create an organization",
-		Args:  exactly("NAME"),
+		Args:  Exactly("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := r.client()
 			if err != nil {
@@ -208,7 +208,7 @@ func orgsDeleteCommand(r *remote) *cobra.Command {
 	return &cobra.Command{
 		Use:   "delete ORG",
 		Short: "Delete an organization; its members lose what it permitted them",
-		Args:  exactly("ORG"),
+		Args:  Exactly("ORG"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := r.client()
 			if err != nil {
@@ -234,7 +234,7 @@ func orgsMemberCommand(r *remote, add bool) *cobra.Command {
 	return &cobra.Command{
 		Use:   use,
 		Short: short,
-		Args:  exactly("ORG", "USER"),
+		Args:  Exactly("ORG", "USER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := r.client()
 			if err != nil {

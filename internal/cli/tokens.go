@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -24,7 +24,7 @@ func tokensListCommand(r *remote) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List tokens: your own, or everybody's for administrators",
-		Args:  exactly(),
+		Args:  Exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := r.client()
 			if err != nil {
@@ -68,7 +68,7 @@ func tokensCreateCommand(r *remote) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create NAME",
 		Short: "Create a token; it is printed once, alone on the standard output",
-		Args:  exactly("NAME"),
+		Args:  Exactly("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("expires") && expires <= 0 {
 				return usagef("--expires takes a time to come, e.g. 720h")
@@ -161,7 +161,7 @@ func tokensRevokeCommand(r *remote) *cobra.Command {
 	return &cobra.Command{
 		Use:   "revoke ID",
 		Short: "Make a token useless, at once",
-		Args:  exactly("ID"),
+		Args:  Exactly("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := r.client()
 			if err != nil {
