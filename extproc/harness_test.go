@@ -44,7 +44,7 @@ var keys = map[string]map[string]string{
 	"anthropic": {"anthropic_api_key": secret + "-anthropic"},
 }
 
-var caller = &identity.Caller{UserID: "0123456789abcdef01234567", UserName: "ada", TokenID: "t"}
+var caller = &identity.Caller{UserID: "0123456789abcdef01234567", UserName: "ada", TokenID: "t", Credential: identity.CredentialToken}
 
 // world is a server with scripted neighbours, and what they saw.
 type world struct {
@@ -64,8 +64,8 @@ type world struct {
 	trailErr  map[string]error // by method
 }
 
-func (w *world) Authenticate(c string) (*identity.Caller, error) {
-	if c != goodToken {
+func (w *world) Authenticate(p identity.Presented) (*identity.Caller, error) {
+	if p.Credential != goodToken {
 		return nil, identity.ErrUnknownToken
 	}
 	return caller, nil

@@ -101,15 +101,16 @@ func removable(name string) bool {
 }
 
 func (x *exchange) authenticate(m *corev3.HeaderMap) *dialect.Error {
-	credential, err := identity.CredentialFrom(func(name string) []string { return headerValues(m, name) })
+	get := func(name string) []string { return headerValues(m, name) }
+	presented, err := identity.PresentedBy(get, x.record.ClientAddr)
 	if err != nil {
 		return errUnauthenticated(err)
 	}
-	caller, err := x.s.Identity.Authenticate(credential)
+	caller, err := x.s.Identity.Authenticate(presented)
 	if err != nil {
 		return errUnauthenticated(err)
 	}
-	x.record.Caller, x.record.Credential = caller, "token"
+	x.record.Caller, x.record.Credential = caller, caller.Credential
 	return nil
 }
 

@@ -30,9 +30,9 @@ import (
 	"sluice/xds"
 )
 
-// Authenticator tells who presents a bare token.
+// Authenticator tells whom a request's credential stands for.
 type Authenticator interface {
-	Authenticate(credential string) (*identity.Caller, error)
+	Authenticate(identity.Presented) (*identity.Caller, error)
 }
 
 // Policy decides. An error denies.

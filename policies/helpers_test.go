@@ -61,7 +61,7 @@ func (w *world) caller(t identity.Token) *identity.Caller {
 	t.Name = "test"
 	plain, _, err := w.users.IssueToken(w.tb.Context(), t)
 	require.NoError(w.tb, err)
-	c, err := w.users.Authenticate(plain)
+	c, err := w.users.Authenticate(identity.Presented{Credential: plain})
 	require.NoError(w.tb, err)
 	return c
 }

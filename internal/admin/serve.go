@@ -155,9 +155,9 @@ func (s *server) authenticate(c *call) error {
 		c.caller, c.client = in.caller, in.client
 		return nil
 	}
-	credential, err := identity.CredentialFrom(c.r.Header.Values)
+	presented, err := identity.PresentedBy(c.r.Header.Values, c.client)
 	if err == nil {
-		c.caller, err = s.Identity.Authenticate(credential)
+		c.caller, err = s.Identity.Authenticate(presented)
 	}
 	if err == nil {
 		return nil
@@ -231,7 +231,7 @@ func (s *server) refuse(c *call, result string, e *dialect.Error) error {
 		Method: c.r.Method, Path: c.r.URL.Path, ClientAddr: c.client, Decision: c.decision,
 	}
 	if c.caller != nil {
-		x.Credential = "token"
+		x.Credential = c.caller.Credential
 	}
 	if endpoint, ok := s.Catalog.Snapshot().Get(c.r.PathValue("name")); ok {
 		x.EndpointID, x.EndpointName, x.EndpointType = endpoint.ID, endpoint.Name, string(endpoint.Type)

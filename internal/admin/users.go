@@ -26,7 +26,7 @@ func (s *server) self(c *call) error {
 		return err
 	}
 	return c.reply(http.StatusOK, api.Self{
-		User:    s.userShape(c, u),
+		User: s.userShape(c, u), Credential: c.caller.Credential,
 		TokenID: c.caller.TokenID, TokenName: c.caller.TokenName,
 		Project: c.caller.Project, Execution: c.caller.Execution,
 	})

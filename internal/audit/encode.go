@@ -123,6 +123,7 @@ func appendCallerFields(buf []byte, c *identity.Caller) []byte {
 	f.text("execution", c.Execution)
 	f.text("tokenId", c.TokenID)
 	f.text("tokenName", c.TokenName)
+	f.text("credential", c.Credential)
 	return f.close()
 }
 

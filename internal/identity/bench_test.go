@@ -15,7 +15,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := w.Authenticate(plain); err != nil {
+		if _, err := w.Authenticate(bare(plain)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -25,7 +25,7 @@ func BenchmarkAuthenticateUnknown(b *testing.B) {
 	w := newWorld(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := w.Authenticate(sample); err == nil {
+		if _, err := w.Authenticate(bare(sample)); err == nil {
 			b.Fatal("it is not known")
 		}
 	}

@@ -71,3 +71,6 @@ func (w *world) token(t identity.Token) (string, identity.Token) {
 	require.NoError(w.t, err)
 	return plain, issued
 }
+
+// bare presents a token and nothing else.
+func bare(token string) identity.Presented { return identity.Presented{Credential: token} }

@@ -47,6 +47,7 @@ type Caller struct {
 	Execution     string   `json:"execution,omitempty"`     // workspace or run the token is bound to
 	TokenID       string   `json:"tokenId,omitempty"`       // 24 hex digits
 	TokenName     string   `json:"tokenName,omitempty"`
+	Credential    string   `json:"credential,omitempty"` // what was presented: CredentialToken …
 
 	memo *decision.Memo[Caller]
 }

@@ -27,7 +27,7 @@ func TestReadersWhileMutating(t *testing.T) {
 					return
 				default:
 				}
-				c, err := w.Authenticate(plain)
+				c, err := w.Authenticate(bare(plain))
 				if err != nil || c.UserName[4:] != c.Roles[0][1:] {
 					t.Errorf("Authenticate = %+v, %v", c, err)
 					return

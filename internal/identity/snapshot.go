@@ -17,6 +17,7 @@ type snapshot struct {
 	orgNames  map[string]*Organization // by folded name
 	tokens    map[string]*credential   // by id
 	hashes    map[[32]byte]*credential // what Authenticate reads
+	derived   *callers                 // made on demand, of users and organizations
 }
 
 // credential is a token and what presenting it comes to.
@@ -31,6 +32,7 @@ func emptySnapshot() *snapshot {
 		users: map[string]*User{}, userNames: map[string]*User{},
 		orgs: map[string]*Organization{}, orgNames: map[string]*Organization{},
 		tokens: map[string]*credential{}, hashes: map[[32]byte]*credential{},
+		derived: &callers{},
 	}
 }
 
@@ -38,7 +40,7 @@ func emptySnapshot() *snapshot {
 func fold(name string) string { return strings.ToLower(name) }
 
 func (d *snapshot) setUser(u *User) {
-	d.users, d.userNames = maps.Clone(d.users), maps.Clone(d.userNames)
+	d.users, d.userNames, d.derived = maps.Clone(d.users), maps.Clone(d.userNames), &callers{}
 	if old := d.users[u.ID]; old != nil {
 		delete(d.userNames, fold(old.Name))
 	}
@@ -46,7 +48,7 @@ func (d *snapshot) setUser(u *User) {
 }
 
 func (d *snapshot) removeUser(u *User) {
-	d.users, d.userNames = maps.Clone(d.users), maps.Clone(d.userNames)
+	d.users, d.userNames, d.derived = maps.Clone(d.users), maps.Clone(d.userNames), &callers{}
 	delete(d.users, u.ID)
 	delete(d.userNames, fold(u.Name))
 	for _, o := range d.orgs {
@@ -59,7 +61,7 @@ func (d *snapshot) removeUser(u *User) {
 }
 
 func (d *snapshot) setOrganization(o *Organization) {
-	d.orgs, d.orgNames = maps.Clone(d.orgs), maps.Clone(d.orgNames)
+	d.orgs, d.orgNames, d.derived = maps.Clone(d.orgs), maps.Clone(d.orgNames), &callers{}
 	if old := d.orgs[o.ID]; old != nil {
 		delete(d.orgNames, fold(old.Name))
 	}
@@ -67,7 +69,7 @@ func (d *snapshot) setOrganization(o *Organization) {
 }
 
 func (d *snapshot) removeOrganization(o *Organization) {
-	d.orgs, d.orgNames = maps.Clone(d.orgs), maps.Clone(d.orgNames)
+	d.orgs, d.orgNames, d.derived = maps.Clone(d.orgs), maps.Clone(d.orgNames), &callers{}
 	delete(d.orgs, o.ID)
 	delete(d.orgNames, fold(o.Name))
 }
@@ -126,7 +128,7 @@ func (d *snapshot) credential(t Token, orgs []string) *credential {
 		UserID: u.ID, UserName: u.Name,
 		Organizations: orgs, Roles: u.Roles,
 		Project: t.Project, Execution: t.Execution,
-		TokenID: t.ID, TokenName: t.Name,
+		TokenID: t.ID, TokenName: t.Name, Credential: CredentialToken,
 	}
 	caller.memo = decision.NewMemo(caller)
 	c.caller = caller

@@ -18,6 +18,8 @@ type Store struct {
 	newID func() string
 	snap  atomic.Pointer[snapshot]
 
+	lending lending
+
 	// mu is held by a mutation from reading the snapshot to swapping it.
 	mu sync.Mutex
 
@@ -38,18 +40,27 @@ func NewStore(db *sql.DB, now func() time.Time, newID func() string) (*Store, er
 	return s, nil
 }
 
-// Authenticate returns the caller that a bare token stands for. It takes no
-// lock and makes no query: a checksum, a SHA-256 and one map look-up. The
-// caller belongs to the snapshot and must not be changed.
-func (s *Store) Authenticate(credential string) (*Caller, error) {
-	hash, err := ParseToken(credential)
+// Authenticate returns the caller whom a request's credential stands for. For
+// a token it takes no lock and makes no query: a checksum, a SHA-256 and one map
+// look-up. The caller belongs to the snapshot and must not be changed.
+func (s *Store) Authenticate(p Presented) (*Caller, error) {
+	if p.Credential == "" {
+		return nil, ErrNoCredential
+	}
+	hash, err := ParseToken(p.Credential)
 	if err != nil {
 		return nil, err
 	}
-	c := s.snap.Load().hashes[hash]
+	snap := s.snap.Load()
+	if c := snap.hashes[hash]; c != nil {
+		return s.accept(c, p)
+	}
+	return s.borrowed(snap, hash, p)
+}
+
+// accept checks what a known token is held to.
+func (s *Store) accept(c *credential, _ Presented) (*Caller, error) {
 	switch {
-	case c == nil:
-		return nil, ErrUnknownToken
 	case c.refusal != nil:
 		return nil, c.refusal
 	case c.token.Expires != nil && !s.now().Before(*c.token.Expires):

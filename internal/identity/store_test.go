@@ -21,7 +21,7 @@ func TestAuthenticateNamesTheCaller(t *testing.T) {
 
 	for name, s := range map[string]*identity.Store{"at once": w.Store, "after a start": w.reopen()} {
 		t.Run(name, func(t *testing.T) {
-			c, err := s.Authenticate(plain)
+			c, err := s.Authenticate(bare(plain))
 			require.NoError(t, err)
 			require.Equal(t, ann.ID, c.UserID)
 			require.Equal(t, "Ann", c.UserName)
@@ -103,7 +103,7 @@ func TestAuthenticateFollowsChanges(t *testing.T) {
 		require.NoError(t, step.change(), step.name)
 		for when, s := range map[string]*identity.Store{"at once": w.Store, "after a start": w.reopen()} {
 			t.Run(step.name+" "+when, func(t *testing.T) {
-				got, err := s.Authenticate(plain)
+				got, err := s.Authenticate(bare(plain))
 				step.check(t, got, err)
 			})
 		}
@@ -125,9 +125,9 @@ func TestDeleteUserRevokesAndLeavesNothing(t *testing.T) {
 	require.Equal(t, ann, gone)
 	require.Equal(t, []string{ann.ID}, removed)
 	for _, s := range []*identity.Store{w.Store, w.reopen()} {
-		_, err = s.Authenticate(annToken)
+		_, err = s.Authenticate(bare(annToken))
 		require.ErrorIs(t, err, identity.ErrRevokedToken)
-		_, err = s.Authenticate(bobToken)
+		_, err = s.Authenticate(bare(bobToken))
 		require.NoError(t, err)
 		o, err := s.GetOrganization(ctx, org.ID)
 		require.NoError(t, err)
@@ -250,11 +250,11 @@ func TestAdoptedTokenAuthenticates(t *testing.T) {
 	elsewhere, here := newWorld(t), newWorld(t)
 	plain, _ := elsewhere.token(identity.Token{UserID: elsewhere.user("ann").ID})
 	ann := here.user("ann")
-	_, err := here.Authenticate(plain)
+	_, err := here.Authenticate(bare(plain))
 	require.ErrorIs(t, err, identity.ErrUnknownToken)
 	_, err = here.AdoptToken(t.Context(), plain, identity.Token{Name: "file", UserID: ann.ID})
 	require.NoError(t, err)
-	c, err := here.reopen().Authenticate(plain)
+	c, err := here.reopen().Authenticate(bare(plain))
 	require.NoError(t, err)
 	require.Equal(t, ann.ID, c.UserID)
 }
