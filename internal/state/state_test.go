@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -37,6 +38,14 @@ func TestOpenCreatesPrivateFiles(t *testing.T) {
 	}
 }
 
+// schema is the version of the schema: as many as there are migrations.
+func schema(t *testing.T) string {
+	t.Helper()
+	files, err := filepath.Glob("migrations/*.sql")
+	require.NoError(t, err)
+	return strconv.Itoa(len(files))
+}
+
 func TestOpenTightensFilesOfAnEarlierRun(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sluice.db")
 	require.NoError(t, open(t, path).Close())
@@ -50,7 +59,7 @@ func TestOpenTightensFilesOfAnEarlierRun(t *testing.T) {
 func TestOpenSettings(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "sluice.db"))
 	for pragma, want := range map[string]string{
-		"journal_mode": "wal", "foreign_keys": "1", "synchronous": "2", "busy_timeout": "5000", "user_version": "2",
+		"journal_mode": "wal", "foreign_keys": "1", "synchronous": "2", "busy_timeout": "5000", "user_version": schema(t),
 	} {
 		var got string
 		require.NoError(t, db.QueryRow("PRAGMA "+pragma).Scan(&got))
@@ -91,7 +100,7 @@ func TestOpenRefuses(t *testing.T) {
 			_, err := db.Exec("PRAGMA user_version = 99")
 			require.NoError(t, err)
 			require.NoError(t, db.Close())
-		}, state.ErrNewer, "its schema is version 99 and this program knows up to 2"},
+		}, state.ErrNewer, "its schema is version 99 and this program knows up to " + schema(t)},
 		{"another program's database", func(t *testing.T, path string) {
 			db, err := sql.Open("sqlite", path)
 			require.NoError(t, err)
