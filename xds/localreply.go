@@ -96,6 +96,7 @@ var replyPaths = []replyPath{
 	{dialect.OpenAI, `^(/mlflow-deployments)?(/v1|/gateway/openai)([/?].*)?$`},
 	{dialect.Native, `^(/mlflow-deployments)?(/native|/gateway/proxy)([/?].*)?$`},
 	{dialect.MLflow, `^(/mlflow-deployments|/endpoints|/gateway|/api/2[.]0|/api/3[.]0|/health)([/?].*)?$`},
+	{dialect.RESTv4, `^/v4([/?].*)?$`},
 	{dialect.REST, anyReplyPath},
 }
 

@@ -17,6 +17,7 @@ const (
 	Gemini    Dialect = "gemini"           // generateContent
 	Native    Dialect = "native"           // the provider's own, unchanged
 	REST      Dialect = "rest"             // Domino's and Sluice's own REST shapes
+	RESTv4    Dialect = "rest-v4"          // Domino's internal API under /v4
 )
 
 // Operation is what a client asks of a model.

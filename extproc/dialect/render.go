@@ -24,6 +24,8 @@ func Render(d Dialect, e *Error, exchangeID string) (status int, contentType str
 		headers = append(headers[:len(headers):len(headers)], [2]string{"x-amzn-errortype", awsType(e.Status)})
 	case REST:
 		body = renderREST(e, exchangeID)
+	case RESTv4:
+		body = renderRESTv4(e, exchangeID)
 	default:
 		body = renderMLflow(e, exchangeID)
 	}
@@ -174,6 +176,14 @@ func renderREST(e *Error, exchangeID string) []byte {
 	b = optional(b, "field", e.Param)
 	b = optional(b, "requestId", exchangeID)
 	return finish(b)
+}
+
+// renderRESTv4 writes the errors of Domino's internal API.
+func renderRESTv4(e *Error, exchangeID string) []byte {
+	b := field(open(), "message", e.Message)
+	b = field(b, "code", e.Code)
+	b = optional(b, "field", e.Param)
+	return finish(optional(b, "requestId", exchangeID))
 }
 
 func open() []byte           { return append(make([]byte, 0, 256), '{') }

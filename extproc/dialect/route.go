@@ -88,6 +88,8 @@ func Of(path string) Dialect {
 	case prefixed, under(path, "/endpoints"), under(path, "/gateway"), path == "/health",
 		under(path, "/api/2.0"), under(path, "/api/3.0"):
 		return MLflow
+	case under(path, "/v4"):
+		return RESTv4
 	}
 	return REST
 }

@@ -100,6 +100,8 @@ type server struct {
 	Deps
 	mux     *http.ServeMux
 	started time.Time
+	// description is the text of GET /api/openapi.json, and its ETag.
+	description func() (text []byte, etag string)
 
 	endpoints sync.Mutex // held from the last check of a change to endpoints to its commit
 	people    sync.Mutex // the same for users, organizations and tokens
@@ -117,8 +119,16 @@ func New(d Deps) http.Handler {
 		}
 	}
 	s := &server{Deps: d, mux: http.NewServeMux(), started: d.Now()}
-	for _, r := range s.routes() {
-		s.mux.Handle(r.pattern, &r)
+	routes := s.routes()
+	for i := range routes {
+		s.mux.Handle(routes[i].pattern, &routes[i])
 	}
+	s.description = sync.OnceValues(func() ([]byte, string) {
+		text, err := describe(d.Version, routes)
+		if err != nil {
+			panic(err) // the program's own data, which tests read
+		}
+		return text, etagOf(string(text))
+	})
 	return s
 }

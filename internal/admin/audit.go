@@ -41,6 +41,17 @@ func (s *server) listAudit(c *call) error {
 	return c.reply(http.StatusOK, out)
 }
 
+// auditFilters are the parameters that auditFilter reads, besides the times.
+var auditFilters = append(endpointFilters[:len(endpointFilters):len(endpointFilters)],
+	parameter{name: "users", kind: kindTexts, text: "Only what these users did, by id or name."},
+	parameter{name: "results", kind: kindTexts, text: "Only exchanges that ended so, e.g. answered, denied, provider_error."},
+	parameter{name: "kinds", kind: kindTexts, text: "Only these kinds of event, e.g. AccessEndpoint, CreateToken."},
+	parameter{name: "id", kind: kindText, text: "Only the record of this exchange or request."},
+	parameter{name: "descending", kind: kindBoolean, text: "False shows the oldest first.", fallback: true},
+	parameter{name: "limit", kind: kindInteger, text: "How many to show.", low: 1, high: 1000, fallback: 100},
+	parameter{name: "cursor", kind: kindText, text: "The next of the page before."},
+)
+
 func (s *server) auditFilter(c *call) (audit.Filter, error) {
 	q := c.r.URL.Query()
 	f := audit.Filter{

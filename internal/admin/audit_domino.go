@@ -54,6 +54,19 @@ func (s *server) dominoAudit(c *call) error {
 	return out.end()
 }
 
+// endpointFilters are the parameters that select records by their endpoint.
+var endpointFilters = []parameter{
+	{name: "endpointIds", kind: kindTexts, text: "Only what is about endpoints of these ids."},
+	{name: "endpointNames", kind: kindTexts, text: "Only what is about endpoints of these names."},
+}
+
+// auditWindow are the parameters that window reads, behind others.
+func auditWindow(others ...parameter) []parameter {
+	return append(others[:len(others):len(others)],
+		parameter{name: "startTime", kind: kindTime, text: "The earliest record. Without it: a day before the end."},
+		parameter{name: "endTime", kind: kindTime, text: "Only what was before. Without it: now."})
+}
+
 // window reads startTime and endTime. Without a start it is the day before the
 // end, without an end it goes to the present.
 func (s *server) window(c *call) (from, to time.Time, err error) {

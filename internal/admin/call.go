@@ -23,6 +23,7 @@ type call struct {
 	id      string // the exchange id
 	client  string // the client's address, as Envoy saw it
 	dialect dialect.Dialect
+	route   *route // nil until it is found
 	start   time.Time
 
 	caller   *identity.Caller  // nil on open routes

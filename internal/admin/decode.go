@@ -125,8 +125,6 @@ func closing(dec *json.Decoder) error {
 	return nil
 }
 
-var timeType = reflect.TypeFor[time.Time]()
-
 // bind puts a parsed value into a field of one of the kinds that the API's
 // shapes use. A null is as if the field were not given, save for a pointer to
 // a pointer: that tells the two apart.

@@ -30,7 +30,25 @@ type dominoOrganization struct {
 	Members []dominoMember `json:"members"`
 }
 
-type envelope map[string]any
+type (
+	dominoUserEnvelope struct {
+		User     dominoUser     `json:"user"`
+		Metadata dominoMetadata `json:"metadata"`
+	}
+	dominoUserList struct {
+		Users    []dominoUser `json:"users"`
+		Metadata api.Metadata `json:"metadata"`
+	}
+	dominoOrganizationList struct {
+		Organizations []dominoOrganization `json:"orgs"`
+		Metadata      api.Metadata         `json:"metadata"`
+	}
+	// dominoMetadata is Domino's MetadataV1.
+	dominoMetadata struct {
+		RequestID string   `json:"requestId"`
+		Notices   []string `json:"notices"`
+	}
+)
 
 func dominoUserShape(u api.User) dominoUser {
 	first, last, _ := strings.Cut(u.FullName, " ")
@@ -40,8 +58,8 @@ func dominoUserShape(u api.User) dominoUser {
 	}
 }
 
-func (c *call) dominoMetadata() envelope {
-	return envelope{"requestId": c.id, "notices": []string{}}
+func (c *call) dominoMetadata() dominoMetadata {
+	return dominoMetadata{RequestID: c.id, Notices: []string{}}
 }
 
 // dominoSelf is GET /api/users/v1/self.
@@ -50,9 +68,7 @@ func (s *server) dominoSelf(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(http.StatusOK, envelope{
-		"user": dominoUserShape(s.userShape(c, u)), "metadata": c.dominoMetadata(),
-	})
+	return c.reply(http.StatusOK, dominoUserEnvelope{dominoUserShape(s.userShape(c, u)), c.dominoMetadata()})
 }
 
 // dominoUsers is GET /api/users/v1/users.
@@ -65,7 +81,7 @@ func (s *server) dominoUsers(c *call) error {
 	for _, u := range users {
 		list = append(list, dominoUserShape(u))
 	}
-	return c.reply(http.StatusOK, envelope{"users": list, "metadata": c.metadata(p, total)})
+	return c.reply(http.StatusOK, dominoUserList{list, c.metadata(p, total)})
 }
 
 // dominoOrganizations is GET /api/organizations/v1/organizations: the
@@ -88,5 +104,5 @@ func (s *server) dominoOrganizationList(c *call, all bool) error {
 		}
 		list = append(list, shape)
 	}
-	return c.reply(http.StatusOK, envelope{"orgs": list, "metadata": c.metadata(p, total)})
+	return c.reply(http.StatusOK, dominoOrganizationList{list, c.metadata(p, total)})
 }

@@ -1,17 +1,12 @@
 package admin
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
 	"sort"
-	"strconv"
 	"time"
 
-	"sluice/extproc/dialect"
 	"sluice/internal/admin/api"
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
@@ -20,7 +15,7 @@ import (
 // listEndpoints is GET /api/aigateway/v1/endpoints: what the caller may use,
 // or everything where the policy says so.
 func (s *server) listEndpoints(c *call) error {
-	p, err := readPage(c.r.URL.Query(), "endpointName", "creationDate", "endpointType", "modelName", "modelProvider")
+	p, err := c.page()
 	if err != nil {
 		return err
 	}
@@ -89,8 +84,7 @@ func (s *server) endpoint(c *call) (*catalog.Endpoint, error) {
 }
 
 func (c *call) replyEndpoint(e *catalog.Endpoint) error {
-	c.w.Header().Set("ETag", etag(e))
-	return c.reply(http.StatusOK, endpointShape(e))
+	return c.replyVersioned(etag(e), endpointShape(e))
 }
 
 // endpointShape shows the first target, as Domino's clients know of one.
@@ -100,6 +94,7 @@ func endpointShape(e *catalog.Endpoint) api.Endpoint {
 		EndpointID: e.ID, EndpointName: e.Name, EndpointType: string(e.Type),
 		ModelProvider: t.Provider, ModelName: t.Model,
 		ModelConfig: maps.Clone(t.Config), ModelConfigSecrets: secretNames(t),
+		TargetCount:  len(e.Targets),
 		CreationDate: shown(e.Created), UpdateDate: shown(e.Updated),
 	}
 	if e.Limit != nil {
@@ -126,24 +121,5 @@ func secretNames(t *catalog.Target) []string {
 
 // etag changes whenever the endpoint or its permissions do.
 func etag(e *catalog.Endpoint) string {
-	state, err := json.Marshal(endpointFields(e, false))
-	if err != nil {
-		panic(err) // a map of strings always marshals
-	}
-	state = strconv.AppendInt(append(state, e.ID...), e.Updated.UnixNano(), 10)
-	sum := sha256.Sum256(state)
-	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-}
-
-// ifMatch refuses a change of an endpoint that is no longer what the client
-// last saw.
-func ifMatch(r *http.Request, e *catalog.Endpoint) error {
-	want := r.Header.Values("If-Match")
-	if len(want) == 0 || slices.Contains(want, "*") || slices.Contains(want, etag(e)) {
-		return nil
-	}
-	return &dialect.Error{
-		Status: http.StatusPreconditionFailed, Code: "changed_meanwhile",
-		Message: "The endpoint was changed since you read it. Read it again and repeat your change.",
-	}
+	return etagOf(e.ID, e.Updated.UnixNano(), endpointFields(e, false))
 }

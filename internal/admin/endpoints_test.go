@@ -28,8 +28,8 @@ func TestEndpointFromBirthToDeath(t *testing.T) {
 	made := w.as("root", "POST", endpoints, body).must(200)
 
 	assert.Equal(t, []string{
-		"creationDate", "endpointId", "endpointName", "endpointType", "limit", "modelConfig", "modelConfigSecrets",
-		"modelName", "modelProvider", "updateDate",
+		"creationDate", "description", "disabled", "endpointId", "endpointName", "endpointType", "limit", "mayChange", "mayInvoke",
+		"modelConfig", "modelConfigSecrets", "modelName", "modelProvider", "targetCount", "updateDate",
 	}, keys(made.json()))
 	assert.Regexp(t, `^[0-9a-f]{24}$`, made.at("endpointId"))
 	_, err := time.Parse(time.RFC3339, made.at("creationDate").(string))

@@ -145,7 +145,7 @@ func (s *server) tryUpdate(
 	if !ok {
 		return nil, noEndpoint(name)
 	}
-	if err := ifMatch(c.r, before); err != nil {
+	if err := c.ifMatch("endpoint", etag(before)); err != nil {
 		return nil, err
 	}
 	after, err := work(before)
@@ -200,7 +200,7 @@ func (s *server) deleteEndpoint(c *call) error {
 	if !ok {
 		return noEndpoint(name)
 	}
-	if err := ifMatch(c.r, e); err != nil {
+	if err := c.ifMatch("endpoint", etag(e)); err != nil {
 		return err
 	}
 	err := s.change(c, func() error {

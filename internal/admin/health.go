@@ -5,15 +5,26 @@ import (
 	"strings"
 )
 
+// health is the reply of what only tells that it answers.
+type health struct {
+	Status string `json:"status"`
+}
+
 // healthz is GET /healthz: the process answers.
 func (s *server) healthz(c *call) error {
-	return c.reply(http.StatusOK, map[string]string{"status": "ok"})
+	return c.reply(http.StatusOK, health{"ok"})
 }
 
 // missing is a part that is not ready, as anybody may know it.
 type missingPart struct {
 	Name    string `json:"name"`
 	Message string `json:"message"`
+}
+
+// readiness is the reply of GET /readyz.
+type readiness struct {
+	Ready   bool          `json:"ready"`
+	Missing []missingPart `json:"missing"`
 }
 
 // readyz is GET /readyz: 200, or 503 and what is missing.
@@ -28,7 +39,7 @@ func (s *server) readyz(c *call) error {
 	if len(missing) > 0 {
 		status = http.StatusServiceUnavailable
 	}
-	return c.reply(status, map[string]any{"ready": len(missing) == 0, "missing": missing})
+	return c.reply(status, readiness{len(missing) == 0, missing})
 }
 
 // parts are the components that were given and those that are known here.
@@ -54,6 +65,13 @@ var links = []struct{ Path, Text string }{
 	{"/healthz", "Health"},
 }
 
+// home is the reply of GET /.
+type home struct {
+	Name    string            `json:"name"`
+	Version string            `json:"version"`
+	Links   map[string]string `json:"links"`
+}
+
 // home is GET /: the links, as a page for browsers and as JSON for the rest.
 func (s *server) home(c *call) error {
 	if !strings.Contains(c.r.Header.Get("Accept"), "text/html") {
@@ -61,7 +79,7 @@ func (s *server) home(c *call) error {
 		for _, l := range links {
 			paths[l.Text] = l.Path
 		}
-		return c.reply(http.StatusOK, map[string]any{"name": "Sluice", "version": s.Version, "links": paths})
+		return c.reply(http.StatusOK, home{"Sluice", s.Version, paths})
 	}
 	var b strings.Builder
 	b.WriteString("<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Sluice</title>\n" +

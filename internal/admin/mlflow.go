@@ -252,5 +252,5 @@ func lastSlash(s string) int {
 
 // mlflowHealth is GET /health.
 func (s *server) mlflowHealth(c *call) error {
-	return c.reply(http.StatusOK, map[string]string{"status": "OK"})
+	return c.reply(http.StatusOK, health{"OK"})
 }

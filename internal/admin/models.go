@@ -58,6 +58,12 @@ func claudeModels(found []*catalog.Endpoint) claudeModelList {
 	return out
 }
 
+// Replies of GET /v1/models and /v1/models/{name}.
+var (
+	anyModelList = oneOf{modelList{}, claudeModelList{}}
+	anyModel     = oneOf{model{}, claudeModel{}}
+)
+
 // toClaude reports whether a client is Anthropic's: OpenAI's asks at the same
 // path, without this header.
 func (c *call) toClaude() bool { return c.r.Header.Get("Anthropic-Version") != "" }

@@ -22,7 +22,7 @@ func (s *server) listOrganizations(c *call) error {
 
 // organizationsPage lists all organizations, or those the caller is in.
 func (s *server) organizationsPage(c *call, all bool) (list []api.Organization, p page, total int, err error) {
-	p, err = readPage(c.r.URL.Query(), "name", "created")
+	p, err = c.page()
 	if err != nil {
 		return nil, p, 0, err
 	}
@@ -51,8 +51,14 @@ func (s *server) readOrganization(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(http.StatusOK, organizationShape(o))
+	return c.replyOrganization(o)
 }
+
+func (c *call) replyOrganization(o identity.Organization) error {
+	return c.replyVersioned(organizationETag(o), organizationShape(o))
+}
+
+func organizationETag(o identity.Organization) string { return etagOf(o.ID, organizationFields(o)) }
 
 // organization returns the one that the path names, as far as the caller's
 // scope goes.
@@ -90,7 +96,7 @@ func (s *server) createOrganization(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(http.StatusOK, organizationShape(o))
+	return c.replyOrganization(o)
 }
 
 // patchOrganization is PATCH /api/sluice/v1/organizations/{id}.
@@ -138,13 +144,16 @@ func (s *server) changeOrganization(c *call, kind string, work func(*identity.Or
 	if err != nil {
 		return err
 	}
+	if err := c.ifMatch("organization", organizationETag(before)); err != nil {
+		return err
+	}
 	after := before
 	if err := work(&after); err != nil {
 		return err
 	}
 	changes := diff(organizationFields(before), organizationFields(after))
 	if len(changes) == 0 {
-		return c.reply(http.StatusOK, organizationShape(before))
+		return c.replyOrganization(before)
 	}
 	err = s.change(c, func() (err error) {
 		after, err = s.Identity.UpdateOrganization(c.ctx(), before.ID, func(o *identity.Organization) error {
@@ -156,7 +165,7 @@ func (s *server) changeOrganization(c *call, kind string, work func(*identity.Or
 	if err != nil {
 		return err
 	}
-	return c.reply(http.StatusOK, organizationShape(after))
+	return c.replyOrganization(after)
 }
 
 // deleteOrganization is DELETE /api/sluice/v1/organizations/{id}: its id goes
@@ -166,6 +175,9 @@ func (s *server) deleteOrganization(c *call) error {
 	defer s.people.Unlock()
 	o, err := s.organization(c)
 	if err != nil {
+		return err
+	}
+	if err := c.ifMatch("organization", organizationETag(o)); err != nil {
 		return err
 	}
 	s.endpoints.Lock() // permissions change too

@@ -88,7 +88,7 @@ func TestUsers(t *testing.T) {
 	made := w.as("root", "POST", own+"/users",
 		`{"userName":"carol","fullName":"Carol Jones","email":"carol@example.com","roles":["auditor"]}`).must(200)
 	id := made.at("id").(string)
-	assert.Equal(t, []string{"created", "disabled", "email", "fullName", "id", "organizationIds", "roles", "userName"}, keys(made.json()))
+	assert.Equal(t, []string{"created", "disabled", "email", "fullName", "id", "kind", "organizationIds", "roles", "source", "userName"}, keys(made.json()))
 	w.as("root", "POST", own+"/users", `{"userName":"CAROL"}`).must(400)
 	w.as("root", "POST", own+"/users", `{}`).must(400)
 

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"errors"
-	"net/http"
 	"slices"
 
 	"sluice/internal/admin/api"
@@ -39,9 +38,8 @@ func (s *server) updatePermissions(c *call) error {
 }
 
 func (c *call) replyPermissions(e *catalog.Endpoint) error {
-	c.w.Header().Set("ETag", etag(e))
 	p := e.Permissions
-	return c.reply(http.StatusOK, api.Permissions{
+	return c.replyVersioned(etag(e), api.Permissions{
 		IsEveryoneAllowed: p.Everyone, UserIDs: distinct(p.Users), OrganizationIDs: distinct(p.Organizations),
 		Roles: p.Roles, Projects: p.Projects,
 	})

@@ -59,6 +59,11 @@ func modelsOf(p *provider.Provider) map[string][]string {
 
 func notNil(list []string) []string { return append([]string{}, list...) }
 
+// availableModels is Domino's map of providers, endpoint types and models.
+type availableModels struct {
+	ModelsMap map[string]map[string][]string `json:"modelsMap"`
+}
+
 // dominoModels is GET /v4/aigateway/provider-models, with which Domino's own
 // pages fill their pickers.
 func (s *server) dominoModels(c *call) error {
@@ -66,7 +71,7 @@ func (s *server) dominoModels(c *call) error {
 	for _, p := range provider.All() {
 		out[p.ID] = modelsOf(p)
 	}
-	return c.reply(http.StatusOK, map[string]any{"modelsMap": out})
+	return c.reply(http.StatusOK, availableModels{out})
 }
 
 // dominoConfigs is GET /v4/aigateway/provider-configs?modelProvider=…: the

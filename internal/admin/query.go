@@ -25,6 +25,11 @@ type page struct {
 	descending    bool
 }
 
+// page reads the parameters of a list as the route describes them.
+func (c *call) page() (page, error) {
+	return readPage(c.r.URL.Query(), c.route.doc.sortFields()...)
+}
+
 // readPage reads offset, limit, searchFilter, sortByField and
 // shouldSortAscending. The first of sortFields is the default.
 func readPage(q url.Values, sortFields ...string) (page, error) {

@@ -32,6 +32,7 @@ type route struct {
 	resource string // of the policy's question, where access is decided
 	verb     string
 	handle   func(*call) error
+	doc      doc
 }
 
 // ServeHTTP only says that the mux found this route: the server runs the steps.
@@ -96,6 +97,7 @@ func (s *server) run(c *call) error {
 	if err != nil {
 		return err
 	}
+	c.route = rt
 	if rt.access != open {
 		if err := s.authenticate(c); err != nil {
 			return err
@@ -109,7 +111,7 @@ func (s *server) run(c *call) error {
 			return err
 		}
 	}
-	if err := checkParameters(rt.pattern, c.r); err != nil {
+	if err := rt.checkParameters(c.r); err != nil {
 		return err
 	}
 	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, s.BodyBytes)
@@ -128,7 +130,7 @@ func (s *server) find(c *call) (*route, error) {
 		return l.route, nil
 	case l.status == http.StatusMethodNotAllowed:
 		return nil, dialect.MethodNotAllowed(l.header.Get("Allow"))
-	case c.dialect == dialect.REST:
+	case c.dialect == dialect.REST, c.dialect == dialect.RESTv4:
 		return nil, errNoSuchPath
 	}
 	return nil, dialect.Refuse(c.r.Method, c.r.URL.EscapedPath())

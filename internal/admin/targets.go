@@ -231,8 +231,7 @@ func (c *call) replyTargets(e *catalog.Endpoint) error {
 	for i := range e.Targets {
 		out.Targets = append(out.Targets, targetShape(&e.Targets[i]))
 	}
-	c.w.Header().Set("ETag", etag(e))
-	return c.reply(http.StatusOK, out)
+	return c.replyVersioned(etag(e), out)
 }
 
 func (c *call) replyTarget(e *catalog.Endpoint, name string) error {
@@ -240,8 +239,7 @@ func (c *call) replyTarget(e *catalog.Endpoint, name string) error {
 	if !ok {
 		return noTarget(name)
 	}
-	c.w.Header().Set("ETag", etag(e))
-	return c.reply(http.StatusOK, targetShape(t))
+	return c.replyVersioned(etag(e), targetShape(t))
 }
 
 func targetShape(t *catalog.Target) api.Target {

@@ -15,7 +15,7 @@ import (
 // listTokens is GET /api/sluice/v1/tokens: the caller's own, or those of all
 // users or of ?userId where the policy says so.
 func (s *server) listTokens(c *call) error {
-	p, err := readPage(c.r.URL.Query(), "created", "name", "expires")
+	p, err := c.page()
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func (s *server) listUsers(c *call) error {
 }
 
 func (s *server) usersPage(c *call) (users []api.User, p page, total int, err error) {
-	p, err = readPage(c.r.URL.Query(), "userName", "fullName", "email", "created")
+	p, err = c.page()
 	if err != nil {
 		return nil, p, 0, err
 	}
@@ -98,7 +98,15 @@ func (s *server) readUser(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(http.StatusOK, s.userShape(c, u))
+	return s.replyUser(c, u)
+}
+
+func (s *server) replyUser(c *call, u identity.User) error {
+	return c.replyVersioned(s.userETag(c, u), s.userShape(c, u))
+}
+
+func (s *server) userETag(c *call, u identity.User) string {
+	return etagOf(u.ID, userFields(u), s.userShape(c, u).OrganizationIDs)
 }
 
 // user returns the user that the path names, as far as the caller's scope goes.
@@ -134,7 +142,7 @@ func (s *server) createUser(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(http.StatusOK, s.userShape(c, created))
+	return s.replyUser(c, created)
 }
 
 // patchUser is PATCH /api/sluice/v1/users/{id}.
@@ -149,6 +157,9 @@ func (s *server) patchUser(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := c.ifMatch("user", s.userETag(c, before)); err != nil {
+		return err
+	}
 	after := before
 	set(&after.Name, patch.UserName)
 	set(&after.FullName, patch.FullName)
@@ -159,7 +170,7 @@ func (s *server) patchUser(c *call) error {
 	}
 	changes := diff(userFields(before), userFields(after))
 	if len(changes) == 0 {
-		return c.reply(http.StatusOK, s.userShape(c, before))
+		return s.replyUser(c, before)
 	}
 	if !administers(after) && s.lastAdministrator(c, before) {
 		return errLastAdministrator
@@ -174,7 +185,7 @@ func (s *server) patchUser(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(http.StatusOK, s.userShape(c, after))
+	return s.replyUser(c, after)
 }
 
 // deleteUser is DELETE /api/sluice/v1/users/{id}: the tokens are revoked, and
@@ -184,6 +195,9 @@ func (s *server) deleteUser(c *call) error {
 	defer s.people.Unlock()
 	u, err := s.user(c)
 	if err != nil {
+		return err
+	}
+	if err := c.ifMatch("user", s.userETag(c, u)); err != nil {
 		return err
 	}
 	if s.lastAdministrator(c, u) {

@@ -37,22 +37,24 @@ const canary = "sk-canary-3f9a1c77d2"
 // root (administrator), eve (auditor), alice and bob (neither; bob is in the
 // organization science).
 type world struct {
-	t        testing.TB
-	dir      string
-	handler  http.Handler
-	identity *identity.Store
-	catalog  *catalog.Store
-	trail    *brittleTrail
-	policy   countingPolicy
-	asked    atomic.Int64      // questions to the policy about single endpoints
-	tokens   map[string]string // by user name
-	users    map[string]string // user name → id
-	science  string            // id of the organization
-	logs     *lockedBuffer
-	log      *zap.Logger
-	db       *sql.DB
-	keys     vault.Vault
-	replies  bytes.Buffer // every reply, heads and bodies
+	t       testing.TB
+	dir     string
+	handler http.Handler
+	// described holds every reply against the description.
+	described *described
+	identity  *identity.Store
+	catalog   *catalog.Store
+	trail     *brittleTrail
+	policy    countingPolicy
+	asked     atomic.Int64      // questions to the policy about single endpoints
+	tokens    map[string]string // by user name
+	users     map[string]string // user name → id
+	science   string            // id of the organization
+	logs      *lockedBuffer
+	log       *zap.Logger
+	db        *sql.DB
+	keys      vault.Vault
+	replies   bytes.Buffer // every reply, heads and bodies
 
 	mu         sync.Mutex // guards the following fields
 	activated  []string
@@ -134,6 +136,11 @@ func (w *world) serve(change func(*admin.Deps)) {
 	}
 	change(&d)
 	w.handler = admin.New(d)
+	if w.described == nil {
+		rec := httptest.NewRecorder()
+		w.handler.ServeHTTP(rec, httptest.NewRequest("GET", "/api/openapi.json", nil))
+		w.described = newDescribed(w.t, rec.Body.Bytes())
+	}
 }
 
 // breakKey makes the stored keys of a target unreadable, and loads the
@@ -260,6 +267,7 @@ func (w *world) send(req *http.Request) *reply {
 	rec := httptest.NewRecorder()
 	w.handler.ServeHTTP(rec, req)
 	out := &reply{t: w.t, status: rec.Code, header: rec.Header(), body: rec.Body.String()}
+	w.described.check(req.Pattern, req.Method, rec.Code, rec.Header(), rec.Body.Bytes())
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	fmt.Fprintln(&w.replies, out.status, out.header, out.body)
