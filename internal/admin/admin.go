@@ -81,7 +81,9 @@ type Deps struct {
 	// TargetHealth reports the targets that are cooling or failed lately. Nil:
 	// none.
 	TargetHealth func() []api.TargetHealth
-	Version      string
+	// SignIn says how people sign in. Nil: with tokens only.
+	SignIn  func() api.SignIn
+	Version string
 	// BodyBytes is the largest body accepted. 0: 4 MiB.
 	BodyBytes int64
 	Now       func() time.Time

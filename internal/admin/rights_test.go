@@ -18,7 +18,8 @@ var rights = map[string]string{
 	"GET /healthz": "oooo",
 	"GET /readyz":  "oooo",
 
-	"GET /api/openapi.json": "oooo",
+	"GET /api/openapi.json":      "oooo",
+	"GET /api/sluice/v1/sign-in": "oooo",
 
 	"GET /api/aigateway/v1/endpoints":                      "-ooo",
 	"POST /api/aigateway/v1/endpoints":                     "-xxo",

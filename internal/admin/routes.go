@@ -49,6 +49,13 @@ func (s *server) openRoutes() []route {
 				out: media("application/json"), versioned: true,
 			},
 		},
+		{
+			pattern: "GET " + own + "/sign-in", handle: s.signIn,
+			doc: doc{
+				id: "readSignIn", tag: tagPeople, summary: "Show the ways to sign in, to whoever has no token yet.",
+				out: api.SignIn{},
+			},
+		},
 	}
 }
 

@@ -21,3 +21,19 @@ type SessionList struct {
 	Sessions []Session `json:"sessions"`
 	Metadata Metadata  `json:"metadata"`
 }
+
+// Ways to sign in, for SignIn.Methods.
+const (
+	SignInToken = "token"
+	SignInOIDC  = "oidc"
+)
+
+// SignIn says how people sign in. Anybody may read it.
+type SignIn struct {
+	Methods []string `json:"methods"` // SignInToken, SignInOIDC
+	// Issuer is the identity provider's, ClientID the public client there that the
+	// command line signs in with. Empty without SignInOIDC.
+	Issuer   string   `json:"issuer,omitempty"`
+	ClientID string   `json:"clientId,omitempty"`
+	Scopes   []string `json:"scopes,omitempty"` // to ask the provider for
+}
