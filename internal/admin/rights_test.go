@@ -65,6 +65,10 @@ var rights = map[string]string{
 	"GET /api/organizations/v1/organizations":                 "-ooo",
 	"GET /api/organizations/v1/organizations/all":             "-ooo",
 
+	"GET /api/sluice/v1/sessions":         "-ooo",
+	"DELETE /api/sluice/v1/sessions/{id}": "-ooo",
+	"DELETE /api/sluice/v1/sessions":      "-ooo",
+
 	"GET /api/aigateway/v1/audit":         "-xoo",
 	"GET /api/sluice/v1/audit":            "-xoo",
 	"GET /api/sluice/v1/audit/{id}":       "-xoo",

@@ -16,6 +16,11 @@ type Session struct {
 	Current  bool      `json:"current"` // the one that asks
 }
 
+// SessionsEnded says how many sessions were ended at once.
+type SessionsEnded struct {
+	Ended int64 `json:"ended"`
+}
+
 // SessionList is a page of sessions.
 type SessionList struct {
 	Sessions []Session `json:"sessions"`
