@@ -70,9 +70,15 @@ func New(opts Options) (*Engine, error) {
 }
 
 // Decide asks the policy. Where it has no usable answer in time, the decision
-// denies with CodePolicyError and the error, an ErrNoAnswer, says why.
+// denies with CodePolicyError and the error, an ErrNoAnswer, says why. A caller
+// whose token is bound to endpoints is held to them here, whatever the policy
+// says.
 func (e *Engine) Decide(ctx context.Context, in *Input) (decision.Decision, error) {
 	st := e.state.Load()
+	if d, denied := outOfBounds(in); denied {
+		d.Revision = st.status.Revision
+		return d, nil
+	}
 	d, err := e.answer(ctx, st.program, in)
 	d.Revision = st.status.Revision
 	if err != nil {
@@ -83,7 +89,7 @@ func (e *Engine) Decide(ctx context.Context, in *Input) (decision.Decision, erro
 		}}
 		return d, fmt.Errorf("deciding %s: %w: %w", in.Action, ErrNoAnswer, err)
 	}
-	return d, nil
+	return narrowed(in, d), nil
 }
 
 // answer gives a remembered answer where there is one.

@@ -52,7 +52,7 @@ func (w *world) user(name string, roles ...string) identity.User {
 }
 
 func (w *world) organization(name string, members ...string) identity.Organization {
-	o, err := w.users.CreateOrganization(w.tb.Context(), identity.Organization{Name: name, Members: members})
+	o, err := w.users.CreateOrganization(w.tb.Context(), identity.Organization{Name: name, Members: identity.Members(members...)})
 	require.NoError(w.tb, err)
 	return o
 }

@@ -25,6 +25,7 @@ var (
 	keyRoles         = ast.StringTerm("roles")
 	keyProject       = ast.StringTerm("project")
 	keyExecution     = ast.StringTerm("execution")
+	keyCredential    = ast.StringTerm("credential")
 	keyToken         = ast.StringTerm("token")
 	keyType          = ast.StringTerm("type")
 	keyProvider      = ast.StringTerm("provider")
@@ -108,6 +109,7 @@ func callerTerm(c *identity.Caller) any {
 	text(doc, keyName, c.UserName)
 	text(doc, keyProject, c.Project)
 	text(doc, keyExecution, c.Execution)
+	text(doc, keyCredential, c.Credential)
 	if c.TokenID != "" {
 		token := ast.NewObject([2]*ast.Term{keyID, ast.StringTerm(c.TokenID)})
 		text(token, keyName, c.TokenName)

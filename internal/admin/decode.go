@@ -35,6 +35,16 @@ func (c *call) decode(dst any) error {
 	return bind("", tree, reflect.ValueOf(dst).Elem())
 }
 
+// decodeOptional is decode for a body that may be left out.
+func (c *call) decodeOptional(dst any) error {
+	err := c.decode(dst)
+	var told *dialect.Error
+	if errors.As(err, &told) && told.Code == "body_missing" {
+		return nil
+	}
+	return err
+}
+
 // body reads the whole body within the limit.
 func (c *call) body() ([]byte, error) {
 	body, err := io.ReadAll(c.r.Body)

@@ -17,9 +17,11 @@ type doc struct {
 	// in and out are the bodies of the request and of the reply: a value of the
 	// type of its JSON shape, or a media. Nil: there is none.
 	in, out any
-	status  int // of success; 0: 200
+	// optional: the body of the request may be left out.
+	optional bool
+	status   int // of success; 0: 200
 	// also are statuses besides status and those that follow from the row: 401,
-	// 403, 429 and 503 from its access; 400 where there are parameters or a body; 413
+	// 403 and 503 from its access; 400 where there are parameters or a body; 413
 	// from a body; 404 from a name in the path; 304 or 412 from versioned.
 	also []int
 	// versioned: the reply carries an ETag; a read takes If-None-Match, a change
@@ -95,9 +97,9 @@ func (rt *route) statuses() []int {
 	d := rt.doc
 	all := append([]int{d.success(), http.StatusInternalServerError}, d.also...)
 	if rt.access != open {
-		all = append(all, http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusServiceUnavailable)
+		all = append(all, http.StatusUnauthorized, http.StatusServiceUnavailable)
 	}
-	if rt.access == decided {
+	if rt.access == decided || rt.access == authenticated && !rt.narrow {
 		all = append(all, http.StatusForbidden)
 	}
 	if rt.strict() || len(d.query) > 0 || d.in != nil {

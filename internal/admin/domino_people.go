@@ -68,7 +68,7 @@ func (s *server) dominoSelf(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(http.StatusOK, dominoUserEnvelope{dominoUserShape(s.userShape(c, u)), c.dominoMetadata()})
+	return c.reply(http.StatusOK, dominoUserEnvelope{dominoUserShape(s.userShape(&u)), c.dominoMetadata()})
 }
 
 // dominoUsers is GET /api/users/v1/users.
@@ -100,7 +100,7 @@ func (s *server) dominoOrganizationList(c *call, all bool) error {
 	for _, o := range organizations {
 		shape := dominoOrganization{ID: o.ID, Name: o.Name, Members: []dominoMember{}}
 		for _, m := range o.Members {
-			shape.Members = append(shape.Members, dominoMember{UserID: m, Role: "member"})
+			shape.Members = append(shape.Members, dominoMember{UserID: m.UserID, Role: m.Role})
 		}
 		list = append(list, shape)
 	}

@@ -26,7 +26,6 @@ const (
 	kindRemoveMember       = "RemoveOrganizationMember"
 	kindCreateToken        = "CreateToken"
 	kindRevokeToken        = "RevokeToken"
-	kindEndSession         = "EndSession"
 	kindReloadPolicies     = "ReloadPolicies"
 	kindReadAuditRecord    = "ReadAuditRecord"
 )

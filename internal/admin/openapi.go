@@ -119,7 +119,7 @@ func (d *description) route(rt *route) {
 		op["parameters"] = parameters
 	}
 	if rt.doc.in != nil {
-		op["requestBody"] = object{"required": true, "content": d.content(rt.doc.in)}
+		op["requestBody"] = object{"required": !rt.doc.optional, "content": d.content(rt.doc.in)}
 		if _, free := rt.doc.in.(media); !free {
 			d.schemas.close(reflect.TypeOf(rt.doc.in))
 		}

@@ -180,5 +180,5 @@ func TestParametersAreThoseDescribed(t *testing.T) {
 		names = append(names, p.(map[string]any)["name"].(string))
 	}
 	slices.Sort(names)
-	require.Equal(t, []string{"limit", "offset", "searchFilter", "shouldSortAscending", "sortByField", "userId"}, names)
+	require.Equal(t, []string{"active", "limit", "offset", "searchFilter", "shouldSortAscending", "sortByField", "userId"}, names)
 }

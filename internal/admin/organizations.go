@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -17,32 +18,41 @@ func (s *server) listOrganizations(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(http.StatusOK, api.OrganizationList{Organizations: list, Metadata: c.metadata(p, total)})
+	shapes := []api.Organization{}
+	for _, o := range list {
+		shapes = append(shapes, organizationShape(o))
+	}
+	return c.reply(http.StatusOK, api.OrganizationList{Organizations: shapes, Metadata: c.metadata(p, total)})
 }
 
 // organizationsPage lists all organizations, or those the caller is in.
-func (s *server) organizationsPage(c *call, all bool) (list []api.Organization, p page, total int, err error) {
+func (s *server) organizationsPage(c *call, all bool) (list []*identity.Organization, p page, total int, err error) {
 	p, err = c.page()
 	if err != nil {
 		return nil, p, 0, err
 	}
-	found := []api.Organization{}
-	for _, o := range s.Identity.ListOrganizations(c.ctx()) {
-		if (all || slices.Contains(o.Members, c.caller.UserID)) && p.matches(o.Name, o.ID) {
-			found = append(found, organizationShape(o))
+	mine := s.Identity.OrganizationsOf(c.caller.UserID)
+	found := []*identity.Organization{}
+	for _, o := range s.Identity.Organizations() {
+		if (all || slices.Contains(mine, o.ID)) && p.matches(o.Name, o.ID) {
+			found = append(found, o)
 		}
 	}
-	order(found, p, func(o api.Organization) string {
-		if p.sortBy == "created" {
-			return o.Created.Format("20060102150405.000")
-		}
-		return strings.ToLower(o.Name)
-	})
+	switch {
+	case p.sortBy == "created":
+		order(found, p, func(o *identity.Organization) string { return sortable(&o.Created) })
+	case p.sortBy == "memberCount":
+		order(found, p, func(o *identity.Organization) string { return fmt.Sprintf("%09d", len(o.Members)) })
+	case p.descending: // they are sorted by name
+		slices.Reverse(found)
+	}
 	return cut(found, p), p, len(found), nil
 }
 
-func organizationShape(o identity.Organization) api.Organization {
-	return api.Organization{ID: o.ID, Name: o.Name, Members: distinct(o.Members), Created: shown(o.Created)}
+func organizationShape(o *identity.Organization) api.Organization {
+	return api.Organization{
+		ID: o.ID, Name: o.Name, Source: o.Source, MemberCount: len(o.Members), Members: o.MemberIDs(), Created: shown(o.Created),
+	}
 }
 
 // readOrganization is GET /api/sluice/v1/organizations/{id}.
@@ -51,11 +61,18 @@ func (s *server) readOrganization(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.replyOrganization(o)
+	return s.replyOrganization(c, o)
 }
 
-func (c *call) replyOrganization(o identity.Organization) error {
-	return c.replyVersioned(organizationETag(o), organizationShape(o))
+func (s *server) replyOrganization(c *call, o identity.Organization) error {
+	shape := organizationShape(&o)
+	shape.MemberDetails = []api.Member{}
+	for _, m := range o.Members {
+		shape.MemberDetails = append(shape.MemberDetails, api.Member{
+			UserID: m.UserID, UserName: s.Identity.UserName(m.UserID), Role: m.Role, Source: m.Source,
+		})
+	}
+	return c.replyVersioned(organizationETag(o), shape)
 }
 
 func organizationETag(o identity.Organization) string { return etagOf(o.ID, organizationFields(o)) }
@@ -65,7 +82,7 @@ func organizationETag(o identity.Organization) string { return etagOf(o.ID, orga
 func (s *server) organization(c *call) (identity.Organization, error) {
 	id := c.r.PathValue("id")
 	o, err := s.Identity.GetOrganization(c.ctx(), id)
-	if err != nil || !c.all() && !slices.Contains(o.Members, c.caller.UserID) {
+	if err != nil || !c.all() && !isMember(&o, c.caller.UserID) {
 		return identity.Organization{}, notFound("organization", id)
 	}
 	return o, nil
@@ -88,7 +105,7 @@ func (s *server) createOrganization(c *call) error {
 	if err := s.freeOrganization(c, in.Name, ""); err != nil {
 		return err
 	}
-	o := identity.Organization{ID: catalog.NewID(), Name: in.Name, Members: distinct(in.Members)}
+	o := identity.Organization{ID: catalog.NewID(), Name: in.Name, Members: identity.Members(distinct(in.Members)...)}
 	err := s.change(c, func() (err error) {
 		o, err = s.Identity.CreateOrganization(c.ctx(), o)
 		return err
@@ -96,7 +113,7 @@ func (s *server) createOrganization(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.replyOrganization(o)
+	return s.replyOrganization(c, o)
 }
 
 // patchOrganization is PATCH /api/sluice/v1/organizations/{id}.
@@ -108,30 +125,6 @@ func (s *server) patchOrganization(c *call) error {
 	return s.changeOrganization(c, kindUpdateOrganization, func(o *identity.Organization) error {
 		set(&o.Name, patch.Name)
 		return s.freeOrganization(c, o.Name, o.ID)
-	})
-}
-
-// addMember is PUT /api/sluice/v1/organizations/{id}/members/{user}.
-func (s *server) addMember(c *call) error {
-	user := c.r.PathValue("user")
-	return s.changeOrganization(c, kindAddMember, func(o *identity.Organization) error {
-		if _, err := s.Identity.GetUser(c.ctx(), user); err != nil {
-			return notFound("user", user)
-		}
-		o.Members = distinct(append(o.Members, user))
-		return nil
-	})
-}
-
-// removeMember is DELETE /api/sluice/v1/organizations/{id}/members/{user}.
-func (s *server) removeMember(c *call) error {
-	user := c.r.PathValue("user")
-	return s.changeOrganization(c, kindRemoveMember, func(o *identity.Organization) error {
-		if !slices.Contains(o.Members, user) {
-			return notFound("member", user)
-		}
-		o.Members = without(o.Members, user)
-		return nil
 	})
 }
 
@@ -147,13 +140,17 @@ func (s *server) changeOrganization(c *call, kind string, work func(*identity.Or
 	if err := c.ifMatch("organization", organizationETag(before)); err != nil {
 		return err
 	}
+	if !c.all() && !manages(&before, c.caller.UserID) {
+		return s.beyond(c)
+	}
 	after := before
+	after.Members = slices.Clone(before.Members)
 	if err := work(&after); err != nil {
 		return err
 	}
 	changes := diff(organizationFields(before), organizationFields(after))
 	if len(changes) == 0 {
-		return c.replyOrganization(before)
+		return s.replyOrganization(c, before)
 	}
 	err = s.change(c, func() (err error) {
 		after, err = s.Identity.UpdateOrganization(c.ctx(), before.ID, func(o *identity.Organization) error {
@@ -165,7 +162,7 @@ func (s *server) changeOrganization(c *call, kind string, work func(*identity.Or
 	if err != nil {
 		return err
 	}
-	return c.replyOrganization(after)
+	return s.replyOrganization(c, after)
 }
 
 // deleteOrganization is DELETE /api/sluice/v1/organizations/{id}: its id goes
@@ -196,6 +193,18 @@ func (s *server) deleteOrganization(c *call) error {
 	return nil
 }
 
+func isMember(o *identity.Organization, userID string) bool {
+	_, member := o.Member(userID)
+	return member
+}
+
+// manages reports whether the user is an admin of the organization, and so may
+// change its members.
+func manages(o *identity.Organization, userID string) bool {
+	m, _ := o.Member(userID)
+	return m.Role == identity.MemberRoleAdmin
+}
+
 func (s *server) knownUsers(c *call, ids []string, field string) error {
 	for _, id := range ids {
 		if _, err := s.Identity.GetUser(c.ctx(), id); err != nil {
@@ -213,5 +222,13 @@ func (s *server) freeOrganization(c *call, name, id string) error {
 }
 
 func organizationFields(o identity.Organization) fields {
-	return fields{"name": o.Name, "members": strings.Join(distinct(o.Members), ",")}
+	f := fields{"name": o.Name, "members": strings.Join(o.MemberIDs(), ","), "admins": ""}
+	var admins []string
+	for _, m := range o.Members {
+		if m.Role == identity.MemberRoleAdmin {
+			admins = append(admins, m.UserID)
+		}
+	}
+	f["admins"] = strings.Join(admins, ",")
+	return f
 }

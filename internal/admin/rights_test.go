@@ -18,8 +18,7 @@ var rights = map[string]string{
 	"GET /healthz": "oooo",
 	"GET /readyz":  "oooo",
 
-	"GET /api/openapi.json":      "oooo",
-	"GET /api/sluice/v1/sign-in": "oooo",
+	"GET /api/openapi.json": "oooo",
 
 	"GET /api/aigateway/v1/endpoints":                      "-ooo",
 	"POST /api/aigateway/v1/endpoints":                     "-xxo",
@@ -55,19 +54,17 @@ var rights = map[string]string{
 	"GET /api/sluice/v1/organizations/{id}":                   "-ooo",
 	"PATCH /api/sluice/v1/organizations/{id}":                 "-xxo",
 	"DELETE /api/sluice/v1/organizations/{id}":                "-xxo",
-	"PUT /api/sluice/v1/organizations/{id}/members/{user}":    "-xxo",
-	"DELETE /api/sluice/v1/organizations/{id}/members/{user}": "-xxo",
+	"PATCH /api/sluice/v1/organizations/{id}/members":         "-ooo",
+	"PUT /api/sluice/v1/organizations/{id}/members/{user}":    "-ooo",
+	"DELETE /api/sluice/v1/organizations/{id}/members/{user}": "-ooo",
 	"GET /api/sluice/v1/tokens":                               "-ooo",
 	"POST /api/sluice/v1/tokens":                              "-ooo",
+	"GET /api/sluice/v1/tokens/{id}":                          "-ooo",
 	"DELETE /api/sluice/v1/tokens/{id}":                       "-ooo",
 	"GET /api/users/v1/self":                                  "-ooo",
 	"GET /api/users/v1/users":                                 "-xxo",
 	"GET /api/organizations/v1/organizations":                 "-ooo",
 	"GET /api/organizations/v1/organizations/all":             "-ooo",
-
-	"GET /api/sluice/v1/sessions":         "-ooo",
-	"DELETE /api/sluice/v1/sessions/{id}": "-ooo",
-	"DELETE /api/sluice/v1/sessions":      "-ooo",
 
 	"GET /api/aigateway/v1/audit":         "-xoo",
 	"GET /api/sluice/v1/audit":            "-xoo",

@@ -17,11 +17,11 @@ func (s *server) mlflowRoutes(prefix string) []route {
 	rows := []route{
 		{pattern: get + "/health", handle: s.mlflowHealth, doc: doc{id: "mlflowHealth", summary: "Tell that the server answers.", out: health{}}},
 		{
-			pattern: get + "/api/2.0/endpoints", access: authenticated, handle: s.redirectToSlash,
+			pattern: get + "/api/2.0/endpoints", access: authenticated, narrow: true, handle: s.redirectToSlash,
 			doc: doc{id: "mlflowListEndpointsWithoutSlash", summary: "Redirect to the path with a slash.", status: 307},
 		},
 		{
-			pattern: get + "/api/2.0/gateway/routes", access: authenticated, handle: s.redirectToSlash,
+			pattern: get + "/api/2.0/gateway/routes", access: authenticated, narrow: true, handle: s.redirectToSlash,
 			doc: doc{id: "mlflowListRoutesWithoutSlash", summary: "Redirect to the path with a slash.", status: 307},
 		},
 		{

@@ -9,12 +9,12 @@ func (s *server) userRoutes() []route {
 	const users = policies.ResourceUsers
 	return []route{
 		{
-			pattern: "GET " + own + "/users/self", access: authenticated, handle: s.self,
+			pattern: "GET " + own + "/users/self", access: authenticated, narrow: true, handle: s.self,
 			doc: doc{id: "readSelf", tag: tagPeople, summary: "Show who the caller is.", out: api.Self{}, also: []int{404}},
 		},
 		{
 			pattern: "GET " + own + "/users", access: decided, resource: users, verb: policies.VerbList, handle: s.listUsers,
-			doc: doc{id: "listUsers", tag: tagPeople, summary: "List users.", query: userPaging, out: api.UserList{}},
+			doc: doc{id: "listUsers", tag: tagPeople, summary: "List users.", query: userFilters, out: api.UserList{}},
 		},
 		{
 			pattern: "POST " + own + "/users", access: decided, resource: users, verb: policies.VerbCreate, handle: s.createUser,
@@ -39,7 +39,7 @@ func (s *server) userRoutes() []route {
 			},
 		},
 		{
-			pattern: "GET /api/users/v1/self", access: authenticated, handle: s.dominoSelf,
+			pattern: "GET /api/users/v1/self", access: authenticated, narrow: true, handle: s.dominoSelf,
 			doc: doc{id: "getCurrentUser", tag: tagDomino, summary: "Show the caller's user.", out: dominoUserEnvelope{}, also: []int{404}},
 		},
 		{
@@ -49,7 +49,13 @@ func (s *server) userRoutes() []route {
 	}
 }
 
-var userPaging = paging("userName", "fullName", "email", "created")
+var userPaging = paging("userName", "fullName", "email", "created", "lastSeen")
+
+var userFilters = with(userPaging,
+	parameter{name: "kind", kind: kindText, text: "Only those of this kind.", enum: []string{api.KindPerson, api.KindServiceAccount}},
+	parameter{name: "organizationId", kind: kindText, text: "Only members of this organization."},
+	parameter{name: "role", kind: kindText, text: "Only those that have this role."},
+	parameter{name: "disabled", kind: kindBoolean, text: "Only those that are disabled, or that are not."})
 
 func (s *server) organizationRoutes() []route {
 	const organizations = policies.ResourceOrganizations
@@ -88,14 +94,22 @@ func (s *server) organizationRoutes() []route {
 			},
 		},
 		{
-			pattern: "PUT " + member, access: decided, resource: organizations, verb: policies.VerbUpdate, handle: s.addMember,
+			pattern: "PATCH " + one + "/members", access: decided, resource: organizations, verb: policies.VerbUpdate, scoped: true,
+			handle: s.patchMembers,
 			doc: doc{
-				id: "addOrganizationMember", tag: tagPeople, summary: "Make a user a member.",
-				out: api.Organization{}, versioned: true,
+				id: "updateOrganizationMembers", tag: tagPeople, summary: "Change several members at once, all or none.",
+				in: api.MembersPatch{}, out: api.Organization{}, versioned: true,
 			},
 		},
 		{
-			pattern: "DELETE " + member, access: decided, resource: organizations, verb: policies.VerbUpdate, handle: s.removeMember,
+			pattern: "PUT " + member, access: decided, resource: organizations, verb: policies.VerbUpdate, scoped: true, handle: s.putMember,
+			doc: doc{
+				id: "addOrganizationMember", tag: tagPeople, summary: "Make a user, given by id or name, a member, or change his role.",
+				in: api.MemberRole{}, optional: true, out: api.Organization{}, versioned: true,
+			},
+		},
+		{
+			pattern: "DELETE " + member, access: decided, resource: organizations, verb: policies.VerbUpdate, scoped: true, handle: s.removeMember,
 			doc: doc{
 				id: "removeOrganizationMember", tag: tagPeople, summary: "End a user's membership.",
 				out: api.Organization{}, versioned: true,
@@ -119,7 +133,7 @@ func (s *server) organizationRoutes() []route {
 	}
 }
 
-var organizationPaging = paging("name", "created")
+var organizationPaging = paging("name", "created", "memberCount")
 
 func (s *server) tokenRoutes() []route {
 	const tokens = policies.ResourceTokens
@@ -128,8 +142,10 @@ func (s *server) tokenRoutes() []route {
 			pattern: "GET " + own + "/tokens", access: decided, resource: tokens, verb: policies.VerbList, handle: s.listTokens,
 			doc: doc{
 				id: "listTokens", tag: tagTokens, summary: "List the caller's tokens, or those of others for who may see them.",
-				query: with(paging("created", "name", "expires"), parameter{name: "userId", kind: kindText, text: "Only those of this user."}),
-				out:   api.TokenList{},
+				query: with(paging("created", "name", "expires", "lastUsed"),
+					parameter{name: "userId", kind: kindText, text: "Only those of this user."},
+					parameter{name: "active", kind: kindBoolean, text: "True leaves out those that are revoked or have expired.", fallback: false}),
+				out: api.TokenList{},
 			},
 		},
 		{
@@ -140,8 +156,12 @@ func (s *server) tokenRoutes() []route {
 			},
 		},
 		{
+			pattern: "GET " + own + "/tokens/{id}", access: decided, resource: tokens, verb: policies.VerbRead, handle: s.readToken,
+			doc: doc{id: "readToken", tag: tagTokens, summary: "Show what is known of a token.", out: api.Token{}, versioned: true},
+		},
+		{
 			pattern: "DELETE " + own + "/tokens/{id}", access: decided, resource: tokens, verb: policies.VerbDelete, handle: s.revokeToken,
-			doc: doc{id: "revokeToken", tag: tagTokens, summary: "Revoke a token.", out: api.Token{}},
+			doc: doc{id: "revokeToken", tag: tagTokens, summary: "Revoke a token.", out: api.Token{}, versioned: true},
 		},
 	}
 }

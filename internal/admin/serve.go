@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"path"
 	"runtime/debug"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -30,8 +31,14 @@ type route struct {
 	access   access
 	resource string // of the policy's question, where access is decided
 	verb     string
-	handle   func(*call) error
-	doc      doc
+	// narrow: a caller whose token is bound to endpoints may use the route too,
+	// where its access is authenticated. Where it is decided, the policy engine
+	// tells.
+	narrow bool
+	// scoped: the handler holds to the scope of the decision itself.
+	scoped bool
+	handle func(*call) error
+	doc    doc
 }
 
 // ServeHTTP only says that the mux found this route: the server runs the steps.
@@ -53,7 +60,7 @@ func (l *lookup) WriteHeader(status int)      { l.status = status }
 func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	c := &call{
 		s: s, w: &writer{ResponseWriter: rw}, r: r, start: s.Now(),
-		id: r.Header.Get("X-Request-Id"), client: identity.ClientAddress(r.Header.Values), dialect: dialect.Of(r.URL.Path),
+		id: r.Header.Get("X-Request-Id"), client: clientAddress(r), dialect: dialect.Of(r.URL.Path),
 	}
 	if c.id == "" {
 		c.id = s.NewID()
@@ -67,6 +74,17 @@ func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 // operationAPI is the operation of records about calls of this package's routes.
 const operationAPI = "api"
+
+// clientAddress is the element that Envoy itself added last; those before it
+// are the client's own words.
+func clientAddress(r *http.Request) string {
+	all := r.Header.Values("X-Forwarded-For")
+	if len(all) == 0 {
+		return ""
+	}
+	last := all[len(all)-1]
+	return strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
+}
 
 func (c *call) safeHeaders() {
 	h := c.w.Header()
@@ -88,6 +106,11 @@ func (s *server) run(c *call) error {
 	c.route = rt
 	if rt.access != open {
 		if err := s.authenticate(c); err != nil {
+			return err
+		}
+	}
+	if rt.access == authenticated && !rt.narrow && len(c.caller.EndpointIDs) > 0 {
+		if err := s.decide(c, "", "", subject(c.r)); err != nil {
 			return err
 		}
 	}
@@ -142,7 +165,7 @@ func subject(r *http.Request) string {
 
 func (s *server) authenticate(c *call) error {
 	if in, ok := c.ctx().Value(signedInKey{}).(signedIn); ok {
-		c.caller, c.client, c.session = in.caller, in.client, in.session
+		c.caller, c.client = in.caller, in.client
 		return nil
 	}
 	presented, err := identity.PresentedBy(c.r.Header.Values, c.client)
@@ -151,9 +174,6 @@ func (s *server) authenticate(c *call) error {
 	}
 	if err == nil {
 		return nil
-	}
-	if wait := s.slow(c, err); wait > 0 {
-		return tooManyFailures(wait)
 	}
 	return s.refuse(c, audit.ResultUnauthenticated, unauthenticated(err))
 }
@@ -178,12 +198,15 @@ func (s *server) decide(c *call, resource, verb, name string) error {
 
 // hold holds a request to the scope of its decision, which a bundle may set for
 // roles of its own. Handlers that show less to those who may see less do it
-// themselves, and so do those of tokens and sessions; an endpoint may be changed by who may
+// themselves, and so do those of tokens; an endpoint may be changed by who may
 // view it; all else takes the scope "all".
 func (s *server) hold(c *call, rt *route) error {
+	if rt.scoped {
+		return nil
+	}
 	reads := rt.verb == policies.VerbList || rt.verb == policies.VerbRead
 	switch rt.resource {
-	case policies.ResourceTokens, policies.ResourceSessions:
+	case policies.ResourceTokens:
 		return nil
 	case policies.ResourceUsers, policies.ResourceOrganizations:
 		if reads {

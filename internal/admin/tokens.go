@@ -1,14 +1,13 @@
 package admin
 
 import (
-	"fmt"
+	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
-	"sluice/extproc/dialect"
 	"sluice/internal/admin/api"
-	"sluice/internal/catalog"
 	"sluice/internal/identity"
 )
 
@@ -26,34 +25,75 @@ func (s *server) listTokens(c *call) error {
 		}
 		owner = c.caller.UserID
 	}
-	found := []api.Token{}
-	for _, t := range s.Identity.ListTokens(c.ctx(), owner) {
-		shape := s.tokenShape(c, t)
-		if p.matches(t.Name, t.Project, t.Execution, shape.UserName) {
-			found = append(found, shape)
+	active, err := readBool(c.r.URL.Query(), "active", false)
+	if err != nil {
+		return err
+	}
+	found := []*identity.Token{}
+	for _, t := range s.Identity.Tokens(owner) {
+		if active && (t.Revoked != nil || t.Expires != nil && !t.Expires.After(c.start)) {
+			continue
+		}
+		if p.matches(t.Name, t.Project, t.Execution, s.Identity.UserName(t.UserID)) {
+			found = append(found, t)
 		}
 	}
-	order(found, p, func(t api.Token) string {
-		switch {
-		case p.sortBy == "name":
-			return strings.ToLower(t.Name)
-		case p.sortBy == "expires" && t.Expires != nil:
-			return t.Expires.Format("20060102150405.000")
-		case p.sortBy == "expires":
-			return "never"
+	switch p.sortBy {
+	case "name":
+		order(found, p, func(t *identity.Token) string { return strings.ToLower(t.Name) })
+	case "expires":
+		order(found, p, func(t *identity.Token) string { return cmp.Or(sortable(t.Expires), "never") })
+	case "lastUsed":
+		used := map[string]string{} // so that the order holds while tokens are used
+		for _, t := range found {
+			used[t.ID] = sortable(s.Identity.LastUsed(t.ID))
 		}
-		return t.Created.Format("20060102150405.000")
-	})
-	return c.reply(http.StatusOK, api.TokenList{Tokens: cut(found, p), Metadata: c.metadata(p, len(found))})
+		order(found, p, func(t *identity.Token) string { return used[t.ID] })
+	default: // created, by which they are sorted
+		if p.descending {
+			slices.Reverse(found)
+		}
+	}
+	shapes := []api.Token{}
+	for _, t := range cut(found, p) {
+		shapes = append(shapes, s.tokenShape(t))
+	}
+	return c.reply(http.StatusOK, api.TokenList{Tokens: shapes, Metadata: c.metadata(p, len(found))})
 }
 
-func (s *server) tokenShape(c *call, t identity.Token) api.Token {
-	owner, _ := s.Identity.GetUser(c.ctx(), t.UserID) // a deleted user has no name
-	return api.Token{
-		ID: t.ID, Name: t.Name, UserID: t.UserID, UserName: owner.Name, Project: t.Project, Execution: t.Execution,
-		Created: shown(t.Created), Expires: shownOrNil(t.Expires), Revoked: shownOrNil(t.Revoked),
+func (s *server) tokenShape(t *identity.Token) api.Token {
+	shape := api.Token{
+		ID: t.ID, Name: t.Name, UserID: t.UserID, UserName: s.Identity.UserName(t.UserID), Project: t.Project, Execution: t.Execution,
+		EndpointIDs: t.EndpointIDs, Created: shown(t.Created), Expires: shownOrNil(t.Expires), Revoked: shownOrNil(t.Revoked),
+		LastUsed: s.Identity.LastUsed(t.ID),
 	}
+	for _, n := range t.Networks {
+		shape.Networks = append(shape.Networks, n.String())
+	}
+	return shape
 }
+
+// readToken is GET /api/sluice/v1/tokens/{id}.
+func (s *server) readToken(c *call) error {
+	t, err := s.token(c)
+	if err != nil {
+		return err
+	}
+	return c.replyVersioned(tokenETag(&t), s.tokenShape(&t))
+}
+
+// token returns the token that the path names, as far as the caller's scope
+// goes.
+func (s *server) token(c *call) (identity.Token, error) {
+	id := c.r.PathValue("id")
+	t, err := s.Identity.GetToken(c.ctx(), id)
+	if err != nil || !c.all() && t.UserID != c.caller.UserID {
+		return t, notFound("token", id)
+	}
+	return t, nil
+}
+
+func tokenETag(t *identity.Token) string { return etagOf(t.ID, tokenFields(*t), t.Revoked != nil) }
 
 func shownOrNil(t *time.Time) *time.Time {
 	if t == nil {
@@ -87,93 +127,28 @@ func (s *server) createToken(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(http.StatusOK, api.IssuedToken{Token: s.tokenShape(c, issued), Plaintext: plaintext})
-}
-
-// newToken checks what is asked for. Who may make tokens of his own only can't
-// widen what the token in his hands may do: the new one has its project and
-// execution, and ends no later.
-func (s *server) newToken(c *call, in api.NewToken) (identity.Token, error) {
-	t := identity.Token{
-		ID: catalog.NewID(), Name: in.Name, UserID: in.UserID, Project: in.Project, Execution: in.Execution, Expires: in.Expires,
-	}
-	if t.UserID == "" {
-		t.UserID = c.caller.UserID
-	}
-	if t.Expires != nil && !t.Expires.After(s.Now()) {
-		return t, badRequest("invalid_field", "expires", "The field expires must be a time to come.")
-	}
-	if c.all() {
-		return t, s.knownUsers(c, []string{t.UserID}, "userId")
-	}
-	if t.UserID != c.caller.UserID {
-		return t, s.beyond(c)
-	}
-	return t, s.bindToken(c, &t)
-}
-
-// bindToken holds a token to what the caller's own is bound to. A project opens
-// endpoints, so that naming one where the own token has none is refused too.
-func (s *server) bindToken(c *call, t *identity.Token) error {
-	for _, b := range []struct {
-		field string
-		bound string
-		asked *string
-	}{
-		{"project", c.caller.Project, &t.Project},
-		{"execution", c.caller.Execution, &t.Execution},
-	} {
-		if *b.asked != "" && *b.asked != b.bound {
-			return tooWide(b.field, b.bound)
-		}
-		*b.asked = b.bound
-	}
-	mine, err := s.Identity.GetToken(c.ctx(), c.caller.TokenID)
-	if err != nil || mine.Expires == nil {
-		return err
-	}
-	if t.Expires == nil {
-		t.Expires = mine.Expires
-	}
-	if t.Expires.After(*mine.Expires) {
-		return tooWide("expires", shown(*mine.Expires).Format(time.RFC3339))
-	}
-	return nil
-}
-
-func tooWide(field, bound string) error {
-	message := fmt.Sprintf("The token that you use is bound to %s %s, so a token made with it is too.", field, bound)
-	if bound == "" {
-		message = fmt.Sprintf("Only an administrator may make a token for a %s. Ask one, or leave the field out.", field)
-	}
-	return &dialect.Error{Status: http.StatusForbidden, Code: "token_too_wide", Param: field, Message: message}
+	return c.reply(http.StatusOK, api.IssuedToken{Token: s.tokenShape(&issued), Plaintext: plaintext})
 }
 
 // revokeToken is DELETE /api/sluice/v1/tokens/{id}.
 func (s *server) revokeToken(c *call) error {
-	id := c.r.PathValue("id")
 	s.people.Lock()
 	defer s.people.Unlock()
-	t, err := s.Identity.GetToken(c.ctx(), id)
-	if err != nil || !c.all() && t.UserID != c.caller.UserID {
-		return notFound("token", id)
+	t, err := s.token(c)
+	if err != nil {
+		return err
+	}
+	if err := c.ifMatch("token", tokenETag(&t)); err != nil {
+		return err
 	}
 	if t.Revoked == nil {
 		err = s.change(c, func() (err error) {
-			t, err = s.Identity.RevokeToken(c.ctx(), id)
+			t, err = s.Identity.RevokeToken(c.ctx(), t.ID)
 			return err
 		}, c.event(kindRevokeToken, "token", t.ID, t.Name, diff(tokenFields(t), nil)))
 		if err != nil {
 			return err
 		}
 	}
-	return c.reply(http.StatusOK, s.tokenShape(c, t))
-}
-
-func tokenFields(t identity.Token) fields {
-	f := fields{"name": t.Name, "userId": t.UserID, "project": t.Project, "execution": t.Execution, "expires": ""}
-	if t.Expires != nil {
-		f["expires"] = shown(*t.Expires).Format(time.RFC3339)
-	}
-	return f
+	return c.replyVersioned(tokenETag(&t), s.tokenShape(&t))
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"sluice/extproc/dialect"
 	"sluice/internal/admin/api"
@@ -26,7 +27,7 @@ func (s *server) self(c *call) error {
 		return err
 	}
 	return c.reply(http.StatusOK, api.Self{
-		User: s.userShape(c, u), Credential: c.caller.Credential,
+		User: s.userShape(&u), Credential: c.caller.Credential,
 		TokenID: c.caller.TokenID, TokenName: c.caller.TokenName,
 		Project: c.caller.Project, Execution: c.caller.Execution,
 	})
@@ -46,49 +47,80 @@ func (s *server) usersPage(c *call) (users []api.User, p page, total int, err er
 	if err != nil {
 		return nil, p, 0, err
 	}
-	member := s.memberships(c)
-	found := []api.User{}
-	for _, u := range s.Identity.ListUsers(c.ctx()) {
-		if !c.all() && u.ID != c.caller.UserID {
-			continue
-		}
-		if p.matches(u.Name, u.FullName, u.Email, u.ID) {
-			found = append(found, userShape(u, member[u.ID]))
+	chosen, err := s.chooseUsers(c)
+	if err != nil {
+		return nil, p, 0, err
+	}
+	found := []*identity.User{}
+	for _, u := range s.Identity.Users() {
+		if chosen(u) && p.matches(u.Name, u.FullName, u.Email, u.ID) {
+			found = append(found, u)
 		}
 	}
-	order(found, p, func(u api.User) string {
-		switch p.sortBy {
-		case "fullName":
-			return strings.ToLower(u.FullName)
-		case "email":
-			return strings.ToLower(u.Email)
-		case "created":
-			return u.Created.Format("20060102150405.000")
+	switch p.sortBy {
+	case "fullName":
+		order(found, p, func(u *identity.User) string { return strings.ToLower(u.FullName) })
+	case "email":
+		order(found, p, func(u *identity.User) string { return strings.ToLower(u.Email) })
+	case "created":
+		order(found, p, func(u *identity.User) string { return sortable(&u.Created) })
+	case "lastSeen":
+		seen := map[string]string{} // so that the order holds while users are seen
+		for _, u := range found {
+			seen[u.ID] = sortable(s.Identity.LastSeen(u.ID))
 		}
-		return strings.ToLower(u.UserName)
-	})
-	return cut(found, p), p, len(found), nil
-}
-
-// memberships maps user ids to ids of organizations.
-func (s *server) memberships(c *call) map[string][]string {
-	out := map[string][]string{}
-	for _, o := range s.Identity.ListOrganizations(c.ctx()) {
-		for _, m := range o.Members {
-			out[m] = append(out[m], o.ID)
+		order(found, p, func(u *identity.User) string { return seen[u.ID] })
+	default: // userName, by which they are sorted
+		if p.descending {
+			slices.Reverse(found)
 		}
 	}
-	return out
+	users = []api.User{}
+	for _, u := range cut(found, p) {
+		users = append(users, s.userShape(u))
+	}
+	return users, p, len(found), nil
 }
 
-func (s *server) userShape(c *call, u identity.User) api.User {
-	return userShape(u, s.memberships(c)[u.ID])
+// chooseUsers reads the filters of the list of users, and holds it to the
+// caller's scope.
+func (s *server) chooseUsers(c *call) (func(*identity.User) bool, error) {
+	q := c.r.URL.Query()
+	kind, organizationID, role := q.Get("kind"), q.Get("organizationId"), q.Get("role")
+	if kind != "" && kind != api.KindPerson && kind != api.KindServiceAccount {
+		return nil, badRequest("invalid_parameter", "kind",
+			"The parameter kind must be one of %s, %s.", api.KindPerson, api.KindServiceAccount)
+	}
+	disabled, err := readBool(q, "disabled", false)
+	if err != nil {
+		return nil, err
+	}
+	return func(u *identity.User) bool {
+		switch {
+		case !c.all() && u.ID != c.caller.UserID,
+			kind != "" && u.Kind != kind,
+			q.Get("disabled") != "" && u.Disabled != disabled,
+			role != "" && !slices.Contains(u.Roles, role),
+			organizationID != "" && !slices.Contains(s.Identity.OrganizationsOf(u.ID), organizationID):
+			return false
+		}
+		return true
+	}, nil
 }
 
-func userShape(u identity.User, organizations []string) api.User {
+// sortable is a moment as a text that sorts as moments do; never comes first.
+func sortable(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.UTC().Format("20060102150405.000")
+}
+
+func (s *server) userShape(u *identity.User) api.User {
 	return api.User{
-		ID: u.ID, UserName: u.Name, FullName: u.FullName, Email: u.Email, Roles: distinct(u.Roles),
-		OrganizationIDs: distinct(organizations), Disabled: u.Disabled, Created: shown(u.Created),
+		ID: u.ID, UserName: u.Name, FullName: u.FullName, Email: u.Email, Kind: u.Kind, Source: u.Source,
+		Roles: distinct(u.Roles), OrganizationIDs: distinct(s.Identity.OrganizationsOf(u.ID)),
+		Disabled: u.Disabled, Created: shown(u.Created), LastSeen: s.Identity.LastSeen(u.ID),
 	}
 }
 
@@ -102,11 +134,11 @@ func (s *server) readUser(c *call) error {
 }
 
 func (s *server) replyUser(c *call, u identity.User) error {
-	return c.replyVersioned(s.userETag(c, u), s.userShape(c, u))
+	return c.replyVersioned(s.userETag(u), s.userShape(&u))
 }
 
-func (s *server) userETag(c *call, u identity.User) string {
-	return etagOf(u.ID, userFields(u), s.userShape(c, u).OrganizationIDs)
+func (s *server) userETag(u identity.User) string {
+	return etagOf(u.ID, userFields(u), s.Identity.OrganizationsOf(u.ID))
 }
 
 // user returns the user that the path names, as far as the caller's scope goes.
@@ -128,7 +160,13 @@ func (s *server) createUser(c *call) error {
 	if in.UserName == "" {
 		return badRequest("missing_field", "userName", "The field userName is required.")
 	}
-	u := identity.User{ID: catalog.NewID(), Name: in.UserName, FullName: in.FullName, Email: in.Email, Roles: distinct(in.Roles)}
+	if in.Kind != "" && in.Kind != api.KindPerson && in.Kind != api.KindServiceAccount {
+		return badRequest("invalid_field", "kind", "The field kind must be one of %s, %s.", api.KindPerson, api.KindServiceAccount)
+	}
+	u := identity.User{
+		ID: catalog.NewID(), Name: in.UserName, FullName: in.FullName, Email: in.Email,
+		Kind: in.Kind, Roles: distinct(in.Roles),
+	}
 	s.people.Lock()
 	defer s.people.Unlock()
 	if _, err := s.Identity.FindUser(c.ctx(), u.Name); err == nil {
@@ -157,7 +195,7 @@ func (s *server) patchUser(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.ifMatch("user", s.userETag(c, before)); err != nil {
+	if err := c.ifMatch("user", s.userETag(before)); err != nil {
 		return err
 	}
 	after := before
@@ -168,11 +206,14 @@ func (s *server) patchUser(c *call) error {
 	if patch.Roles != nil {
 		after.Roles = distinct(*patch.Roles)
 	}
+	if err := s.checkUserPatch(c, before, after); err != nil {
+		return err
+	}
 	changes := diff(userFields(before), userFields(after))
 	if len(changes) == 0 {
 		return s.replyUser(c, before)
 	}
-	if !administers(after) && s.lastAdministrator(c, before) {
+	if !administers(after) && s.lastAdministrator(before) {
 		return errLastAdministrator
 	}
 	err = s.change(c, func() (err error) {
@@ -188,6 +229,26 @@ func (s *server) patchUser(c *call) error {
 	return s.replyUser(c, after)
 }
 
+// checkUserPatch refuses a name that another user has, and a change of what is
+// filled in by claims or SCIM, which would not last.
+func (s *server) checkUserPatch(c *call, before, after identity.User) error {
+	if other, err := s.Identity.FindUser(c.ctx(), after.Name); err == nil && other.ID != before.ID {
+		return badRequest("exists", "userName", "A user named %q exists already.", after.Name)
+	}
+	if before.Source == identity.SourceManual {
+		return nil
+	}
+	for field, changed := range map[string]bool{
+		"userName": before.Name != after.Name, "fullName": before.FullName != after.FullName, "email": before.Email != after.Email,
+	} {
+		if changed {
+			return badRequest("managed_elsewhere", field,
+				"The field %s of this user follows the identity provider (%s). Change it there.", field, before.Source)
+		}
+	}
+	return nil
+}
+
 // deleteUser is DELETE /api/sluice/v1/users/{id}: the tokens are revoked, and
 // the id goes out of organizations and permissions.
 func (s *server) deleteUser(c *call) error {
@@ -197,10 +258,10 @@ func (s *server) deleteUser(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.ifMatch("user", s.userETag(c, u)); err != nil {
+	if err := c.ifMatch("user", s.userETag(u)); err != nil {
 		return err
 	}
-	if s.lastAdministrator(c, u) {
+	if s.lastAdministrator(u) {
 		return errLastAdministrator
 	}
 	s.endpoints.Lock() // permissions change too
@@ -234,12 +295,12 @@ func (s *server) forgotten(c *call, id string) []*audit.Event {
 	return events
 }
 
-func (s *server) lastAdministrator(c *call, u identity.User) bool {
+func (s *server) lastAdministrator(u identity.User) bool {
 	if !administers(u) {
 		return false
 	}
-	for _, other := range s.Identity.ListUsers(c.ctx()) {
-		if other.ID != u.ID && administers(other) {
+	for _, other := range s.Identity.Users() {
+		if other.ID != u.ID && administers(*other) {
 			return false
 		}
 	}
@@ -252,7 +313,7 @@ func administers(u identity.User) bool {
 
 func userFields(u identity.User) fields {
 	return fields{
-		"userName": u.Name, "fullName": u.FullName, "email": u.Email,
+		"kind": u.Kind, "userName": u.Name, "fullName": u.FullName, "email": u.Email,
 		"roles": strings.Join(distinct(u.Roles), ","), "disabled": fmt.Sprint(u.Disabled),
 	}
 }

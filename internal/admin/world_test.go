@@ -25,7 +25,6 @@ import (
 	"sluice/internal/catalog"
 	"sluice/internal/decision"
 	"sluice/internal/identity"
-	"sluice/internal/session"
 	"sluice/internal/state"
 	"sluice/internal/vault"
 	"sluice/policies"
@@ -44,7 +43,6 @@ type world struct {
 	// described holds every reply against the description.
 	described *described
 	identity  *identity.Store
-	sessions  *session.Manager
 	catalog   *catalog.Store
 	trail     *brittleTrail
 	policy    countingPolicy
@@ -134,7 +132,7 @@ func (w *world) serve(change func(*admin.Deps)) {
 	d := admin.Deps{
 		Identity: w.identity, Catalog: w.catalog, Policy: &w.policy, Trail: w.trail,
 		Activate: w.onActivate, CheckHost: w.onCheckHost, Components: w.onComponents,
-		Sessions: w.sessions, Version: "1.2.3", Now: time.Now, NewID: w.exchangeID, Log: w.log,
+		Version: "1.2.3", Now: time.Now, NewID: w.exchangeID, Log: w.log,
 	}
 	change(&d)
 	w.handler = admin.New(d)
@@ -166,11 +164,6 @@ func (w *world) openStores(log *zap.Logger) {
 	require.NoError(w.t, err)
 	w.db, w.keys = db, keys
 	w.identity, err = identity.NewStore(db, time.Now, catalog.NewID)
-	require.NoError(w.t, err)
-	w.sessions, err = session.New(session.Options{
-		DB: db, Callers: w.identity, Now: ticking(), NewID: catalog.NewID, Log: log,
-		Limits: session.Limits{Idle: time.Hour, Absolute: 12 * time.Hour, PerUser: 10},
-	})
 	require.NoError(w.t, err)
 	w.catalog, err = catalog.NewStore(db, keys, ticking(), catalog.NewID)
 	require.NoError(w.t, err)
@@ -207,7 +200,7 @@ func (w *world) people() {
 		w.users[name] = u.ID
 		w.tokens[name] = w.issue(identity.Token{Name: "test", UserID: u.ID})
 	}
-	o, err := w.identity.CreateOrganization(ctx, identity.Organization{Name: "science", Members: []string{w.users["bob"]}})
+	o, err := w.identity.CreateOrganization(ctx, identity.Organization{Name: "science", Members: identity.Members(w.users["bob"])})
 	require.NoError(w.t, err)
 	w.science = o.ID
 }

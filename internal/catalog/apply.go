@@ -28,9 +28,8 @@ type Change struct {
 // The changes come in the order of the endpoints. A name given twice is
 // ErrExists.
 func (s *Store) Apply(ctx context.Context, endpoints []Endpoint) ([]Change, error) {
-	var changes []Change
+	changes := make([]Change, 0, len(endpoints))
 	err := s.mutate(ctx, func(w *writer) error {
-		changes = make([]Change, 0, len(endpoints))
 		seen := make(map[string]bool, len(endpoints))
 		for i := range endpoints {
 			name := endpoints[i].Name

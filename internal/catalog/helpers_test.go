@@ -1,12 +1,11 @@
 package catalog_test
 
 import (
-	"context"
+	"bytes"
 	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -28,22 +27,20 @@ type countingVault struct {
 
 var errVault = errors.New("vault is unwell")
 
-func (v *countingVault) Seal(ctx context.Context, owner string, values map[string]string) (map[string][]byte, error) {
-	v.seals.Add(int64(len(values)))
-	for name := range values {
-		if v.failing != "" && strings.Contains(owner+"/"+name, v.failing) {
-			return nil, errVault
-		}
+func (v *countingVault) Seal(plaintext []byte, context string) ([]byte, error) {
+	v.seals.Add(1)
+	if v.failing != "" && bytes.Contains([]byte(context), []byte(v.failing)) {
+		return nil, errVault
 	}
-	return v.Vault.Seal(ctx, owner, values)
+	return v.Vault.Seal(plaintext, context)
 }
 
-func (v *countingVault) Open(ctx context.Context, owner, name string, sealed []byte) (string, error) {
+func (v *countingVault) Open(sealed []byte, context string) ([]byte, error) {
 	v.opens.Add(1)
-	if v.failing != "" && strings.Contains(owner+"/"+name, v.failing) {
-		return "", errVault
+	if v.failing != "" && bytes.Contains([]byte(context), []byte(v.failing)) {
+		return nil, errVault
 	}
-	return v.Vault.Open(ctx, owner, name, sealed)
+	return v.Vault.Open(sealed, context)
 }
 
 type world struct {

@@ -11,7 +11,7 @@ import (
 // bound to other networks, that has ended, or that is forgotten, is refused
 // with the error that Authenticate gives.
 func (s *Store) CallerOfToken(tokenID, address string) (*Caller, error) {
-	c := s.snap.Load().tokens[tokenID]
+	c := s.snap.Load().tokens.get(tokenID)
 	if c == nil {
 		return nil, ErrUnknownToken
 	}
@@ -26,7 +26,7 @@ func (s *Store) TokenOf(plaintext string) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
-	if c := s.snap.Load().hashes[hash]; c != nil {
+	if c := s.snap.Load().hashes.get(hash); c != nil {
 		return c.token.clone(), nil
 	}
 	return Token{}, ErrUnknownToken

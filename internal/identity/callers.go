@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"sluice/internal/decision"
 )
@@ -19,6 +20,9 @@ const maxDerived = 20_000
 type callers struct {
 	made  sync.Map // derivation → *Caller
 	count atomic.Int64
+
+	users atomic.Pointer[[]*User]         // by name, made on demand
+	orgs  atomic.Pointer[[]*Organization] // by name, made on demand
 }
 
 // derivation is what such a caller is made of.
@@ -32,27 +36,28 @@ type derivation struct {
 // so that a changed role, organization or name shows at once. A user that is
 // missing is ErrNotFound, a disabled one ErrDisabledUser.
 func (s *Store) CallerOf(userID string) (*Caller, error) {
-	c, err := s.snap.Load().derive(derivation{userID: userID, credential: CredentialSession})
+	c, err := s.snap.Load().derive(derivation{userID: userID, credential: CredentialSession}, s.now())
 	if err != nil {
 		return nil, fmt.Errorf("finding caller: %w", err)
 	}
 	return c, nil
 }
 
-// derive makes or remembers a caller.
-func (d *snapshot) derive(from derivation) (*Caller, error) {
-	u := d.users[from.userID]
+// derive makes or remembers a caller, who is seen now.
+func (d *snapshot) derive(from derivation, now time.Time) (*Caller, error) {
+	u := d.users.get(from.userID)
 	switch {
 	case u == nil:
 		return nil, fmt.Errorf("user %q %w", from.userID, ErrNotFound)
 	case u.Disabled:
 		return nil, ErrDisabledUser
 	}
+	d.seen.get(u.ID).touch(now)
 	if c, known := d.derived.made.Load(from); known {
 		return c.(*Caller), nil
 	}
 	c := &Caller{
-		UserID: u.ID, UserName: u.Name, Organizations: d.organizationsOf(u.ID), Roles: u.Roles,
+		UserID: u.ID, UserName: u.Name, Organizations: d.memberOf.get(u.ID), Roles: u.Roles,
 		Project: from.project, Execution: from.execution, Credential: from.credential,
 	}
 	c.memo = decision.NewMemo(c)

@@ -94,6 +94,7 @@ var codes = [...]struct {
 	{ErrUnknownToken, "unknown_token"},
 	{ErrExpiredToken, "expired_token"},
 	{ErrRevokedToken, "revoked_token"},
+	{ErrWrongNetwork, "wrong_network"},
 	{ErrDisabledUser, "disabled_user"},
 }
 

@@ -57,7 +57,7 @@ func (w *world) user(name string, roles ...string) identity.User {
 
 func (w *world) organization(name string, members ...string) identity.Organization {
 	w.t.Helper()
-	o, err := w.CreateOrganization(w.t.Context(), identity.Organization{Name: name, Members: members})
+	o, err := w.CreateOrganization(w.t.Context(), identity.Organization{Name: name, Members: identity.Members(members...)})
 	require.NoError(w.t, err)
 	return o
 }

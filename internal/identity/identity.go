@@ -6,6 +6,7 @@ package identity
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 
 	"sluice/internal/decision"
@@ -26,6 +27,7 @@ var (
 	ErrUnknownToken        = errors.New("the token is not known")
 	ErrExpiredToken        = errors.New("the token has expired")
 	ErrRevokedToken        = errors.New("the token was revoked")
+	ErrWrongNetwork        = errors.New("the token is not taken from this network address")
 	ErrDisabledUser        = errors.New("the user is disabled")
 )
 
@@ -34,6 +36,26 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrExists   = errors.New("exists already")
 	ErrInvalid  = errors.New("invalid")
+)
+
+// Kinds of users.
+const (
+	KindPerson         = "person"
+	KindServiceAccount = "service-account"
+)
+
+// Sources of users, organizations, memberships and roles. What one source gave
+// the others leave alone.
+const (
+	SourceManual = "manual" // an administrator, by hand
+	SourceClaims = "claims" // the tokens of an identity provider
+	SourceSCIM   = "scim"
+)
+
+// Roles of members in an organization.
+const (
+	MemberRoleMember = "member"
+	MemberRoleAdmin  = "admin" // may change the organization's members
 )
 
 // Caller is who is asking. A Caller in a snapshot is shared and must not be
@@ -47,10 +69,19 @@ type Caller struct {
 	Execution     string   `json:"execution,omitempty"`     // workspace or run the token is bound to
 	TokenID       string   `json:"tokenId,omitempty"`       // 24 hex digits
 	TokenName     string   `json:"tokenName,omitempty"`
-	Credential    string   `json:"credential,omitempty"` // what was presented: CredentialToken …
+	// EndpointIDs are the only endpoints that the token may call or see, sorted;
+	// none: all that the user may. The policy engine holds the caller to it.
+	EndpointIDs []string `json:"-"`
+	Credential  string   `json:"credential,omitempty"` // what was presented: CredentialToken …
 
-	memo *decision.Memo[Caller]
+	bound bool
+	memo  *decision.Memo[Caller]
 }
+
+// Bound reports whether the caller's token is bound to a project, an execution,
+// endpoints or networks. Such a token must not be exchanged for something that
+// is bound to less, for example a session of its user.
+func (c *Caller) Bound() bool { return c.bound }
 
 // Memo returns what build makes of the caller, remembered for a caller of a
 // snapshot (see decision.Memo).
@@ -72,11 +103,18 @@ func (c *Caller) HasRole(role string) bool {
 
 // User is a person or a machine that calls.
 type User struct {
-	ID       string    `json:"id"` // 24 hex digits
-	Name     string    `json:"userName"`
-	FullName string    `json:"fullName,omitempty"`
-	Email    string    `json:"email,omitempty"`
-	Roles    []string  `json:"roles"`
+	ID       string   `json:"id"` // 24 hex digits
+	Name     string   `json:"userName"`
+	FullName string   `json:"fullName,omitempty"`
+	Email    string   `json:"email,omitempty"`
+	Kind     string   `json:"kind"`   // KindPerson, the default, or KindServiceAccount
+	Source   string   `json:"source"` // who made the user: SourceManual, the default …
+	Roles    []string `json:"roles"`
+	// GivenRoles are those of Roles that claims or SCIM gave, by role.
+	GivenRoles map[string]string `json:"givenRoles,omitempty"`
+	// Subject is the user at the identity provider: issuer, space, subject. "":
+	// no token of the provider stands for the user.
+	Subject  string    `json:"subject,omitempty"`
 	Disabled bool      `json:"disabled"`
 	Created  time.Time `json:"created"`
 }
@@ -85,20 +123,61 @@ type User struct {
 type Organization struct {
 	ID      string    `json:"id"` // 24 hex digits
 	Name    string    `json:"name"`
-	Members []string  `json:"members"` // user ids, sorted
+	Source  string    `json:"source"`  // who made it: SourceManual, the default …
+	Members []Member  `json:"members"` // by user id
 	Created time.Time `json:"created"`
+}
+
+// Member is a user's place in an organization.
+type Member struct {
+	UserID string `json:"userId"`
+	Role   string `json:"role"`   // MemberRoleMember, the default, or MemberRoleAdmin
+	Source string `json:"source"` // who made the user a member: SourceManual, the default …
+}
+
+// Members are plain members with the ids, made by hand.
+func Members(userIDs ...string) []Member {
+	out := make([]Member, len(userIDs))
+	for i, id := range userIDs {
+		out[i] = Member{UserID: id, Role: MemberRoleMember, Source: SourceManual}
+	}
+	return out
+}
+
+// Member returns the place of a user, if he is a member.
+func (o *Organization) Member(userID string) (Member, bool) {
+	i, found := findMember(o.Members, userID)
+	if !found {
+		return Member{}, false
+	}
+	return o.Members[i], true
+}
+
+// MemberIDs lists the ids of the members, sorted.
+func (o *Organization) MemberIDs() []string {
+	ids := make([]string, len(o.Members))
+	for i, m := range o.Members {
+		ids[i] = m.UserID
+	}
+	return ids
 }
 
 // Token is what is kept of an API token: never the token itself, only the
 // SHA-256 of it.
 type Token struct {
-	ID        string     `json:"id"` // 24 hex digits
-	Name      string     `json:"name"`
-	UserID    string     `json:"userId"`
-	Project   string     `json:"project,omitempty"`
-	Execution string     `json:"execution,omitempty"`
-	Created   time.Time  `json:"created"`
-	Expires   *time.Time `json:"expires,omitempty"` // nil: does not expire
-	Revoked   *time.Time `json:"revoked,omitempty"`
-	Hash      [32]byte   `json:"-"`
+	ID        string `json:"id"` // 24 hex digits
+	Name      string `json:"name"`
+	UserID    string `json:"userId"`
+	Project   string `json:"project,omitempty"`
+	Execution string `json:"execution,omitempty"`
+	// EndpointIDs are the only endpoints that the token is good for, sorted;
+	// none: all that its user may use.
+	EndpointIDs []string `json:"endpointIds,omitempty"`
+	// Networks are the only addresses that the token is taken from, sorted; none:
+	// any.
+	Networks []netip.Prefix `json:"networks,omitempty"`
+	Created  time.Time      `json:"created"`
+	Expires  *time.Time     `json:"expires,omitempty"` // nil: does not expire
+	Revoked  *time.Time     `json:"revoked,omitempty"`
+	Hash     [32]byte       `json:"-"`
 }

@@ -67,17 +67,18 @@ func (s *Store) borrowed(d *snapshot, hash [32]byte, p Presented) (*Caller, erro
 		return nil, ErrUnknownToken
 	}
 	l := found.(lent)
-	if !s.now().Before(l.expires) {
+	now := s.now()
+	if !now.Before(l.expires) {
 		return nil, ErrExpiredToken
 	}
 	if l.tokenID != "" {
-		c := d.tokens[l.tokenID]
+		c := d.tokens.get(l.tokenID)
 		if c == nil {
 			return nil, ErrRevokedToken
 		}
 		return s.accept(c, p)
 	}
-	caller, err := d.derive(l.from)
+	caller, err := d.derive(l.from, now)
 	if errors.Is(err, ErrNotFound) {
 		return nil, ErrRevokedToken // as a token of a deleted user
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 )
@@ -20,20 +21,7 @@ func (s *Store) CreateOrganization(ctx context.Context, o Organization) (Organiz
 		return Organization{}, fmt.Errorf("creating organization: %w", err)
 	}
 	err := s.mutate(ctx, func(tx *sql.Tx, draft *snapshot) error {
-		if draft.orgNames[fold(o.Name)] != nil || draft.orgs[o.ID] != nil {
-			return fmt.Errorf("organization %q %w", o.Name, ErrExists)
-		}
-		if err := draft.checkMembers(o.Members); err != nil {
-			return err
-		}
-		draft.setOrganization(&o)
-		draft.refresh(o.Members...)
-		_, err := tx.ExecContext(ctx, "INSERT INTO organizations (id, name, name_key, created) VALUES (?, ?, ?, ?)",
-			o.ID, o.Name, fold(o.Name), o.Created.UnixMilli())
-		if err != nil {
-			return err
-		}
-		return saveMembers(ctx, tx, &o)
+		return draft.createOrganization(ctx, tx, &o)
 	})
 	if err != nil {
 		return Organization{}, fmt.Errorf("creating organization: %w", err)
@@ -46,7 +34,7 @@ func (s *Store) CreateOrganization(ctx context.Context, o Organization) (Organiz
 func (s *Store) UpdateOrganization(ctx context.Context, id string, change func(*Organization) error) (Organization, error) {
 	var o Organization
 	err := s.mutate(ctx, func(tx *sql.Tx, draft *snapshot) error {
-		old := draft.orgs[id]
+		old := draft.orgs.get(id)
 		if old == nil {
 			return fmt.Errorf("organization %q %w", id, ErrNotFound)
 		}
@@ -55,23 +43,47 @@ func (s *Store) UpdateOrganization(ctx context.Context, id string, change func(*
 			return err
 		}
 		o.ID, o.Created = old.ID, old.Created
-		if err := o.normalize(); err != nil || reflect.DeepEqual(o, *old) {
-			return err
-		}
-		if other := draft.orgNames[fold(o.Name)]; other != nil && other.ID != id {
-			return fmt.Errorf("organization %q %w", o.Name, ErrExists)
-		}
-		if err := draft.checkMembers(o.Members); err != nil {
-			return err
-		}
-		draft.setOrganization(&o)
-		draft.refresh(slices.Concat(old.Members, o.Members)...)
-		return saveOrganization(ctx, tx, &o)
+		return draft.updateOrganization(ctx, tx, old, &o)
 	})
 	if err != nil {
 		return Organization{}, fmt.Errorf("updating organization: %w", err)
 	}
 	return o.clone(), nil
+}
+
+func (d *snapshot) createOrganization(ctx context.Context, tx *sql.Tx, o *Organization) error {
+	if d.orgNames.get(fold(o.Name)) != nil || d.orgs.get(o.ID) != nil {
+		return fmt.Errorf("organization %q %w", o.Name, ErrExists)
+	}
+	if err := d.checkMembers(o.Members); err != nil {
+		return err
+	}
+	d.setOrganization(o)
+	_, err := tx.ExecContext(ctx, "INSERT INTO organizations (id, name, name_key, source, created) VALUES (?, ?, ?, ?, ?)",
+		o.ID, o.Name, fold(o.Name), o.Source, o.Created.UnixMilli())
+	if err != nil {
+		return err
+	}
+	return saveMembers(ctx, tx, nil, o)
+}
+
+func (d *snapshot) updateOrganization(ctx context.Context, tx *sql.Tx, old, o *Organization) error {
+	if err := o.normalize(); err != nil || reflect.DeepEqual(*o, *old) {
+		return err
+	}
+	if other := d.orgNames.get(fold(o.Name)); other != nil && other.ID != o.ID {
+		return fmt.Errorf("organization %q %w", o.Name, ErrExists)
+	}
+	if err := d.checkMembers(o.Members); err != nil {
+		return err
+	}
+	d.setOrganization(o)
+	_, err := tx.ExecContext(ctx, "UPDATE organizations SET name = ?, name_key = ?, source = ? WHERE id = ?",
+		o.Name, fold(o.Name), o.Source, o.ID)
+	if err != nil {
+		return err
+	}
+	return saveMembers(ctx, tx, old.Members, o)
 }
 
 // DeleteOrganization removes an organization and returns what it was.
@@ -84,13 +96,12 @@ func (s *Store) DeleteOrganization(ctx context.Context, id string) (Organization
 		return Organization{}, fmt.Errorf("deleting organization: %w", err)
 	}
 	err = s.mutate(ctx, func(tx *sql.Tx, draft *snapshot) error {
-		old := draft.orgs[id]
+		old := draft.orgs.get(id)
 		if old == nil {
 			return fmt.Errorf("organization %q %w", id, ErrNotFound)
 		}
 		o = old.clone()
 		draft.removeOrganization(old)
-		draft.refresh(old.Members...)
 		_, err := tx.ExecContext(ctx, "DELETE FROM organizations WHERE id = ?", id)
 		return err
 	})
@@ -103,7 +114,7 @@ func (s *Store) DeleteOrganization(ctx context.Context, id string) (Organization
 // AddMember puts a user into an organization; one who is in it stays.
 func (s *Store) AddMember(ctx context.Context, organizationID, userID string) (Organization, error) {
 	return s.UpdateOrganization(ctx, organizationID, func(o *Organization) error {
-		o.Members = append(o.Members, userID)
+		o.Members = append(o.Members, Member{UserID: userID})
 		return nil
 	})
 }
@@ -112,7 +123,7 @@ func (s *Store) AddMember(ctx context.Context, organizationID, userID string) (O
 // ErrNotFound.
 func (s *Store) RemoveMember(ctx context.Context, organizationID, userID string) (Organization, error) {
 	return s.UpdateOrganization(ctx, organizationID, func(o *Organization) error {
-		i, found := slices.BinarySearch(o.Members, userID)
+		i, found := findMember(o.Members, userID)
 		if !found {
 			return fmt.Errorf("member %q %w", userID, ErrNotFound)
 		}
@@ -123,7 +134,7 @@ func (s *Store) RemoveMember(ctx context.Context, organizationID, userID string)
 
 // GetOrganization returns the organization with the id, or ErrNotFound.
 func (s *Store) GetOrganization(_ context.Context, id string) (Organization, error) {
-	if o := s.snap.Load().orgs[id]; o != nil {
+	if o := s.snap.Load().orgs.get(id); o != nil {
 		return o.clone(), nil
 	}
 	return Organization{}, fmt.Errorf("organization %q %w", id, ErrNotFound)
@@ -132,7 +143,7 @@ func (s *Store) GetOrganization(_ context.Context, id string) (Organization, err
 // FindOrganization returns the organization with the name, in any case, or
 // ErrNotFound.
 func (s *Store) FindOrganization(_ context.Context, name string) (Organization, error) {
-	if o := s.snap.Load().orgNames[fold(name)]; o != nil {
+	if o := s.snap.Load().orgNames.get(fold(name)); o != nil {
 		return o.clone(), nil
 	}
 	return Organization{}, fmt.Errorf("organization %q %w", name, ErrNotFound)
@@ -140,13 +151,30 @@ func (s *Store) FindOrganization(_ context.Context, name string) (Organization, 
 
 // ListOrganizations lists all organizations by name.
 func (s *Store) ListOrganizations(context.Context) []Organization {
-	orgs := s.snap.Load().orgs
-	out := make([]Organization, 0, len(orgs))
-	for _, o := range orgs {
-		out = append(out, o.clone())
+	shared := s.Organizations()
+	out := make([]Organization, len(shared))
+	for i, o := range shared {
+		out[i] = o.clone()
 	}
-	slices.SortFunc(out, func(a, b Organization) int { return cmp.Compare(fold(a.Name), fold(b.Name)) })
 	return out
+}
+
+// Organizations lists all organizations by name, without copies: nothing of it
+// may be changed.
+func (s *Store) Organizations() []*Organization {
+	snap := s.snap.Load()
+	if made := snap.derived.orgs.Load(); made != nil {
+		return *made
+	}
+	all := slices.AppendSeq(make([]*Organization, 0, len(snap.orgs.m)), maps.Values(snap.orgs.m))
+	slices.SortFunc(all, func(a, b *Organization) int { return cmp.Compare(fold(a.Name), fold(b.Name)) })
+	snap.derived.orgs.Store(&all)
+	return all
+}
+
+// SortMembers puts members into the order of an organization.
+func SortMembers(members []Member) {
+	slices.SortStableFunc(members, func(a, b Member) int { return cmp.Compare(a.UserID, b.UserID) })
 }
 
 func (o *Organization) clone() Organization {
@@ -155,29 +183,33 @@ func (o *Organization) clone() Organization {
 	return c
 }
 
-func (d *snapshot) checkMembers(ids []string) error {
-	for _, id := range ids {
-		if d.users[id] == nil {
-			return fmt.Errorf("member: user %q %w", id, ErrNotFound)
+func (d *snapshot) checkMembers(members []Member) error {
+	for _, m := range members {
+		if d.users.get(m.UserID) == nil {
+			return fmt.Errorf("member: user %q %w", m.UserID, ErrNotFound)
 		}
 	}
 	return nil
 }
 
-func saveOrganization(ctx context.Context, tx *sql.Tx, o *Organization) error {
-	_, err := tx.ExecContext(ctx, "UPDATE organizations SET name = ?, name_key = ? WHERE id = ?", o.Name, fold(o.Name), o.ID)
-	if err != nil {
-		return err
+// saveMembers writes what differs from before: most organizations are large and
+// most changes small.
+func saveMembers(ctx context.Context, tx *sql.Tx, before []Member, o *Organization) error {
+	for _, m := range before {
+		if _, stays := findMember(o.Members, m.UserID); !stays {
+			_, err := tx.ExecContext(ctx, "DELETE FROM organization_members WHERE organization_id = ? AND user_id = ?", o.ID, m.UserID)
+			if err != nil {
+				return err
+			}
+		}
 	}
-	if _, err := tx.ExecContext(ctx, "DELETE FROM organization_members WHERE organization_id = ?", o.ID); err != nil {
-		return err
-	}
-	return saveMembers(ctx, tx, o)
-}
-
-func saveMembers(ctx context.Context, tx *sql.Tx, o *Organization) error {
-	for _, userID := range o.Members {
-		_, err := tx.ExecContext(ctx, "INSERT INTO organization_members (organization_id, user_id) VALUES (?, ?)", o.ID, userID)
+	for _, m := range o.Members {
+		if i, was := findMember(before, m.UserID); was && before[i] == m {
+			continue
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO organization_members (organization_id, user_id, role, source)
+			VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET role = excluded.role, source = excluded.source`,
+			o.ID, m.UserID, m.Role, m.Source)
 		if err != nil {
 			return err
 		}

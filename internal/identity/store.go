@@ -52,20 +52,25 @@ func (s *Store) Authenticate(p Presented) (*Caller, error) {
 		return nil, err
 	}
 	snap := s.snap.Load()
-	if c := snap.hashes[hash]; c != nil {
+	if c := snap.hashes.get(hash); c != nil {
 		return s.accept(c, p)
 	}
 	return s.borrowed(snap, hash, p)
 }
 
 // accept checks what a known token is held to.
-func (s *Store) accept(c *credential, _ Presented) (*Caller, error) {
+func (s *Store) accept(c *credential, p Presented) (*Caller, error) {
+	now := s.now()
 	switch {
 	case c.refusal != nil:
 		return nil, c.refusal
-	case c.token.Expires != nil && !s.now().Before(*c.token.Expires):
+	case c.token.Expires != nil && !now.Before(*c.token.Expires):
 		return nil, ErrExpiredToken
+	case !c.token.takenFrom(p.Address):
+		return nil, ErrWrongNetwork
 	}
+	c.used.touch(now)
+	c.seen.touch(now)
 	return c.caller, nil
 }
 
@@ -107,6 +112,7 @@ func (s *Store) mutate(ctx context.Context, do func(tx *sql.Tx, draft *snapshot)
 	if err := tx.Commit(); err != nil {
 		return err
 	}
+	draft.publish()
 	s.snap.Store(&draft)
 	return nil
 }

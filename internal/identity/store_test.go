@@ -131,7 +131,7 @@ func TestDeleteUserRevokesAndLeavesNothing(t *testing.T) {
 		require.NoError(t, err)
 		o, err := s.GetOrganization(ctx, org.ID)
 		require.NoError(t, err)
-		require.Equal(t, []string{bob.ID}, o.Members)
+		require.Equal(t, []string{bob.ID}, o.MemberIDs())
 		_, err = s.GetUser(ctx, ann.ID)
 		require.ErrorIs(t, err, identity.ErrNotFound)
 		tokens := s.ListTokens(ctx, ann.ID)
@@ -193,7 +193,7 @@ func TestStoreRefuses(t *testing.T) {
 		{"rename to another's name", update(bob.ID, func(u *identity.User) { u.Name = "Ann" }), identity.ErrExists, "exists already"},
 		{"update of nobody", update(ghost, func(*identity.User) {}), identity.ErrNotFound, "not found"},
 		{"rename organization to another's", organization(org.ID, func(o *identity.Organization) { o.Name = "OTHER" }), identity.ErrExists, "exists already"},
-		{"member that is no user", organization(org.ID, func(o *identity.Organization) { o.Members = []string{ghost} }), identity.ErrNotFound, "member: user"},
+		{"member that is no user", organization(org.ID, func(o *identity.Organization) { o.Members = identity.Members(ghost) }), identity.ErrNotFound, "member: user"},
 		{"update of no organization", organization(ghost, func(*identity.Organization) {}), identity.ErrNotFound, "not found"},
 		{"remove a stranger", second(w.RemoveMember(ctx, org.ID, bob.ID)), identity.ErrNotFound, "member"},
 		{"token for nobody", issue(identity.Token{Name: "t", UserID: ghost}), identity.ErrNotFound, "user"},
@@ -235,13 +235,13 @@ func TestReadsAreCopies(t *testing.T) {
 	u.Roles[0] = "administrator"
 	o, err := w.FindOrganization(ctx, "ORG")
 	require.NoError(t, err)
-	o.Members[0] = "x"
+	o.Members[0].UserID = "x"
 	tok, err := w.GetToken(ctx, issued.ID)
 	require.NoError(t, err)
 	*tok.Expires = start.Add(1000 * time.Hour)
 
 	require.Equal(t, []string{"auditor"}, w.ListUsers(ctx)[0].Roles)
-	require.Equal(t, []string{ann.ID}, w.ListOrganizations(ctx)[0].Members)
+	require.Equal(t, []string{ann.ID}, w.ListOrganizations(ctx)[0].MemberIDs())
 	require.Equal(t, start.Add(time.Hour), *w.ListTokens(ctx, ann.ID)[0].Expires)
 	require.Equal(t, org, w.ListOrganizations(ctx)[0])
 }

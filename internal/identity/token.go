@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"hash/crc32"
 	"math/big"
+	"net/netip"
 	"strings"
 )
 
@@ -59,6 +60,30 @@ func checksum(body string) (digits [checksumDigits]byte) {
 		sum /= 62
 	}
 	return digits
+}
+
+// bound reports whether the token may do less than its user.
+func (t *Token) bound() bool {
+	return t.Project != "" || t.Execution != "" || len(t.EndpointIDs) > 0 || len(t.Networks) > 0
+}
+
+// takenFrom reports whether the token may be presented from an address. One
+// that can't be read, or is not known, is in no network.
+func (t *Token) takenFrom(address string) bool {
+	if len(t.Networks) == 0 {
+		return true
+	}
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return false
+	}
+	a = a.Unmap().WithZone("")
+	for _, network := range t.Networks {
+		if network.Contains(a) {
+			return true
+		}
+	}
+	return false
 }
 
 func isBase62(c byte) bool {

@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -55,20 +57,21 @@ func (s *Store) addToken(ctx context.Context, t Token, hash [32]byte) (Token, er
 		return Token{}, fmt.Errorf("%w: expires is in the past", ErrInvalid)
 	}
 	err := s.mutate(ctx, func(tx *sql.Tx, draft *snapshot) error {
-		u := draft.users[t.UserID]
+		u := draft.users.get(t.UserID)
 		switch {
 		case u == nil:
 			return fmt.Errorf("user %q %w", t.UserID, ErrNotFound)
 		case u.Disabled:
 			return fmt.Errorf("%w: user %q is disabled", ErrInvalid, u.Name)
-		case draft.hashes[hash] != nil, draft.tokens[t.ID] != nil:
+		case draft.hashes.get(hash) != nil, draft.tokens.get(t.ID) != nil:
 			return fmt.Errorf("the token %w", ErrExists)
 		}
 		draft.setTokens(t)
 		_, err := tx.ExecContext(ctx,
-			`INSERT INTO tokens (id, name, user_id, project, execution, created, expires, revoked, hash)
-			VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?)`,
-			t.ID, t.Name, t.UserID, t.Project, t.Execution, t.Created.UnixMilli(), millis(t.Expires), t.Hash[:])
+			`INSERT INTO tokens (id, name, user_id, project, execution, endpoints, networks, created, expires, revoked, hash)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)`,
+			t.ID, t.Name, t.UserID, t.Project, t.Execution, strings.Join(t.EndpointIDs, ","), joinNetworks(t.Networks),
+			t.Created.UnixMilli(), millis(t.Expires), t.Hash[:])
 		return err
 	})
 	return t.clone(), err
@@ -80,7 +83,7 @@ func (s *Store) RevokeToken(ctx context.Context, id string) (Token, error) {
 	var t Token
 	now := s.stamp()
 	err := s.mutate(ctx, func(tx *sql.Tx, draft *snapshot) error {
-		c := draft.tokens[id]
+		c := draft.tokens.get(id)
 		if c == nil {
 			return fmt.Errorf("token %q %w", id, ErrNotFound)
 		}
@@ -104,7 +107,7 @@ func (s *Store) PurgeTokens(ctx context.Context, before time.Time) (int, error) 
 	purged := 0
 	err := s.mutate(ctx, func(tx *sql.Tx, draft *snapshot) error {
 		var ended []Token
-		for _, c := range draft.tokens {
+		for _, c := range draft.tokens.m {
 			if end := endOf(&c.token); end != nil && end.Before(before) {
 				ended = append(ended, c.token)
 			}
@@ -134,7 +137,7 @@ func endOf(t *Token) *time.Time {
 
 // GetToken returns the token with the id, or ErrNotFound.
 func (s *Store) GetToken(_ context.Context, id string) (Token, error) {
-	if c := s.snap.Load().tokens[id]; c != nil {
+	if c := s.snap.Load().tokens.get(id); c != nil {
 		return c.token.clone(), nil
 	}
 	return Token{}, fmt.Errorf("token %q %w", id, ErrNotFound)
@@ -143,20 +146,48 @@ func (s *Store) GetToken(_ context.Context, id string) (Token, error) {
 // ListTokens lists a user's tokens, revoked ones too, the oldest first; all
 // tokens where userID is "".
 func (s *Store) ListTokens(_ context.Context, userID string) []Token {
-	out := []Token{}
-	for _, c := range s.snap.Load().tokens {
-		if userID == "" || c.token.UserID == userID {
-			out = append(out, c.token.clone())
-		}
+	shared := s.Tokens(userID)
+	out := make([]Token, len(shared))
+	for i, t := range shared {
+		out[i] = t.clone()
 	}
-	slices.SortFunc(out, func(a, b Token) int {
+	return out
+}
+
+// Tokens lists what ListTokens does, without copies: nothing of it may be
+// changed.
+func (s *Store) Tokens(userID string) []*Token {
+	snap := s.snap.Load()
+	if userID != "" {
+		ids := snap.tokensOf.get(userID)
+		out := make([]*Token, len(ids))
+		for i, id := range ids {
+			out[i] = &snap.tokens.get(id).token
+		}
+		sortTokens(out)
+		return out
+	}
+	if made := snap.issued.Load(); made != nil {
+		return *made
+	}
+	all := make([]*Token, 0, len(snap.tokens.m))
+	for _, c := range snap.tokens.m {
+		all = append(all, &c.token)
+	}
+	sortTokens(all)
+	snap.issued.Store(&all)
+	return all
+}
+
+func sortTokens(tokens []*Token) {
+	slices.SortFunc(tokens, func(a, b *Token) int {
 		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
 	})
-	return out
 }
 
 func (t *Token) clone() Token {
 	c := *t
+	c.EndpointIDs, c.Networks = slices.Clone(t.EndpointIDs), slices.Clone(t.Networks)
 	for _, p := range []**time.Time{&c.Expires, &c.Revoked} {
 		if *p != nil {
 			moment := **p
@@ -164,4 +195,31 @@ func (t *Token) clone() Token {
 		}
 	}
 	return c
+}
+
+func joinNetworks(networks []netip.Prefix) string {
+	texts := make([]string, len(networks))
+	for i, n := range networks {
+		texts[i] = n.String()
+	}
+	return strings.Join(texts, ",")
+}
+
+func splitNetworks(joined string) (networks []netip.Prefix, err error) {
+	for _, text := range split(joined) {
+		n, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, err
+		}
+		networks = append(networks, n)
+	}
+	return networks, nil
+}
+
+// split is strings.Split, but nothing makes no element.
+func split(joined string) []string {
+	if joined == "" {
+		return nil
+	}
+	return strings.Split(joined, ",")
 }

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 )
@@ -21,13 +22,7 @@ func (s *Store) CreateUser(ctx context.Context, u User) (User, error) {
 		return User{}, fmt.Errorf("creating user: %w", err)
 	}
 	err := s.mutate(ctx, func(tx *sql.Tx, draft *snapshot) error {
-		if draft.userNames[fold(u.Name)] != nil || draft.users[u.ID] != nil {
-			return fmt.Errorf("user %q %w", u.Name, ErrExists)
-		}
-		draft.setUser(&u)
-		_, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, name_key, full_name, email, disabled, created)
-			VALUES (?, ?, ?, ?, ?, ?, ?)`, u.ID, u.Name, fold(u.Name), u.FullName, u.Email, u.Disabled, u.Created.UnixMilli())
-		return errors.Join(err, saveRoles(ctx, tx, &u))
+		return draft.createUser(ctx, tx, &u)
 	})
 	if err != nil {
 		return User{}, fmt.Errorf("creating user: %w", err)
@@ -41,7 +36,7 @@ func (s *Store) CreateUser(ctx context.Context, u User) (User, error) {
 func (s *Store) UpdateUser(ctx context.Context, id string, change func(*User) error) (User, error) {
 	var u User
 	err := s.mutate(ctx, func(tx *sql.Tx, draft *snapshot) error {
-		old := draft.users[id]
+		old := draft.users.get(id)
 		if old == nil {
 			return fmt.Errorf("user %q %w", id, ErrNotFound)
 		}
@@ -50,20 +45,48 @@ func (s *Store) UpdateUser(ctx context.Context, id string, change func(*User) er
 			return err
 		}
 		u.ID, u.Created = old.ID, old.Created
-		if err := u.normalize(); err != nil || reflect.DeepEqual(u, *old) {
-			return err
-		}
-		if other := draft.userNames[fold(u.Name)]; other != nil && other.ID != id {
-			return fmt.Errorf("user %q %w", u.Name, ErrExists)
-		}
-		draft.setUser(&u)
-		draft.refresh(id)
-		return saveUser(ctx, tx, &u)
+		return draft.updateUser(ctx, tx, old, &u)
 	})
 	if err != nil {
 		return User{}, fmt.Errorf("updating user: %w", err)
 	}
 	return u.clone(), nil
+}
+
+func (d *snapshot) createUser(ctx context.Context, tx *sql.Tx, u *User) error {
+	if d.userNames.get(fold(u.Name)) != nil || d.users.get(u.ID) != nil {
+		return fmt.Errorf("user %q %w", u.Name, ErrExists)
+	}
+	if u.Subject != "" && d.subjects.get(u.Subject) != nil {
+		return fmt.Errorf("a user with this subject %w", ErrExists)
+	}
+	d.setUser(u)
+	_, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, name_key, full_name, email, kind, source, subject, disabled, created)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		u.ID, u.Name, fold(u.Name), u.FullName, u.Email, u.Kind, u.Source, optional(u.Subject), u.Disabled, u.Created.UnixMilli())
+	return errors.Join(err, saveRoles(ctx, tx, u))
+}
+
+func (d *snapshot) updateUser(ctx context.Context, tx *sql.Tx, old, u *User) error {
+	if err := u.normalize(); err != nil || reflect.DeepEqual(*u, *old) {
+		return err
+	}
+	if other := d.userNames.get(fold(u.Name)); other != nil && other.ID != u.ID {
+		return fmt.Errorf("user %q %w", u.Name, ErrExists)
+	}
+	if other := d.subjects.get(u.Subject); u.Subject != "" && other != nil && other.ID != u.ID {
+		return fmt.Errorf("a user with this subject %w", ErrExists)
+	}
+	d.setUser(u)
+	return saveUser(ctx, tx, u)
+}
+
+// optional is what the database keeps of a text that may be missing.
+func optional(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
 }
 
 // DeleteUser removes a user, from its organizations too, revokes its tokens,
@@ -78,15 +101,15 @@ func (s *Store) DeleteUser(ctx context.Context, id string) (User, error) {
 	}
 	now := s.stamp()
 	err = s.mutate(ctx, func(tx *sql.Tx, draft *snapshot) error {
-		old := draft.users[id]
+		old := draft.users.get(id)
 		if old == nil {
 			return fmt.Errorf("user %q %w", id, ErrNotFound)
 		}
 		u = old.clone()
 		draft.removeUser(old)
 		var revoked []Token
-		for _, c := range draft.tokens {
-			if t := c.token; t.UserID == id && t.Revoked == nil {
+		for _, tokenID := range draft.tokensOf.get(id) {
+			if t := draft.tokens.get(tokenID).token; t.Revoked == nil {
 				t.Revoked = &now
 				revoked = append(revoked, t)
 			}
@@ -107,7 +130,7 @@ func (s *Store) DeleteUser(ctx context.Context, id string) (User, error) {
 
 // GetUser returns the user with the id, or ErrNotFound.
 func (s *Store) GetUser(_ context.Context, id string) (User, error) {
-	if u := s.snap.Load().users[id]; u != nil {
+	if u := s.snap.Load().users.get(id); u != nil {
 		return u.clone(), nil
 	}
 	return User{}, fmt.Errorf("user %q %w", id, ErrNotFound)
@@ -115,7 +138,7 @@ func (s *Store) GetUser(_ context.Context, id string) (User, error) {
 
 // FindUser returns the user with the name, in any case, or ErrNotFound.
 func (s *Store) FindUser(_ context.Context, name string) (User, error) {
-	if u := s.snap.Load().userNames[fold(name)]; u != nil {
+	if u := s.snap.Load().userNames.get(fold(name)); u != nil {
 		return u.clone(), nil
 	}
 	return User{}, fmt.Errorf("user %q %w", name, ErrNotFound)
@@ -123,24 +146,61 @@ func (s *Store) FindUser(_ context.Context, name string) (User, error) {
 
 // ListUsers lists all users by name.
 func (s *Store) ListUsers(context.Context) []User {
-	users := s.snap.Load().users
-	out := make([]User, 0, len(users))
-	for _, u := range users {
-		out = append(out, u.clone())
+	shared := s.Users()
+	out := make([]User, len(shared))
+	for i, u := range shared {
+		out[i] = u.clone()
 	}
-	slices.SortFunc(out, func(a, b User) int { return cmp.Compare(fold(a.Name), fold(b.Name)) })
 	return out
 }
 
+// Users lists all users by name, without copies: nothing of it may be changed.
+func (s *Store) Users() []*User {
+	snap := s.snap.Load()
+	if made := snap.derived.users.Load(); made != nil {
+		return *made
+	}
+	all := slices.AppendSeq(make([]*User, 0, len(snap.users.m)), maps.Values(snap.users.m))
+	slices.SortFunc(all, func(a, b *User) int { return cmp.Compare(fold(a.Name), fold(b.Name)) })
+	snap.derived.users.Store(&all)
+	return all
+}
+
+// UserName returns the name of the user with the id; "" where there is none.
+func (s *Store) UserName(id string) string {
+	if u := s.snap.Load().users.get(id); u != nil {
+		return u.Name
+	}
+	return ""
+}
+
+// UserID finds a user by id, or by name in any case, and returns the id.
+func (s *Store) UserID(idOrName string) (id string, known bool) {
+	snap := s.snap.Load()
+	u := snap.users.get(idOrName)
+	if u == nil {
+		u = snap.userNames.get(fold(idOrName))
+	}
+	if u == nil {
+		return "", false
+	}
+	return u.ID, true
+}
+
+// OrganizationsOf lists the ids of the organizations that a user is in, sorted.
+// It must not be changed.
+func (s *Store) OrganizationsOf(userID string) []string { return s.snap.Load().memberOf.get(userID) }
+
 func (u *User) clone() User {
 	c := *u
-	c.Roles = slices.Clone(u.Roles)
+	c.Roles, c.GivenRoles = slices.Clone(u.Roles), maps.Clone(u.GivenRoles)
 	return c
 }
 
 func saveUser(ctx context.Context, tx *sql.Tx, u *User) error {
-	_, err := tx.ExecContext(ctx, "UPDATE users SET name = ?, name_key = ?, full_name = ?, email = ?, disabled = ? WHERE id = ?",
-		u.Name, fold(u.Name), u.FullName, u.Email, u.Disabled, u.ID)
+	_, err := tx.ExecContext(ctx, `UPDATE users SET name = ?, name_key = ?, full_name = ?, email = ?, kind = ?, source = ?,
+		subject = ?, disabled = ? WHERE id = ?`,
+		u.Name, fold(u.Name), u.FullName, u.Email, u.Kind, u.Source, optional(u.Subject), u.Disabled, u.ID)
 	if err != nil {
 		return err
 	}
@@ -152,7 +212,9 @@ func saveUser(ctx context.Context, tx *sql.Tx, u *User) error {
 
 func saveRoles(ctx context.Context, tx *sql.Tx, u *User) error {
 	for _, role := range u.Roles {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO user_roles (user_id, role) VALUES (?, ?)", u.ID, role); err != nil {
+		_, err := tx.ExecContext(ctx, "INSERT INTO user_roles (user_id, role, source) VALUES (?, ?, ?)",
+			u.ID, role, cmp.Or(u.GivenRoles[role], SourceManual))
+		if err != nil {
 			return err
 		}
 	}

@@ -1,8 +1,10 @@
 package identity
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,16 +28,70 @@ func (u *User) normalize() error {
 			return fmt.Errorf("%w: role %q: it takes up to 64 letters, digits and _ . : -", ErrInvalid, role)
 		}
 	}
+	for role := range u.GivenRoles {
+		if !slices.Contains(u.Roles, role) {
+			return fmt.Errorf("%w: givenRoles: %q is not among the roles", ErrInvalid, role)
+		}
+	}
+	if len(u.GivenRoles) == 0 {
+		u.GivenRoles = nil
+	}
+	u.Kind, u.Source = cmp.Or(u.Kind, KindPerson), cmp.Or(u.Source, SourceManual)
 	return errors.Join(checkID(u.ID), checkName("userName", u.Name),
-		checkText("fullName", u.FullName), checkText("email", u.Email))
+		checkText("fullName", u.FullName), checkText("email", u.Email),
+		checkOneOf("kind", u.Kind, KindPerson, KindServiceAccount), checkSource(u.Source))
 }
 
 func (o *Organization) normalize() error {
-	o.Members = set(o.Members)
-	return errors.Join(checkID(o.ID), checkName("name", o.Name))
+	o.Source = cmp.Or(o.Source, SourceManual)
+	if err := errors.Join(checkID(o.ID), checkName("name", o.Name), checkSource(o.Source)); err != nil {
+		return err
+	}
+	members := append([]Member{}, o.Members...)
+	for i := range members {
+		m := &members[i]
+		m.Role, m.Source = cmp.Or(m.Role, MemberRoleMember), cmp.Or(m.Source, SourceManual)
+		err := errors.Join(checkOneOf("role", m.Role, MemberRoleMember, MemberRoleAdmin), checkSource(m.Source))
+		if err != nil {
+			return err
+		}
+	}
+	SortMembers(members)
+	// One who is given twice is what he is said to be first.
+	o.Members = slices.CompactFunc(members, func(a, b Member) bool { return a.UserID == b.UserID })
+	return nil
 }
 
+// Bounds of what one token can be bound to.
+const (
+	maxEndpointIDs = 1000
+	maxNetworks    = 100
+)
+
 func (t *Token) normalize() error {
+	if t.EndpointIDs = set(t.EndpointIDs); len(t.EndpointIDs) == 0 {
+		t.EndpointIDs = nil
+	}
+	var networks []netip.Prefix
+	for _, n := range t.Networks {
+		if !n.IsValid() {
+			return fmt.Errorf("%w: networks: one of them is no network", ErrInvalid)
+		}
+		networks = append(networks, n.Masked())
+	}
+	slices.SortFunc(networks, netip.Prefix.Compare)
+	t.Networks = slices.Compact(networks)
+	switch {
+	case len(t.EndpointIDs) > maxEndpointIDs:
+		return fmt.Errorf("%w: endpointIds: more than %d", ErrInvalid, maxEndpointIDs)
+	case len(t.Networks) > maxNetworks:
+		return fmt.Errorf("%w: networks: more than %d", ErrInvalid, maxNetworks)
+	}
+	for _, id := range t.EndpointIDs {
+		if err := checkID(id); err != nil {
+			return err
+		}
+	}
 	return errors.Join(checkID(t.ID), checkName("name", t.Name),
 		checkText("project", t.Project), checkText("execution", t.Execution))
 }
@@ -52,6 +108,17 @@ func checkID(id string) error {
 		return fmt.Errorf("%w: id %q: it takes 24 hex digits in lower case", ErrInvalid, id)
 	}
 	return nil
+}
+
+func checkOneOf(field, value string, allowed ...string) error {
+	if !slices.Contains(allowed, value) {
+		return fmt.Errorf("%w: %s must be one of %s", ErrInvalid, field, strings.Join(allowed, ", "))
+	}
+	return nil
+}
+
+func checkSource(source string) error {
+	return checkOneOf("source", source, SourceManual, SourceClaims, SourceSCIM)
 }
 
 func checkName(field, value string) error {

@@ -192,10 +192,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			if err := m.Tidy(context.WithoutCancel(ctx)); err != nil {
-				m.Log.Error("the database took no last news of sessions", zap.Error(err))
-			}
-			return nil
+			return m.Tidy(context.WithoutCancel(ctx))
 		case <-tick.C:
 			if err := m.Tidy(ctx); err != nil && ctx.Err() == nil {
 				m.Log.Error("the database took no news of sessions", zap.Error(err))

@@ -30,7 +30,9 @@ everyone := {
 	"endpoints": {"list": "permitted", "read": "permitted"},
 	"tokens": {"list": "own", "read": "own", "create": "own", "delete": "own"},
 	"users": {"read": "own"},
-	"organizations": {"list": "own", "read": "own"},
+	# To update what is one's own is to change the members of organizations of
+	# which one is an admin.
+	"organizations": {"list": "own", "read": "own", "update": "own"},
 	"usage": {"list": "own"},
 	"sessions": {"list": "own", "delete": "own"},
 }

@@ -14,7 +14,7 @@ everyone := {
 	"endpoints list": "permitted", "endpoints read": "permitted",
 	"tokens list": "own", "tokens read": "own", "tokens create": "own", "tokens delete": "own",
 	"users read": "own",
-	"organizations list": "own", "organizations read": "own",
+	"organizations list": "own", "organizations read": "own", "organizations update": "own",
 	"usage list": "own",
 	"sessions list": "own", "sessions delete": "own",
 }

@@ -102,6 +102,25 @@ type NewOrganization struct {
 	Members []string `json:"members,omitempty"`
 }
 
+// MemberRole is the body of a change of one member. Role "" keeps a present
+// member's role and makes a new one a plain member.
+type MemberRole struct {
+	Role string `json:"role,omitempty"` // MemberRoleMember or MemberRoleAdmin
+}
+
+// MembersPatch changes several members of an organization, all or none. Users
+// are named by id or name; Remove is done first.
+type MembersPatch struct {
+	Set    []MemberChange `json:"set,omitempty"`
+	Remove []string       `json:"remove,omitempty"`
+}
+
+// MemberChange puts a user into an organization, or changes his role there.
+type MemberChange struct {
+	UserID string `json:"userId"`
+	Role   string `json:"role,omitempty"` // see MemberRole
+}
+
 // OrganizationPatch renames an organization.
 type OrganizationPatch struct {
 	Name *string `json:"name,omitempty"`
