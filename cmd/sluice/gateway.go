@@ -31,6 +31,7 @@ import (
 	"sluice/internal/identity"
 	"sluice/internal/pki"
 	"sluice/internal/prices"
+	"sluice/internal/session"
 	"sluice/internal/state"
 	"sluice/internal/vault"
 	"sluice/policies"
@@ -47,6 +48,7 @@ type gateway struct {
 	db       *sql.DB
 	trail    *audit.Trail
 	identity *identity.Store
+	sessions *session.Manager
 	catalog  *catalog.Store
 	policy   *policies.Engine
 	egress   *egress.Rules
@@ -132,10 +134,30 @@ func (g *gateway) openStores() (err error) {
 	if g.identity, err = identity.NewStore(g.db, time.Now, catalog.NewID); err != nil {
 		return fmt.Errorf("opening identities: %w", err)
 	}
+	if err := g.openSessions(); err != nil {
+		return err
+	}
 	if g.catalog, err = catalog.NewStore(g.db, keys, time.Now, catalog.NewID); err != nil {
 		return fmt.Errorf("opening the catalog: %w", err)
 	}
 	g.identity.OnRemove(g.catalog.Forget)
+	return nil
+}
+
+// openSessions loads the sessions of browsers, which end with their users.
+func (g *gateway) openSessions() (err error) {
+	limits := g.cfg.Identity.Sessions
+	g.sessions, err = session.New(session.Options{
+		DB: g.db, Callers: g.identity, Now: time.Now, NewID: catalog.NewID, Log: g.log.Named("session"),
+		Limits: session.Limits{Idle: limits.Idle, Absolute: limits.Absolute, PerUser: limits.PerUser},
+	})
+	if err != nil {
+		return fmt.Errorf("opening sessions: %w", err)
+	}
+	g.identity.OnRemove(func(ctx context.Context, id string) error {
+		_, err := g.sessions.EndUser(ctx, id)
+		return err
+	})
 	return nil
 }
 

@@ -73,6 +73,7 @@ func (g *gateway) registerParts() {
 		func() float64 { return float64(g.envoy.Status().Restarts) })
 	gauge("sluice_policy_refused", "1 while the newest bundle is refused and an older one is in force.",
 		func() float64 { return oneIf(g.policy.Status().LastError != "") })
+	gauge("sluice_sessions", "Browsers that are signed in to the web UI.", func() float64 { return float64(g.sessions.Count()) })
 	gauge("sluice_endpoints", "Endpoints in force.", func() float64 { return float64(g.extproc.Table().Len()) })
 	gauge("sluice_endpoints_broken", "Endpoints that can't be called because of a fault in their configuration.",
 		func() float64 { return float64(len(g.catalog.Status().Broken)) })

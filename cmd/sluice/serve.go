@@ -118,7 +118,7 @@ func (g *gateway) controlHandler() http.Handler {
 	return admin.New(admin.Deps{
 		Identity: g.identity, Catalog: g.catalog, Policy: g.policy, Trail: g.trail, ServeUnrecorded: g.serveUnrecorded(),
 		Activate: g.activate, CheckHost: g.egress.CheckHost, Components: g.components, Version: version,
-		TargetHealth: g.targetHealth, Prices: g.prices, Now: time.Now, NewID: newExchangeID, Log: g.log.Named("api"),
+		TargetHealth: g.targetHealth, Prices: g.prices, Sessions: g.sessions, Registerer: g.registry, Now: time.Now, NewID: newExchangeID, Log: g.log.Named("api"),
 	})
 }
 
@@ -144,6 +144,7 @@ func (g *gateway) background(failed chan<- error) {
 	g.goStop(failed, g.policy.Watch)
 	g.goStop(failed, g.watchCertificate)
 	g.goStop(failed, g.forgetTokens)
+	g.goStop(failed, g.sessions.Run)
 	g.goStop(failed, func(ctx context.Context) error {
 		g.identity.Run(ctx, func(err error) { g.log.Error("last use was not written; it is tried again", zap.Error(err)) })
 		return nil

@@ -21,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"sluice/internal/admin/api"
@@ -29,6 +30,8 @@ import (
 	"sluice/internal/decision"
 	"sluice/internal/identity"
 	"sluice/internal/prices"
+	"sluice/internal/session"
+	"sluice/internal/throttle"
 	"sluice/policies"
 )
 
@@ -78,10 +81,17 @@ type Deps struct {
 	Components func() []Component
 	// Prices is the table of prices that is shown. Nil: the built-in one.
 	Prices *prices.Table
+	// Sessions are those of browsers that have signed in to the web UI. Nil:
+	// there are none.
+	Sessions *session.Manager
+	// Registerer takes the metrics of this package. Nil: none.
+	Registerer prometheus.Registerer
 	// TargetHealth reports the targets that are cooling or failed lately. Nil:
 	// none.
 	TargetHealth func() []api.TargetHealth
-	Version      string
+	// SignIn says how people sign in. Nil: with tokens only.
+	SignIn  func() api.SignIn
+	Version string
 	// BodyBytes is the largest body accepted. 0: 4 MiB.
 	BodyBytes int64
 	Now       func() time.Time
@@ -105,6 +115,9 @@ type server struct {
 
 	endpoints sync.Mutex // held from the last check of a change to endpoints to its commit
 	people    sync.Mutex // the same for users, organizations and tokens
+
+	failures *throttle.Limiter  // of tokens that are unknown or malformed, by address
+	slowed   prometheus.Counter // requests that were turned away because of it
 }
 
 // New returns the handler.
@@ -119,6 +132,7 @@ func New(d Deps) http.Handler {
 		}
 	}
 	s := &server{Deps: d, mux: http.NewServeMux(), started: d.Now()}
+	s.failures, s.slowed = newSlowing(d)
 	routes := s.routes()
 	for i := range routes {
 		s.mux.Handle(routes[i].pattern, &routes[i])

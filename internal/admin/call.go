@@ -22,6 +22,7 @@ type call struct {
 
 	id      string // the exchange id
 	client  string // the client's address, as Envoy saw it
+	session string // id of the session of the web UI that asks; "": none
 	dialect dialect.Dialect
 	route   *route // nil until it is found
 	start   time.Time

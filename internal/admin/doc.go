@@ -21,7 +21,7 @@ type doc struct {
 	optional bool
 	status   int // of success; 0: 200
 	// also are statuses besides status and those that follow from the row: 401,
-	// 403 and 503 from its access; 400 where there are parameters or a body; 413
+	// 403, 429 and 503 from its access; 400 where there are parameters or a body; 413
 	// from a body; 404 from a name in the path; 304 or 412 from versioned.
 	also []int
 	// versioned: the reply carries an ETag; a read takes If-None-Match, a change
@@ -97,7 +97,7 @@ func (rt *route) statuses() []int {
 	d := rt.doc
 	all := append([]int{d.success(), http.StatusInternalServerError}, d.also...)
 	if rt.access != open {
-		all = append(all, http.StatusUnauthorized, http.StatusServiceUnavailable)
+		all = append(all, http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusServiceUnavailable)
 	}
 	if rt.access == decided || rt.access == authenticated && !rt.narrow {
 		all = append(all, http.StatusForbidden)

@@ -26,6 +26,7 @@ const (
 	kindRemoveMember       = "RemoveOrganizationMember"
 	kindCreateToken        = "CreateToken"
 	kindRevokeToken        = "RevokeToken"
+	kindEndSession         = "EndSession"
 	kindReloadPolicies     = "ReloadPolicies"
 	kindReadAuditRecord    = "ReadAuditRecord"
 )

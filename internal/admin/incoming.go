@@ -4,12 +4,14 @@ import (
 	"context"
 
 	"sluice/internal/identity"
+	"sluice/internal/session"
 )
 
 // signedIn is who makes a request that came from within the process.
 type signedIn struct {
-	caller *identity.Caller
-	client string
+	caller  *identity.Caller
+	client  string
+	session string
 }
 
 type signedInKey struct{}
@@ -19,5 +21,11 @@ type signedInKey struct{}
 // presents no credential; the policy and the trail see the caller, and the
 // address of the browser, as with any other.
 func As(ctx context.Context, caller *identity.Caller, clientAddress string) context.Context {
-	return context.WithValue(ctx, signedInKey{}, signedIn{caller, clientAddress})
+	return context.WithValue(ctx, signedInKey{}, signedIn{caller: caller, client: clientAddress})
+}
+
+// AsSession is As for the caller of a session, which lists of sessions then
+// show as the one that asks.
+func AsSession(ctx context.Context, s *session.Session, clientAddress string) context.Context {
+	return context.WithValue(ctx, signedInKey{}, signedIn{caller: s.Caller, client: clientAddress, session: s.ID})
 }

@@ -18,7 +18,8 @@ var rights = map[string]string{
 	"GET /healthz": "oooo",
 	"GET /readyz":  "oooo",
 
-	"GET /api/openapi.json": "oooo",
+	"GET /api/openapi.json":      "oooo",
+	"GET /api/sluice/v1/sign-in": "oooo",
 
 	"GET /api/aigateway/v1/endpoints":                      "-ooo",
 	"POST /api/aigateway/v1/endpoints":                     "-xxo",
@@ -65,6 +66,10 @@ var rights = map[string]string{
 	"GET /api/users/v1/users":                                 "-xxo",
 	"GET /api/organizations/v1/organizations":                 "-ooo",
 	"GET /api/organizations/v1/organizations/all":             "-ooo",
+
+	"GET /api/sluice/v1/sessions":         "-ooo",
+	"DELETE /api/sluice/v1/sessions/{id}": "-ooo",
+	"DELETE /api/sluice/v1/sessions":      "-ooo",
 
 	"GET /api/aigateway/v1/audit":         "-xoo",
 	"GET /api/sluice/v1/audit":            "-xoo",

@@ -17,7 +17,7 @@ func (s *server) routes() []route {
 	var all []route
 	for _, group := range [][]route{
 		s.openRoutes(), s.endpointRoutes(), s.targetRoutes(), s.providerRoutes(),
-		s.userRoutes(), s.organizationRoutes(), s.tokenRoutes(), s.auditRoutes(), s.operationRoutes(),
+		s.userRoutes(), s.organizationRoutes(), s.tokenRoutes(), s.sessionRoutes(), s.auditRoutes(), s.operationRoutes(),
 		s.mlflowRoutes(""), s.mlflowRoutes(dialect.Prefix),
 	} {
 		all = append(all, group...)
@@ -47,6 +47,13 @@ func (s *server) openRoutes() []route {
 			doc: doc{
 				id: "readDescription", tag: tagOperations, summary: "Show this description.",
 				out: media("application/json"), versioned: true,
+			},
+		},
+		{
+			pattern: "GET " + own + "/sign-in", handle: s.signIn,
+			doc: doc{
+				id: "readSignIn", tag: tagPeople, summary: "Show the ways to sign in, to whoever has no token yet.",
+				out: api.SignIn{},
 			},
 		},
 	}

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"path"
 	"runtime/debug"
-	"strings"
 
 	"go.uber.org/zap"
 
@@ -60,7 +59,7 @@ func (l *lookup) WriteHeader(status int)      { l.status = status }
 func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	c := &call{
 		s: s, w: &writer{ResponseWriter: rw}, r: r, start: s.Now(),
-		id: r.Header.Get("X-Request-Id"), client: clientAddress(r), dialect: dialect.Of(r.URL.Path),
+		id: r.Header.Get("X-Request-Id"), client: identity.ClientAddress(r.Header.Values), dialect: dialect.Of(r.URL.Path),
 	}
 	if c.id == "" {
 		c.id = s.NewID()
@@ -74,17 +73,6 @@ func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 // operationAPI is the operation of records about calls of this package's routes.
 const operationAPI = "api"
-
-// clientAddress is the element that Envoy itself added last; those before it
-// are the client's own words.
-func clientAddress(r *http.Request) string {
-	all := r.Header.Values("X-Forwarded-For")
-	if len(all) == 0 {
-		return ""
-	}
-	last := all[len(all)-1]
-	return strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
-}
 
 func (c *call) safeHeaders() {
 	h := c.w.Header()
@@ -165,7 +153,7 @@ func subject(r *http.Request) string {
 
 func (s *server) authenticate(c *call) error {
 	if in, ok := c.ctx().Value(signedInKey{}).(signedIn); ok {
-		c.caller, c.client = in.caller, in.client
+		c.caller, c.client, c.session = in.caller, in.client, in.session
 		return nil
 	}
 	presented, err := identity.PresentedBy(c.r.Header.Values, c.client)
@@ -174,6 +162,9 @@ func (s *server) authenticate(c *call) error {
 	}
 	if err == nil {
 		return nil
+	}
+	if wait := s.slow(c, err); wait > 0 {
+		return tooManyFailures(wait)
 	}
 	return s.refuse(c, audit.ResultUnauthenticated, unauthenticated(err))
 }
@@ -198,7 +189,7 @@ func (s *server) decide(c *call, resource, verb, name string) error {
 
 // hold holds a request to the scope of its decision, which a bundle may set for
 // roles of its own. Handlers that show less to those who may see less do it
-// themselves, and so do those of tokens; an endpoint may be changed by who may
+// themselves, and so do those of tokens and sessions; an endpoint may be changed by who may
 // view it; all else takes the scope "all".
 func (s *server) hold(c *call, rt *route) error {
 	if rt.scoped {
@@ -206,7 +197,7 @@ func (s *server) hold(c *call, rt *route) error {
 	}
 	reads := rt.verb == policies.VerbList || rt.verb == policies.VerbRead
 	switch rt.resource {
-	case policies.ResourceTokens:
+	case policies.ResourceTokens, policies.ResourceSessions:
 		return nil
 	case policies.ResourceUsers, policies.ResourceOrganizations:
 		if reads {

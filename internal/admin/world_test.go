@@ -25,6 +25,7 @@ import (
 	"sluice/internal/catalog"
 	"sluice/internal/decision"
 	"sluice/internal/identity"
+	"sluice/internal/session"
 	"sluice/internal/state"
 	"sluice/internal/vault"
 	"sluice/policies"
@@ -43,6 +44,7 @@ type world struct {
 	// described holds every reply against the description.
 	described *described
 	identity  *identity.Store
+	sessions  *session.Manager
 	catalog   *catalog.Store
 	trail     *brittleTrail
 	policy    countingPolicy
@@ -132,7 +134,7 @@ func (w *world) serve(change func(*admin.Deps)) {
 	d := admin.Deps{
 		Identity: w.identity, Catalog: w.catalog, Policy: &w.policy, Trail: w.trail,
 		Activate: w.onActivate, CheckHost: w.onCheckHost, Components: w.onComponents,
-		Version: "1.2.3", Now: time.Now, NewID: w.exchangeID, Log: w.log,
+		Sessions: w.sessions, Version: "1.2.3", Now: time.Now, NewID: w.exchangeID, Log: w.log,
 	}
 	change(&d)
 	w.handler = admin.New(d)
@@ -164,6 +166,11 @@ func (w *world) openStores(log *zap.Logger) {
 	require.NoError(w.t, err)
 	w.db, w.keys = db, keys
 	w.identity, err = identity.NewStore(db, time.Now, catalog.NewID)
+	require.NoError(w.t, err)
+	w.sessions, err = session.New(session.Options{
+		DB: db, Callers: w.identity, Now: ticking(), NewID: catalog.NewID, Log: log,
+		Limits: session.Limits{Idle: time.Hour, Absolute: 12 * time.Hour, PerUser: 10},
+	})
 	require.NoError(w.t, err)
 	w.catalog, err = catalog.NewStore(db, keys, ticking(), catalog.NewID)
 	require.NoError(w.t, err)

@@ -28,8 +28,9 @@ type Change struct {
 // The changes come in the order of the endpoints. A name given twice is
 // ErrExists.
 func (s *Store) Apply(ctx context.Context, endpoints []Endpoint) ([]Change, error) {
-	changes := make([]Change, 0, len(endpoints))
+	var changes []Change
 	err := s.mutate(ctx, func(w *writer) error {
+		changes = make([]Change, 0, len(endpoints))
 		seen := make(map[string]bool, len(endpoints))
 		for i := range endpoints {
 			name := endpoints[i].Name

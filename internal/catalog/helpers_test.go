@@ -1,11 +1,12 @@
 package catalog_test
 
 import (
-	"bytes"
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -27,20 +28,22 @@ type countingVault struct {
 
 var errVault = errors.New("vault is unwell")
 
-func (v *countingVault) Seal(plaintext []byte, context string) ([]byte, error) {
-	v.seals.Add(1)
-	if v.failing != "" && bytes.Contains([]byte(context), []byte(v.failing)) {
-		return nil, errVault
+func (v *countingVault) Seal(ctx context.Context, owner string, values map[string]string) (map[string][]byte, error) {
+	v.seals.Add(int64(len(values)))
+	for name := range values {
+		if v.failing != "" && strings.Contains(owner+"/"+name, v.failing) {
+			return nil, errVault
+		}
 	}
-	return v.Vault.Seal(plaintext, context)
+	return v.Vault.Seal(ctx, owner, values)
 }
 
-func (v *countingVault) Open(sealed []byte, context string) ([]byte, error) {
+func (v *countingVault) Open(ctx context.Context, owner, name string, sealed []byte) (string, error) {
 	v.opens.Add(1)
-	if v.failing != "" && bytes.Contains([]byte(context), []byte(v.failing)) {
-		return nil, errVault
+	if v.failing != "" && strings.Contains(owner+"/"+name, v.failing) {
+		return "", errVault
 	}
-	return v.Vault.Open(sealed, context)
+	return v.Vault.Open(ctx, owner, name, sealed)
 }
 
 type world struct {

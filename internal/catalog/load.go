@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"cmp"
+	"context"
 	"database/sql"
 	"fmt"
 	"slices"
@@ -13,7 +14,10 @@ import (
 
 // load reads the whole database into the first snapshot.
 func (s *Store) load() (*Snapshot, error) {
-	snap := &Snapshot{byName: map[string]*Endpoint{}, byID: map[string]*Endpoint{}, broken: map[string]*Endpoint{}}
+	snap := &Snapshot{
+		byName: map[string]*Endpoint{}, byID: map[string]*Endpoint{}, broken: map[string]*Endpoint{},
+		credentials: map[string]*Credential{},
+	}
 	for _, part := range []struct {
 		query string
 		row   func(scan func(...any) error) error
@@ -21,18 +25,18 @@ func (s *Store) load() (*Snapshot, error) {
 		{`SELECT id, name, type, head_timeout, everyone, limit_calls, limit_key, limit_period, created, updated
 			FROM endpoints`, snap.loadEndpoint},
 		{"SELECT endpoint_id, kind, subject FROM endpoint_grants ORDER BY subject", snap.loadGrant},
-		{`SELECT endpoint_id, id, name, position, weight, disabled, provider, model
+		{"SELECT id, name, provider, created, updated, rotated FROM credentials", snap.loadCredential},
+		{`SELECT endpoint_id, id, name, position, weight, disabled, provider, model, ifnull(credential_id, '')
 			FROM targets ORDER BY position, name`, snap.loadTarget},
 		{`SELECT endpoint_id, target_id, p.name, value
 			FROM target_parameters p JOIN targets ON id = target_id`, snap.loadParameter},
-		{`SELECT endpoint_id, target_id, s.name, sealed
-			FROM target_secrets s JOIN targets ON id = target_id ORDER BY s.name`, func(scan func(...any) error) error {
-			return s.loadSecret(snap, scan)
-		}},
 	} {
 		if err := state.Each(s.db, part.query, part.row); err != nil {
 			return nil, fmt.Errorf("%q: %w", part.query, err)
 		}
+	}
+	if err := s.open(context.Background(), snap); err != nil {
+		return nil, err
 	}
 	for _, e := range snap.sorted {
 		e.memo = decision.NewMemo(e)
@@ -73,7 +77,7 @@ func (s *Snapshot) loadEndpoint(scan func(...any) error) error {
 func (s *Snapshot) loadTarget(scan func(...any) error) error {
 	var endpointID string
 	t := Target{Config: map[string]string{}, Secrets: Secrets{}, Unreadable: []string{}}
-	err := scan(&endpointID, &t.ID, &t.Name, &t.Order, &t.Weight, &t.Disabled, &t.Provider, &t.Model)
+	err := scan(&endpointID, &t.ID, &t.Name, &t.Order, &t.Weight, &t.Disabled, &t.Provider, &t.Model, &t.CredentialID)
 	if err != nil {
 		return err
 	}
@@ -110,20 +114,15 @@ func (s *Snapshot) loadGrant(scan func(...any) error) error {
 	return nil
 }
 
-// loadSecret opens one credential. One that does not open marks its target
-// and is no error: the others must start.
-func (s *Store) loadSecret(snap *Snapshot, scan func(...any) error) error {
-	var endpointID, id, name string
-	var sealed []byte
-	if err := scan(&endpointID, &id, &name, &sealed); err != nil {
+func (s *Snapshot) loadCredential(scan func(...any) error) error {
+	c := &Credential{Secrets: Secrets{}, Unreadable: []string{}}
+	var created, updated, rotated int64
+	if err := scan(&c.ID, &c.Name, &c.Provider, &created, &updated, &rotated); err != nil {
 		return err
 	}
-	target := snap.targetOf(endpointID, id)
-	plain, err := s.vault.Open(sealed, sealContext(id, name))
-	if err != nil {
-		target.Unreadable = append(target.Unreadable, name)
-		return nil //nolint:nilerr // told by Problem and Status
+	for into, at := range map[*time.Time]int64{&c.Created: created, &c.Updated: updated, &c.Rotated: rotated} {
+		*into = time.UnixMilli(at).UTC()
 	}
-	target.Secrets[name] = string(plain)
+	s.credentials[c.ID] = c
 	return nil
 }

@@ -31,7 +31,7 @@ func TestDatabaseOfVersion1(t *testing.T) {
 	_, err = old.Exec(string(schema) + "PRAGMA user_version = 1; PRAGMA application_id = 0x534c5549;")
 	require.NoError(t, err)
 	for n, name := range []string{"a", "b"} {
-		sealed, err := v.Seal([]byte("canary-"+name), "endpoint/"+id(n)+"/openai_api_key")
+		sealed, err := v.Seal(t.Context(), "endpoint/"+id(n), map[string]string{"openai_api_key": "canary-" + name})
 		require.NoError(t, err)
 		for _, row := range []struct {
 			query string
@@ -39,7 +39,7 @@ func TestDatabaseOfVersion1(t *testing.T) {
 		}{
 			{"endpoints VALUES (?, ?, 'llm/v1/chat', 'openai', 'gpt-x', 1, 5, '', 'minute', 1000, 2000)", []any{id(n), name}},
 			{"endpoint_parameters VALUES (?, 'openai_api_base', 'https://x.example')", []any{id(n)}},
-			{"endpoint_secrets VALUES (?, 'openai_api_key', ?)", []any{id(n), sealed}},
+			{"endpoint_secrets VALUES (?, 'openai_api_key', ?)", []any{id(n), sealed["openai_api_key"]}},
 			{"endpoint_grants VALUES (?, 'user', 'u')", []any{id(n)}},
 		} {
 			_, err = old.Exec("INSERT INTO "+row.query, row.args...)

@@ -18,6 +18,8 @@ type Snapshot struct {
 	byID   map[string]*Endpoint
 	sorted []*Endpoint // by name
 	broken map[string]*Endpoint
+
+	credentials map[string]*Credential // by id
 }
 
 // Get returns the endpoint with exactly that name.
@@ -44,6 +46,8 @@ func (s *Snapshot) draft() *Snapshot {
 		byID:     maps.Clone(s.byID),
 		sorted:   slices.Clone(s.sorted),
 		broken:   maps.Clone(s.broken),
+
+		credentials: maps.Clone(s.credentials),
 	}
 }
 
@@ -51,13 +55,19 @@ func byName(e *Endpoint, name string) int { return cmp.Compare(e.Name, name) }
 
 // put adds an endpoint that is whole, in place of old where that is not nil.
 func (s *Snapshot) put(old, e *Endpoint) {
-	if old != nil {
+	if old != nil && old.Name != e.Name {
 		s.remove(old)
+		old = nil
 	}
 	e.memo = decision.NewMemo(e)
 	s.byName[e.Name], s.byID[e.ID] = e, e
+	delete(s.broken, e.ID)
 	i, _ := slices.BinarySearchFunc(s.sorted, e.Name, byName)
-	s.sorted = slices.Insert(s.sorted, i, e)
+	if old == nil {
+		s.sorted = slices.Insert(s.sorted, i, e)
+	} else {
+		s.sorted[i] = e
+	}
 	if e.Problem != "" {
 		s.broken[e.ID] = e
 	}

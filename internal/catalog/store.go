@@ -31,6 +31,10 @@ type Store struct {
 	newID func() string
 	snap  atomic.Pointer[Snapshot]
 
+	// elsewhere is held while something is written to, or removed from, a vault
+	// that keeps values itself, until the database agrees. It is taken before mu.
+	elsewhere sync.Mutex
+
 	// mu is held by a mutation from reading the snapshot to the last hook, so
 	// that hooks see the snapshots in order.
 	mu sync.Mutex
@@ -89,8 +93,11 @@ func (s *Store) OnChange(hook func(*Snapshot)) {
 // and Problem are set. A name or id that is taken is ErrExists, a bad field a
 // *FieldError. The endpoint returned is the snapshot's and must not be changed.
 func (s *Store) Create(ctx context.Context, e Endpoint) (*Endpoint, error) {
-	made := e.clone()
-	err := s.mutate(ctx, func(w *writer) error { return s.create(w, made) })
+	var made *Endpoint
+	err := s.mutate(ctx, func(w *writer) error {
+		made = e.clone()
+		return s.create(w, made)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("creating endpoint %s: %w", quote(e.Name), err)
 	}
@@ -133,6 +140,11 @@ func (s *Store) Delete(ctx context.Context, name string) (*Endpoint, error) {
 			return ErrNotFound
 		}
 		w.draft.remove(old)
+		for i := range old.Targets {
+			if err := w.drop(targetOwner(old.Targets[i].ID)); err != nil {
+				return err
+			}
+		}
 		return w.exec("DELETE FROM endpoints WHERE id = ?", old.ID)
 	})
 	if err != nil {
@@ -169,14 +181,17 @@ func (s *Store) Forget(ctx context.Context, id string) error {
 // create adds e, which must not be shared yet.
 func (s *Store) create(w *writer, e *Endpoint) error {
 	if e.ID == "" {
-		e.ID = s.newID()
+		e.ID = w.newID()
 	}
-	e.Created = s.stamp()
+	e.Created = w.stamp
 	e.Updated = e.Created
 	e.nameFirst()
-	e.identify(&Endpoint{}, s.newID)
+	e.identify(&Endpoint{}, w.newID)
 	for i := range e.Targets {
 		e.Targets[i].Unreadable = nil
+	}
+	if err := w.draft.lend(e); err != nil {
+		return err
 	}
 	if err := e.Normalize(); err != nil {
 		return err
@@ -192,9 +207,12 @@ func (s *Store) create(w *writer, e *Endpoint) error {
 // replace puts e, which must not be shared yet, in the place of old, and
 // returns what is in force: old where nothing changed.
 func (s *Store) replace(w *writer, old, e *Endpoint) (*Endpoint, error) {
-	e.ID, e.Created, e.Updated = old.ID, old.Created, s.stamp()
+	e.ID, e.Created, e.Updated = old.ID, old.Created, w.stamp
 	e.nameFirst()
-	e.identify(old, s.newID)
+	e.identify(old, w.newID)
+	if err := w.draft.lend(e); err != nil {
+		return nil, err
+	}
 	if err := e.Normalize(); err != nil {
 		return nil, err
 	}
@@ -212,33 +230,6 @@ func (s *Store) replace(w *writer, old, e *Endpoint) (*Endpoint, error) {
 	e.judge()
 	w.draft.put(old, e)
 	return e, w.update(old, e)
-}
-
-// mutate runs do in a transaction with a draft of the next snapshot. If do
-// changed something, and the commit succeeds, the draft comes into force.
-func (s *Store) mutate(ctx context.Context, do func(*writer) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() //nolint:errcheck // does nothing after Commit
-	w := &writer{ctx: ctx, tx: tx, vault: s.vault, draft: s.Snapshot().draft()}
-	if err := do(w); err != nil || !w.wrote {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return err
-	}
-	s.snap.Store(w.draft)
-	s.hooksMu.Lock()
-	hooks := s.hooks[:len(s.hooks):len(s.hooks)]
-	s.hooksMu.Unlock()
-	for _, hook := range hooks {
-		hook(w.draft)
-	}
-	return nil
 }
 
 // stamp is the present moment as the database keeps it.

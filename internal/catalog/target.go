@@ -36,7 +36,10 @@ type Target struct {
 	Provider string            `json:"provider"` // canonical provider id, e.g. "openai"
 	Model    string            `json:"model"`    // the provider's name of the model
 	Config   map[string]string `json:"config"`   // parameters that are not secret
-	Secrets  Secrets           `json:"-"`        // opened credentials, in memory only
+	// CredentialID names the stored credential whose values the target uses; ""
+	// where it has its own. With one, the store sets Secrets and Unreadable.
+	CredentialID string  `json:"credentialId,omitempty"`
+	Secrets      Secrets `json:"-"` // opened credentials, in memory only
 	// Unreadable names the credentials that are stored but that the vault
 	// can't open. Setting one in Secrets replaces it; taking its name away
 	// from Unreadable deletes it.
@@ -44,6 +47,17 @@ type Target struct {
 	// Problem is why the target can't be called at the moment, as a sentence;
 	// "" when it can. The store sets it.
 	Problem string `json:"problem,omitempty"`
+
+	trouble trouble // why those that are Unreadable are
+}
+
+// own are the secrets that belong to the target itself, and those of them that
+// the vault can't open.
+func (t *Target) own() (Secrets, []string) {
+	if t.CredentialID != "" {
+		return nil, nil
+	}
+	return t.Secrets, t.Unreadable
 }
 
 // Parameters returns the parameters with the opened credentials among them, in
@@ -118,7 +132,11 @@ func (e *Endpoint) nameFirst() {
 func (e *Endpoint) checkUnreadable(old *Endpoint) error {
 	for i := range e.Targets {
 		t := &e.Targets[i]
+		if t.CredentialID != "" {
+			continue
+		}
 		before, had := old.targetByID(t.ID)
+		had = had && before.CredentialID == ""
 		for _, name := range t.Unreadable {
 			if !had || !slices.Contains(before.Unreadable, name) {
 				return wrong("modelConfig."+name, "no such credential is stored")
@@ -144,8 +162,7 @@ func (e *Endpoint) judge() {
 		t := &e.Targets[i]
 		t.Problem = ""
 		if len(t.Unreadable) > 0 {
-			t.Problem = fmt.Sprintf("The vault can't open the credential %s of this endpoint. Ask an administrator to set it again.",
-				strings.Join(t.Unreadable, ", "))
+			t.Problem = t.trouble.problem(strings.Join(t.Unreadable, ", "), "this endpoint")
 		}
 		if t.Disabled {
 			continue
@@ -239,7 +256,7 @@ func cloneTargets(list []Target) []Target {
 // sameRow tells whether the rows of two targets are equal.
 func (t *Target) sameRow(o *Target) bool {
 	return t.ID == o.ID && t.Name == o.Name && t.Weight == o.Weight && t.Order == o.Order &&
-		t.Disabled == o.Disabled && t.Provider == o.Provider && t.Model == o.Model
+		t.Disabled == o.Disabled && t.Provider == o.Provider && t.Model == o.Model && t.CredentialID == o.CredentialID
 }
 
 func sameTargets(a, b []Target) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"sluice/internal/vault"
 )
@@ -15,7 +16,13 @@ type writer struct {
 	tx    *sql.Tx
 	vault vault.Vault
 	draft *Snapshot
+	newID func() string
+	stamp time.Time
 	wrote bool
+	// sealed is what was sealed before the transaction began, and needed what
+	// must be before it can be committed (see Store.mutate).
+	sealed map[sealing]map[string][]byte
+	needed []need
 }
 
 func (w *writer) exec(query string, args ...any) error {

@@ -5,7 +5,7 @@ package catalog
 func (w *writer) targets(old, e *Endpoint) error {
 	for i := range old.Targets {
 		if _, kept := e.targetByID(old.Targets[i].ID); !kept {
-			if err := w.exec("DELETE FROM targets WHERE id = ?", old.Targets[i].ID); err != nil {
+			if err := w.dropTarget(&old.Targets[i]); err != nil {
 				return err
 			}
 		}
@@ -22,7 +22,9 @@ func (w *writer) targets(old, e *Endpoint) error {
 		if err := w.parameters(before, t); err != nil {
 			return err
 		}
-		if err := w.secrets(before, t); err != nil {
+		was, lost := before.own()
+		is, unreadable := t.own()
+		if err := w.keep(targetOwner(t.ID), was, lost, is, unreadable); err != nil {
 			return err
 		}
 	}
@@ -35,13 +37,21 @@ func (w *writer) target(endpointID string, before, t *Target) error {
 		return nil
 	}
 	if before.ID == "" {
-		return w.exec(`INSERT INTO targets (id, endpoint_id, name, position, weight, disabled, provider, model)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-			t.ID, endpointID, t.Name, t.Order, t.Weight, t.Disabled, t.Provider, t.Model)
+		return w.exec(`INSERT INTO targets (id, endpoint_id, name, position, weight, disabled, provider, model, credential_id)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''))`,
+			t.ID, endpointID, t.Name, t.Order, t.Weight, t.Disabled, t.Provider, t.Model, t.CredentialID)
 	}
-	return w.exec(`UPDATE targets SET name = ?, position = ?, weight = ?, disabled = ?, provider = ?, model = ?
-		WHERE id = ? AND endpoint_id = ?`,
-		t.Name, t.Order, t.Weight, t.Disabled, t.Provider, t.Model, t.ID, endpointID)
+	return w.exec(`UPDATE targets SET name = ?, position = ?, weight = ?, disabled = ?, provider = ?, model = ?,
+		credential_id = nullif(?, '') WHERE id = ? AND endpoint_id = ?`,
+		t.Name, t.Order, t.Weight, t.Disabled, t.Provider, t.Model, t.CredentialID, t.ID, endpointID)
+}
+
+// dropTarget deletes a target with all that is kept for it.
+func (w *writer) dropTarget(t *Target) error {
+	if err := w.drop(targetOwner(t.ID)); err != nil {
+		return err
+	}
+	return w.exec("DELETE FROM targets WHERE id = ?", t.ID)
 }
 
 func (w *writer) parameters(old, t *Target) error {
@@ -63,38 +73,3 @@ func (w *writer) parameters(old, t *Target) error {
 	}
 	return nil
 }
-
-// secrets seals what is new or changed and leaves the other rows alone, those
-// that can't be opened too.
-func (w *writer) secrets(old, t *Target) error {
-	kept := make(map[string]bool, len(t.Unreadable))
-	for _, name := range t.Unreadable {
-		kept[name] = true
-	}
-	for _, name := range append(old.Secrets.Names(), old.Unreadable...) {
-		if _, set := t.Secrets[name]; !set && !kept[name] {
-			if err := w.exec("DELETE FROM target_secrets WHERE target_id = ? AND name = ?", t.ID, name); err != nil {
-				return err
-			}
-		}
-	}
-	for name, value := range t.Secrets {
-		if old.Secrets[name] == value { // a secret is never empty
-			continue
-		}
-		sealed, err := w.vault.Seal([]byte(value), sealContext(t.ID, name))
-		if err != nil {
-			return err
-		}
-		err = w.exec("INSERT OR REPLACE INTO target_secrets (target_id, name, sealed) VALUES (?, ?, ?)", t.ID, name, sealed)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sealContext binds a sealed credential to its place. It says "endpoint"
-// because the first target of an endpoint that is older than targets has the
-// endpoint's id, and what was sealed then must open now.
-func sealContext(targetID, name string) string { return "endpoint/" + targetID + "/" + name }

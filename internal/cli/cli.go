@@ -31,6 +31,13 @@ func (e UsageError) Unwrap() error { return e.Err }
 
 func usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
 
+func asUsage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return UsageError{err}
+}
+
 // Program is what a main function has to say.
 type Program struct {
 	Version string
@@ -63,9 +70,11 @@ func (p Program) root() *cobra.Command {
 	root := group("sluice", "An AI gateway: run it, and manage endpoints, people, policies and the trail")
 	root.Version = p.Version
 	root.SilenceErrors, root.SilenceUsage = true, true
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return asUsage(cmd.ValidateFlagGroups()) }
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return UsageError{err} })
 	root.AddCommand(p.Commands...)
 	root.AddCommand(
+		loginCommand(), logoutCommand(), whoamiCommand(), profilesCommand(),
 		endpointsCommand(), tokensCommand(), usersCommand(), organizationsCommand(), applyCommand(), auditCommand(),
 		providersCommand(), pricesCommand(), policyCommand(), statusCommand(), versionCommand(),
 	)

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/internal/admin"
+	"sluice/internal/admin/api"
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
 	"sluice/internal/cli"
@@ -32,21 +34,29 @@ const canary = "sk-canary-77e1"
 // gateway is the control server over TLS, with the data folder that a command
 // on the same machine would find.
 type gateway struct {
-	t     *testing.T
-	data  string
-	url   string
-	trail *audit.Trail
+	t    *testing.T
+	data string
+	url  string
+	// ways is what the gateway says of how to sign in.
+	ways        api.SignIn
+	certificate *x509.Certificate
+	trail       *audit.Trail
 }
 
 func newGateway(t *testing.T) *gateway {
 	t.Helper()
 	g := &gateway{t: t, data: t.TempDir()}
 	t.Chdir(g.data)
-	server := httptest.NewTLSServer(g.handler())
+	t.Setenv("XDG_CONFIG_HOME", filepath.Join(g.data, "config"))
+	g.ways = api.SignIn{Methods: []string{api.SignInToken}}
+	mux := http.NewServeMux()
+	server := httptest.NewTLSServer(mux)
 	t.Cleanup(server.Close)
-	g.url = server.URL
+	g.url, g.certificate = server.URL, server.Certificate()
+	mux.Handle("/", g.handler())
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	require.NoError(t, os.WriteFile(filepath.Join(g.data, "ca.pem"), ca, 0o600))
+	mux.HandleFunc("GET /ui/ca.pem", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(ca) })
 	return g
 }
 
@@ -78,6 +88,7 @@ func (g *gateway) handler() http.Handler {
 		Activate:   func(context.Context, *catalog.Endpoint) error { return nil },
 		CheckHost:  func(context.Context, string) error { return nil },
 		Components: func() []admin.Component { return nil },
+		SignIn:     func() api.SignIn { return g.ways },
 		Version:    "1.2.3", Now: time.Now, NewID: catalog.NewID, Log: zap.NewNop(),
 	})
 }
@@ -435,7 +446,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"endpoints", "get"}, 2, "takes NAME"},
 		{[]string{"endpoints", "list", "extra"}, 2, "takes no arguments"},
 		{[]string{"endpoints", "list", "--colour"}, 2, "unknown flag"},
-		{[]string{"endpoints", "list", "-o", "xml", "--data", g.data}, 2, "table or json"},
+		{[]string{"endpoints", "list", "-o", "xml", "--data", g.data}, 2, "table, json"},
 		{[]string{"endpoints", "list", "--server", "nowhere", "--data", g.data}, 2, "is not a URL"},
 		{[]string{"endpoints", "list", "--server", "http://gateway.example", "--data", g.data}, 2, "in the clear"},
 		{[]string{"endpoints", "create", "x", "--data", g.data}, 2, "is required"},

@@ -1,13 +1,10 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -21,18 +18,21 @@ const DefaultServer = "https://127.0.0.1:8443"
 type remote struct {
 	group *cobra.Command // that has the flags
 
-	server, ca, tokenFile, data, output string
+	server, ca, tokenFile, data, profile, output string
+	yes                                          bool
 }
 
 // withRemote adds the flags to a command and all of its children.
 func withRemote(cmd *cobra.Command, r *remote) *cobra.Command {
 	r.group = cmd
 	fl := cmd.PersistentFlags()
-	fl.StringVar(&r.server, "server", DefaultServer, "address of the gateway")
-	fl.StringVar(&r.ca, "ca", "", "PEM file of the CA to trust (default <data>/ca.pem where there is one)")
-	fl.StringVar(&r.tokenFile, "token-file", "", "file with the token (default $SLUICE_TOKEN, then <data>/admin-token)")
-	fl.StringVar(&r.data, "data", "./data", "folder of the gateway")
-	fl.StringVarP(&r.output, "output", "o", "table", "table or json")
+	fl.StringVar(&r.server, "server", "", "address of the gateway (default $SLUICE_SERVER, the profile's, "+DefaultServer+")")
+	fl.StringVar(&r.ca, "ca", "", "PEM file of the CA to trust (default $SLUICE_CA, the profile's, <data>/ca.pem)")
+	fl.StringVar(&r.tokenFile, "token-file", "", "file with the token (default $SLUICE_TOKEN, the profile's, <data>/admin-token)")
+	fl.StringVar(&r.profile, "profile", "", "profile that sluice login has kept (default $SLUICE_PROFILE, the current one)")
+	fl.StringVar(&r.data, "data", "./data", "folder of a gateway on this machine; given, no profile is used")
+	r.outputFlag(cmd)
+	complete(cmd, "profile", completeProfiles)
 	return cmd
 }
 
@@ -49,27 +49,67 @@ func (r *remote) run(do func(cmd *cobra.Command, c *client.Client, args []string
 
 // client checks the flags and makes the client.
 func (r *remote) client() (*client.Client, error) {
-	if r.output != "table" && r.output != "json" {
-		return nil, usagef("--output takes table or json")
+	if err := r.checkOutput(); err != nil {
+		return nil, err
 	}
-	token, err := r.token()
+	t, err := r.target()
 	if err != nil {
 		return nil, err
 	}
-	c, err := client.New(client.Options{Server: r.server, Token: token, CAFile: r.caFile(), UserAgent: "sluice/" + r.group.Root().Version})
+	return r.dial(t)
+}
+
+// target is a gateway, and as whom to speak to it.
+type target struct {
+	server, token, caFile string
+	ca                    []byte // PEM, beside caFile
+}
+
+func (r *remote) dial(t target) (*client.Client, error) {
+	c, err := client.New(client.Options{
+		Server: t.server, Token: t.token, CAFile: t.caFile, CA: t.ca, UserAgent: "sluice/" + r.group.Root().Version,
+	})
 	if err != nil {
 		return nil, UsageError{err}
 	}
 	return c, nil
 }
 
-func (r *remote) token() (string, error) {
+// target works out which gateway is meant: by flags, then by the environment,
+// then by the profile, then by the data folder. A token of a profile or a data
+// folder never goes to another server than it was kept for, unless both are
+// named.
+func (r *remote) target() (target, error) {
+	p, err := r.chosenProfile()
+	if err != nil {
+		return target{}, err
+	}
+	t := target{server: first(r.server, os.Getenv("SLUICE_SERVER"), p.Server, DefaultServer)}
+	switch file := first(r.ca, os.Getenv("SLUICE_CA")); {
+	case file != "":
+		t.caFile = file
+	case p.Server != "":
+		t.ca = []byte(p.CA)
+	default:
+		t.caFile = r.dataFile("ca.pem")
+	}
+	t.token, err = r.token(p)
+	return t, err
+}
+
+func (r *remote) token(p profile) (string, error) {
 	file := r.tokenFile
 	if file == "" {
 		if token := os.Getenv("SLUICE_TOKEN"); token != "" {
 			return token, nil
 		}
-		file = filepath.Join(r.data, "admin-token")
+		if p.Server != "" {
+			return r.profileToken(p)
+		}
+		if file = r.dataFile("admin-token"); file == "" {
+			return "", fmt.Errorf("you have not signed in: run sluice login, or name a token with --token-file or SLUICE_TOKEN "+
+				"(there is no %s either)", filepath.Join(r.data, "admin-token"))
+		}
 	}
 	token, err := os.ReadFile(file)
 	if err != nil {
@@ -78,60 +118,21 @@ func (r *remote) token() (string, error) {
 	return strings.TrimSpace(string(token)), nil
 }
 
-func (r *remote) caFile() string {
-	if r.ca != "" {
-		return r.ca
-	}
-	file := filepath.Join(r.data, "ca.pem")
+// dataFile is a file of the data folder, "" where it is missing.
+func (r *remote) dataFile(name string) string {
+	file := filepath.Join(r.data, name)
 	if _, err := os.Stat(file); err != nil {
 		return ""
 	}
 	return file
 }
 
-// show prints a value: as JSON for scripts, or as the table that rows gives.
-func (r *remote) show(cmd *cobra.Command, value any, header string, rows func(add func(cells ...any))) error {
-	if r.output == "json" {
-		return printJSON(cmd.OutOrStdout(), value)
-	}
-	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
-	if header != "" {
-		fmt.Fprintln(w, strings.ReplaceAll(header, " ", "\t"))
-	}
-	rows(func(cells ...any) {
-		for i, cell := range cells {
-			if i > 0 {
-				fmt.Fprint(w, "\t")
-			}
-			fmt.Fprint(w, printable(fmt.Sprint(cell)))
+// first returns the first text that is not empty.
+func first(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
 		}
-		fmt.Fprintln(w)
-	})
-	return w.Flush()
-}
-
-// say prints a sentence for people; scripts get the value.
-func (r *remote) say(cmd *cobra.Command, value any, format string, args ...any) error {
-	if r.output == "json" {
-		return printJSON(cmd.OutOrStdout(), value)
 	}
-	_, err := fmt.Fprintf(cmd.OutOrStdout(), format+"\n", args...)
-	return err
-}
-
-func printJSON(w io.Writer, value any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(value)
-}
-
-// printable keeps what others wrote from steering the terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, s)
+	return ""
 }

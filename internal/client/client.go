@@ -25,6 +25,8 @@ type Options struct {
 	Token  string // bare API token; "" sends none
 	// CAFile is a PEM file of roots to trust beside the system's. "": none.
 	CAFile string
+	// CA are roots in PEM to trust beside those. nil: none.
+	CA []byte
 	// UserAgent is sent with every request. "": "sluice".
 	UserAgent string
 	// Timeout bounds one request, its reply included. 0: one minute.
@@ -45,16 +47,12 @@ func New(o Options) (*Client, error) {
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return nil, fmt.Errorf("the server %q is not a URL such as https://127.0.0.1:8443", o.Server)
 	}
-	if u.Scheme == "http" && o.Token != "" && !loopback(u.Hostname()) {
+	if u.Scheme == "http" && o.Token != "" && !Loopback(o.Server) {
 		return nil, fmt.Errorf("the server %q would get the token in the clear; use https", o.Server)
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	if o.CAFile != "" {
-		pool, err := roots(o.CAFile)
-		if err != nil {
-			return nil, err
-		}
-		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	transport, err := Transport(o.CAFile, o.CA)
+	if err != nil {
+		return nil, err
 	}
 	if o.Timeout == 0 {
 		o.Timeout = time.Minute
@@ -68,28 +66,59 @@ func New(o Options) (*Client, error) {
 	}, nil
 }
 
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+// Loopback reports whether a URL is at this machine, so that what is sent in
+// the clear leaves it not.
+func Loopback(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Transport trusts the system's roots, and those in PEM of a file ("": none) and
+// of a text (nil: none).
+func Transport(caFile string, ca []byte) (*http.Transport, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if caFile == "" && len(ca) == 0 {
+		return transport, nil
+	}
+	pool, err := roots(caFile, ca)
+	if err != nil {
+		return nil, err
+	}
+	transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	return transport, nil
 }
 
 // noRedirect keeps the token from going anywhere else.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-func roots(file string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("reading the CA file: %w", err)
-	}
+// roots are the system's, and those of a file and of a text.
+func roots(file string, text []byte) (*x509.CertPool, error) {
 	pool, err := x509.SystemCertPool()
 	if err != nil {
 		pool = x509.NewCertPool()
+	}
+	if len(text) > 0 && !pool.AppendCertsFromPEM(text) {
+		return nil, errors.New("reading the CA: it holds no PEM certificate")
+	}
+	if file == "" {
+		return pool, nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the CA file: %w", err)
 	}
 	if !pool.AppendCertsFromPEM(pem) {
 		return nil, fmt.Errorf("reading the CA file: %s holds no PEM certificate", file)
 	}
 	return pool, nil
 }
+
+// Server is the address of the gateway, without a slash at its end.
+func (c *Client) Server() string { return c.base }
 
 // NewLocal returns a client of a handler in the same process. Who makes a
 // request is said by its context (see admin.As).
@@ -187,7 +216,7 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 func unreachable(base string, err error) error {
 	var unknown x509.UnknownAuthorityError
 	if errors.As(err, &unknown) {
-		return fmt.Errorf("the certificate of %s is not from a trusted CA; name the CA's file: %w", base, err)
+		return fmt.Errorf("the certificate of %s is not from a trusted CA; name the CA's file, or sign in with sluice login: %w", base, err)
 	}
 	return fmt.Errorf("calling %s: %w", base, err)
 }

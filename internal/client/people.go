@@ -14,12 +14,24 @@ func (c *Client) Self(ctx context.Context) (out api.Self, err error) {
 	return out, err
 }
 
+// SignIn says how people sign in. It needs no token.
+func (c *Client) SignIn(ctx context.Context) (out api.SignIn, err error) {
+	err = c.call(ctx, http.MethodGet, own+"/sign-in", nil, nil, &out)
+	return out, err
+}
+
+// ListUsers returns one page of users. The query may hold offset, limit,
+// searchFilter, sortByField, shouldSortAscending and kind.
+func (c *Client) ListUsers(ctx context.Context, query url.Values) (out api.UserList, err error) {
+	err = c.call(ctx, http.MethodGet, own+"/users", query, nil, &out)
+	return out, err
+}
+
 // AllUsers returns every user that matches search, "" for all.
 func (c *Client) AllUsers(ctx context.Context, search string) ([]api.User, error) {
 	all := []api.User{}
 	err := pages(search, func(q url.Values) (int, int, error) {
-		var list api.UserList
-		err := c.call(ctx, http.MethodGet, own+"/users", q, nil, &list)
+		list, err := c.ListUsers(ctx, q)
 		all = append(all, list.Users...)
 		return len(list.Users), list.Metadata.TotalCount, err
 	})
@@ -43,12 +55,18 @@ func (c *Client) DeleteUser(ctx context.Context, id string) error {
 	return c.call(ctx, http.MethodDelete, own+"/users/"+url.PathEscape(id), nil, nil, nil)
 }
 
+// ListOrganizations returns one page of organizations. The query may hold
+// offset, limit, searchFilter, sortByField and shouldSortAscending.
+func (c *Client) ListOrganizations(ctx context.Context, query url.Values) (out api.OrganizationList, err error) {
+	err = c.call(ctx, http.MethodGet, own+"/organizations", query, nil, &out)
+	return out, err
+}
+
 // AllOrganizations returns every organization that matches search, "" for all.
 func (c *Client) AllOrganizations(ctx context.Context, search string) ([]api.Organization, error) {
 	all := []api.Organization{}
 	err := pages(search, func(q url.Values) (int, int, error) {
-		var list api.OrganizationList
-		err := c.call(ctx, http.MethodGet, own+"/organizations", q, nil, &list)
+		list, err := c.ListOrganizations(ctx, q)
 		all = append(all, list.Organizations...)
 		return len(list.Organizations), list.Metadata.TotalCount, err
 	})
@@ -99,6 +117,13 @@ func (c *Client) RemoveMember(ctx context.Context, organization, user string) (o
 
 func organizationPath(id string) string { return own + "/organizations/" + url.PathEscape(id) }
 
+// ListTokens returns one page of tokens. The query may hold offset, limit,
+// searchFilter, sortByField, shouldSortAscending and userId.
+func (c *Client) ListTokens(ctx context.Context, query url.Values) (out api.TokenList, err error) {
+	err = c.call(ctx, http.MethodGet, own+"/tokens", query, nil, &out)
+	return out, err
+}
+
 // AllTokens returns the tokens of the user with the id; "" means all that the
 // caller may see.
 func (c *Client) AllTokens(ctx context.Context, userID string) ([]api.Token, error) {
@@ -107,8 +132,7 @@ func (c *Client) AllTokens(ctx context.Context, userID string) ([]api.Token, err
 		if userID != "" {
 			q.Set("userId", userID)
 		}
-		var list api.TokenList
-		err := c.call(ctx, http.MethodGet, own+"/tokens", q, nil, &list)
+		list, err := c.ListTokens(ctx, q)
 		all = append(all, list.Tokens...)
 		return len(list.Tokens), list.Metadata.TotalCount, err
 	})

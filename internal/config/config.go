@@ -28,6 +28,7 @@ type Config struct {
 	Egress   Egress
 	Limits   Limits
 	Prices   Prices
+	Identity Identity
 
 	// Source is the file that was read, "" when there is none. Its keys endpoints
 	// and routes are read by package mlflowconfig from Raw.
@@ -79,6 +80,18 @@ type Prices struct {
 	File string // JSON, laid over the built-in prices; "": none
 }
 
+// Identity says who is let in, and for how long.
+type Identity struct {
+	Sessions Sessions
+}
+
+// Sessions bound how long a browser stays signed in to the web UI.
+type Sessions struct {
+	Idle     time.Duration // longest time without a request
+	Absolute time.Duration // longest time from the sign-in
+	PerUser  int           // most sessions of one user at a time
+}
+
 // Default is the configuration of an empty file.
 func Default() Config {
 	return Config{
@@ -88,6 +101,7 @@ func Default() Config {
 		LogLevel:      "info",
 		Audit:         Audit{RetentionDays: 184, Bodies: "full", OnFailure: "refuse"},
 		Limits:        Limits{BodyBytes: 32 << 20, IdleTimeout: 5 * time.Minute, DrainTimeout: 30 * time.Second},
+		Identity:      Identity{Sessions: Sessions{Idle: 30 * time.Minute, Absolute: 12 * time.Hour, PerUser: 10}},
 	}
 }
 
@@ -139,6 +153,9 @@ func (c *Config) Validate() error {
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		add("tls", "certificate and key go together: give both, or neither for the local CA")
 	}
+	if s := c.Identity.Sessions; s.Idle > s.Absolute {
+		add("identity.sessions", "idle (%s) is longer than absolute (%s): no session could be idle so long", s.Idle, s.Absolute)
+	}
 	files := []struct{ key, path string }{
 		{"tls.certificate", c.TLS.Certificate}, {"tls.key", c.TLS.Key}, {"egress.ca_file", c.Egress.CAFile},
 		{"prices.file", c.Prices.File},
@@ -172,7 +189,7 @@ func (c *Config) NeedRestart(next Config) []string {
 		{"metrics_listen", c.MetricsListen, next.MetricsListen}, {"data", c.Data, next.Data},
 		{"log_level", c.LogLevel, next.LogLevel}, {"tls", c.TLS, next.TLS}, {"policies", c.Policies, next.Policies},
 		{"audit", c.Audit, next.Audit}, {"egress", c.Egress, next.Egress}, {"limits", c.Limits, next.Limits},
-		{"prices", c.Prices, next.Prices},
+		{"prices", c.Prices, next.Prices}, {"identity", c.Identity, next.Identity},
 	} {
 		if !reflect.DeepEqual(k.a, k.b) {
 			keys = append(keys, k.name)

@@ -36,6 +36,7 @@ func TestEveryKeyArrives(t *testing.T) {
 		Resolve: map[string]string{"api.openai.com": "127.0.0.1:9443"}}, c.Egress)
 	require.Equal(t, config.Limits{BodyBytes: 1 << 20, IdleTimeout: 90 * time.Second, DrainTimeout: 5 * time.Second}, c.Limits)
 	require.Equal(t, config.Prices{File: "testdata/full.good.yaml"}, c.Prices)
+	require.Equal(t, config.Sessions{Idle: 15 * time.Minute, Absolute: 8 * time.Hour, PerUser: 3}, c.Identity.Sessions)
 	require.True(t, c.HasEndpoints)
 }
 
@@ -67,6 +68,7 @@ func TestBadFilesSayWhere(t *testing.T) {
 		"endpoints.bad.yaml": "testdata/endpoints.bad.yaml:1: endpoints: want a list of endpoints",
 		"routes.bad.yaml":    "testdata/routes.bad.yaml:1: routes: want a list of routes",
 		"prices.bad.yaml":    "testdata/prices.bad.yaml:1: prices.date: unknown key; known here: file",
+		"sessions.bad.yaml":  "testdata/sessions.bad.yaml:2: identity.sessions.max_per_user: want a whole number from 1 to 1000",
 		"twice.bad.yaml":     "testdata/twice.bad.yaml",
 		"syntax.bad.yaml":    "testdata/syntax.bad.yaml: not valid YAML: [1:9]",
 		"missing.bad.yaml":   "reading the configuration: open testdata/missing.bad.yaml",
@@ -80,11 +82,12 @@ func TestBadFilesSayWhere(t *testing.T) {
 
 func TestWhatNoSingleKeyTells(t *testing.T) {
 	for file, want := range map[string]string{
-		"listen.invalid.yaml":  "listen: want host:port",
-		"plain.invalid.yaml":   "listen_plain: only a loopback address may be served without TLS",
-		"pair.invalid.yaml":    "tls: certificate and key go together",
-		"prices.invalid.yaml":  "prices.file: testdata/missing.json can't be read",
-		"missing.invalid.yaml": "egress.ca_file: testdata/missing.pem can't be read",
+		"listen.invalid.yaml":   "listen: want host:port",
+		"plain.invalid.yaml":    "listen_plain: only a loopback address may be served without TLS",
+		"pair.invalid.yaml":     "tls: certificate and key go together",
+		"prices.invalid.yaml":   "prices.file: testdata/missing.json can't be read",
+		"sessions.invalid.yaml": "identity.sessions: idle (2h0m0s) is longer than absolute (1h0m0s)",
+		"missing.invalid.yaml":  "egress.ca_file: testdata/missing.pem can't be read",
 	} {
 		c, err := config.Load(filepath.Join("testdata", file))
 		require.NoError(t, err, file)

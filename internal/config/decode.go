@@ -71,6 +71,13 @@ func schema(c *Config) fields {
 			"idle_timeout":  duration(&c.Limits.IdleTimeout, 100*time.Millisecond),
 			"drain_timeout": duration(&c.Limits.DrainTimeout, 0),
 		}),
+		"identity": group(fields{
+			"sessions": group(fields{
+				"idle":         duration(&c.Identity.Sessions.Idle, time.Minute),
+				"absolute":     duration(&c.Identity.Sessions.Absolute, time.Minute),
+				"max_per_user": number(&c.Identity.Sessions.PerUser, 1, 1000),
+			}),
+		}),
 		"prices":    group(fields{"file": text(&c.Prices.File)}),
 		"endpoints": entries(c, "endpoints"),
 		"routes":    entries(c, "routes"),

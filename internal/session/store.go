@@ -192,7 +192,10 @@ func (m *Manager) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return m.Tidy(context.WithoutCancel(ctx))
+			if err := m.Tidy(context.WithoutCancel(ctx)); err != nil {
+				m.Log.Error("the database took no last news of sessions", zap.Error(err))
+			}
+			return nil
 		case <-tick.C:
 			if err := m.Tidy(ctx); err != nil && ctx.Err() == nil {
 				m.Log.Error("the database took no news of sessions", zap.Error(err))

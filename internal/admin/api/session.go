@@ -16,8 +16,29 @@ type Session struct {
 	Current  bool      `json:"current"` // the one that asks
 }
 
+// SessionsEnded says how many sessions were ended at once.
+type SessionsEnded struct {
+	Ended int64 `json:"ended"`
+}
+
 // SessionList is a page of sessions.
 type SessionList struct {
 	Sessions []Session `json:"sessions"`
 	Metadata Metadata  `json:"metadata"`
+}
+
+// Ways to sign in, for SignIn.Methods.
+const (
+	SignInToken = "token"
+	SignInOIDC  = "oidc"
+)
+
+// SignIn says how people sign in. Anybody may read it.
+type SignIn struct {
+	Methods []string `json:"methods"` // SignInToken, SignInOIDC
+	// Issuer is the identity provider's, ClientID the public client there that the
+	// command line signs in with. Empty without SignInOIDC.
+	Issuer   string   `json:"issuer,omitempty"`
+	ClientID string   `json:"clientId,omitempty"`
+	Scopes   []string `json:"scopes,omitempty"` // to ask the provider for
 }

@@ -1,0 +1,38 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"sluice/internal/admin/api"
+)
+
+// AllSessions returns the browsers in which the user with the id has signed in;
+// "" means all that the caller may see.
+func (c *Client) AllSessions(ctx context.Context, userID string) ([]api.Session, error) {
+	all := []api.Session{}
+	err := pages("", func(q url.Values) (int, int, error) {
+		if userID != "" {
+			q.Set("userId", userID)
+		}
+		var list api.SessionList
+		err := c.call(ctx, http.MethodGet, own+"/sessions", q, nil, &list)
+		all = append(all, list.Sessions...)
+		return len(list.Sessions), list.Metadata.TotalCount, err
+	})
+	return all, err
+}
+
+// EndSession signs the browser out whose session has the id.
+func (c *Client) EndSession(ctx context.Context, id string) error {
+	return c.call(ctx, http.MethodDelete, own+"/sessions/"+url.PathEscape(id), nil, nil, nil)
+}
+
+// EndSessions signs the user with the id out of all browsers, and says of how
+// many.
+func (c *Client) EndSessions(ctx context.Context, userID string) (int, error) {
+	var out api.SessionsEnded
+	err := c.call(ctx, http.MethodDelete, own+"/sessions", url.Values{"userId": {userID}}, nil, &out)
+	return int(out.Ended), err
+}

@@ -1,0 +1,148 @@
+package ui
+
+import (
+	"context"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"sluice/internal/client"
+	"sluice/internal/decision"
+	"sluice/internal/identity"
+	"sluice/internal/session"
+	"sluice/policies"
+)
+
+// Policy decides what a person is offered.
+type Policy interface {
+	Decide(ctx context.Context, in *policies.Input) (decision.Decision, error)
+}
+
+// Lender makes tokens that stand for a caller until ttl has passed. It is the
+// identity store.
+type Lender interface {
+	Lend(caller *identity.Caller, ttl time.Duration) (token string)
+}
+
+// Deps are what the UI works with. All fields are required unless said.
+type Deps struct {
+	REST     http.Handler // the handler of package admin
+	Sessions Sessions
+	Tokens   Lender
+	Policy   Policy
+	// Gateway calls the gateway's own listener: it takes requests to paths such
+	// as /v1/chat/completions, whatever their host.
+	Gateway http.RoundTripper
+	// CA returns the certificate of the gateway's own CA, PEM. Nil: clients need none.
+	CA func() ([]byte, error)
+	// FormActions are origins beside the UI's own to which forms may lead: the
+	// identity provider's, for signing out.
+	FormActions []string
+	Version     string
+	Now         func() time.Time
+	NewID       func() string // of a request that came without Envoy
+	Log         *zap.Logger
+}
+
+// Sessions finds who has signed in. It is the session manager.
+type Sessions interface {
+	// Guard returns the session of a request, and checks that its own pages made it.
+	Guard(r *http.Request) (*session.Session, error)
+	// Peek returns it without counting the request as use.
+	Peek(r *http.Request) (*session.Session, error)
+}
+
+// UI answers everything under /ui/. It is safe for concurrent use.
+type UI struct {
+	Deps
+	rest   *client.Client
+	mux    *http.ServeMux
+	assets *assets
+	pages  *templates
+	policy string // the Content-Security-Policy
+}
+
+// New returns the handler of everything under /ui/. It panics where the
+// program's own templates are broken, which tests see.
+func New(d Deps) *UI {
+	s := &UI{Deps: d, rest: client.NewLocal(d.REST), mux: http.NewServeMux()}
+	s.assets = loadAssets()
+	s.pages = loadTemplates(s)
+	s.policy = contentPolicy(d.FormActions)
+	for _, r := range s.routes() {
+		s.mux.Handle(r.pattern, &r)
+	}
+	return s
+}
+
+// Mount serves the UI under /ui/ beside the REST handler, and leads browsers
+// that open the bare address to it.
+func Mount(rest, ui http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/ui" || strings.HasPrefix(r.URL.Path, "/ui/"):
+			ui.ServeHTTP(w, r)
+		case r.URL.Path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.Contains(r.Header.Get("Accept"), "text/html"):
+			w.Header().Set("Cache-Control", "no-store")
+			w.Header().Set("Vary", "Accept")
+			http.Redirect(w, r, "/ui/", http.StatusSeeOther)
+		default:
+			rest.ServeHTTP(w, r)
+		}
+	})
+}
+
+// ServeHTTP answers one request.
+func (s *UI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{s: s, r: r, rest: s.rest, id: r.Header.Get("X-Request-Id"), client: identity.ClientAddress(r.Header.Values)}
+	if c.id == "" {
+		c.id = s.NewID()
+	}
+	c.w = newWriter(w, r)
+	defer c.w.end()
+	c.headers()
+	defer s.recover(c)
+	if err := s.run(c); err != nil {
+		s.told(c, err)
+	}
+}
+
+// contentPolicy is the Content-Security-Policy of every page: nothing but the
+// UI's own files, no inline script or style, no frames.
+func contentPolicy(formActions []string) string {
+	actions := strings.Join(append([]string{"'self'"}, formActions...), " ")
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+		"font-src 'self'; form-action " + actions + "; frame-ancestors 'none'; base-uri 'none'"
+}
+
+func (c *call) headers() {
+	h := c.w.Header()
+	h.Set("X-Request-Id", c.id)
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", c.s.policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+}
+
+func (s *UI) recover(c *call) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v == http.ErrAbortHandler {
+		panic(v)
+	}
+	s.Log.Error("panic in a page", zap.String("exchange", c.id), zap.String("route", c.r.Pattern),
+		zap.Any("panic", v), zap.ByteString("stack", debug.Stack()))
+	if c.w.begun {
+		panic(http.ErrAbortHandler)
+	}
+	c.failed(http.StatusInternalServerError, "The gateway made a mistake. Give the request id to its administrators.")
+}
