@@ -48,6 +48,13 @@ func errWrongType(r dialect.Route) *dialect.Error {
 		Message: fmt.Sprintf("Endpoint '%s' is not %s endpoint.", r.Endpoint, article[r.Operation])}
 }
 
+// errEndpointDisabled is for a caller whom the policy lets in. It is no 503,
+// which clients would try again.
+func errEndpointDisabled(name string) *dialect.Error {
+	return &dialect.Error{Status: http.StatusForbidden, Code: dialect.CodeEndpointDisabled,
+		Message: fmt.Sprintf("The endpoint '%s' is switched off. Use another one, or ask its owner or an administrator to switch it on.", name)}
+}
+
 func errEndpointUnavailable(name string) *dialect.Error {
 	return &dialect.Error{Status: http.StatusServiceUnavailable, Code: dialect.CodeNotReady,
 		Message: fmt.Sprintf("The endpoint '%s' can't be used now because of a fault in its configuration. Its administrator can see the cause in the gateway's status.", name)}

@@ -120,6 +120,7 @@ func newWorld(t *testing.T) *world {
 		{ID: "e2", Name: "limited", Type: catalog.TypeChat, Targets: []catalog.Target{{Provider: "openai", Model: "gpt-4o-mini"}},
 			Limit: &catalog.Limit{Calls: 1, Period: "minute"}},
 		{ID: "e3", Name: "broken", Type: catalog.TypeChat, Targets: []catalog.Target{{Provider: "openai", Model: "gpt-4o-mini"}}},
+		{ID: "e6", Name: "off", Type: catalog.TypeChat, Disabled: true, Targets: []catalog.Target{{Provider: "openai", Model: "gpt-4o-mini"}}},
 		{ID: "e5", Name: "two", Type: catalog.TypeChat, Targets: []catalog.Target{
 			{Name: "one", Provider: "openai", Model: "gpt-4o-mini", Weight: 1},
 			{Name: "other", Provider: "anthropic", Model: "claude-x", Order: 1, Weight: 1},

@@ -138,6 +138,9 @@ func (x *exchange) requestBody(body []byte) *extprocv3.ProcessingResponse {
 		}
 		return x.refuse(audit.ResultDenied, denied, body)
 	}
+	if x.entry.Endpoint.Disabled {
+		return x.refuse(audit.ResultRefused, errEndpointDisabled(x.entry.Endpoint.Name), body)
+	}
 	if e == nil && !x.route.Operation.Fits(fits) { // a bundle may leave this to us
 		e = errWrongType(x.route)
 	}

@@ -102,6 +102,10 @@ func TestRefusals(t *testing.T) {
 		"denied, bad body": {path: "/endpoints/chat/invocations", head: bearer, body: `{`, decision: &deny, status: 403, code: "not_permitted", record: "denied"},
 		"bad body":         {path: "/endpoints/chat/invocations", head: bearer, body: `{`, status: 422, record: "refused"},
 		"wrong type":       {path: "/v1/chat/completions", head: bearer, body: `{"model":"vectors","messages":[{"role":"user","content":"x"}]}`, status: 400, code: "wrong_endpoint_type", record: "refused"},
+		"switched off":     {path: "/endpoints/off/invocations", head: bearer, body: chat, status: 403, code: "endpoint_disabled", record: "refused"},
+		"off, for OpenAI":  {path: "/v1/chat/completions", head: bearer, body: `{"model":"off","messages":[{"role":"user","content":"x"}]}`, status: 403, code: `"code":"endpoint_disabled"`, record: "refused"},
+		"off, native":      {path: "/native/off/v1/models", head: bearer, body: "", status: 403, code: "endpoint_disabled", record: "refused"},
+		"off and denied":   {path: "/endpoints/off/invocations", head: bearer, body: chat, decision: &deny, status: 403, code: "not_permitted", record: "denied"},
 		"broken endpoint":  {path: "/endpoints/broken/invocations", head: bearer, body: chat, status: 503, code: "not_ready", record: "gateway_error"},
 	} {
 		t.Run(name, func(t *testing.T) {

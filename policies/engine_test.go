@@ -232,7 +232,7 @@ func TestInputDocument(t *testing.T) {
 		Targets: []catalog.Target{{Name: "a", Provider: "openai", Model: "gpt-x", Config: map[string]string{"openai_api_base": "https://x"},
 			Secrets: catalog.Secrets{"openai_api_key": "canary"}},
 			{Name: "b", Provider: "anthropic", Model: "claude-x"}, {Name: "off", Disabled: true, Provider: "p", Model: "m"}},
-		Permissions: catalog.Permissions{Users: []string{"u1"}, Organizations: []string{"o1"}, Roles: []string{"r"}, Projects: []string{"p"}}}
+		Permissions: catalog.Permissions{Users: []string{"u1"}, Organizations: []string{"o1"}, Roles: []string{"r"}, Projects: []string{"p"}, Owners: []string{"u2"}}}
 	d, err := e.Decide(t.Context(), &policies.Input{
 		Action: policies.ActionInvoke, Caller: &caller, Endpoint: &endpoint,
 		Request: &policies.RequestFacts{Dialect: "openai", Operation: "chat", Stream: true, MaxTokens: 100, Tools: []string{"b", "a"}, BodyBytes: 1500,
@@ -246,6 +246,7 @@ func TestInputDocument(t *testing.T) {
 			"project": "fraud", "execution": "ws-1", "token": map[string]any{"id": "t1", "name": "laptop"}},
 		"endpoint": map[string]any{"id": "e1", "name": "chat", "type": "llm/v1/chat", "provider": "openai", "model": "gpt-x",
 			"config": map[string]any{"openai_api_base": "https://x"}, "usable": true,
+			"disabled": false, "owners": []any{"u2"},
 			"targets": []any{
 				map[string]any{"name": "a", "provider": "openai", "model": "gpt-x", "config": map[string]any{"openai_api_base": "https://x"}},
 				map[string]any{"name": "b", "provider": "anthropic", "model": "claude-x", "config": map[string]any{}},

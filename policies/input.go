@@ -48,6 +48,8 @@ var (
 	keyUnnamed       = ast.StringTerm("unnamed")
 	keyPath          = ast.StringTerm("path")
 	keyTargets       = ast.StringTerm("targets")
+	keyOwners        = ast.StringTerm("owners")
+	keyDisabled      = ast.StringTerm("disabled")
 
 	termTrue   = ast.BooleanTerm(true)
 	termFalse  = ast.BooleanTerm(false)
@@ -135,6 +137,8 @@ func endpointTerm(e *catalog.Endpoint) any {
 		[2]*ast.Term{keyModel, ast.StringTerm(first.Model)},
 		[2]*ast.Term{keyConfig, configTerm(first)},
 		[2]*ast.Term{keyTargets, ast.ArrayTerm(targets...)},
+		[2]*ast.Term{keyOwners, set(p.Owners)},
+		[2]*ast.Term{keyDisabled, boolean(e.Disabled)},
 		[2]*ast.Term{keyUsable, boolean(e.Problem == "")},
 		[2]*ast.Term{keyPermissions, ast.NewTerm(ast.NewObject(
 			[2]*ast.Term{keyEveryone, boolean(p.Everyone)},

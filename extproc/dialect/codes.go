@@ -28,6 +28,7 @@ const (
 	CodeRevokedToken        = "revoked_token"        // 401
 	CodeDisabledUser        = "disabled_user"        // 401
 	CodeDenied              = "denied"               // 403: the policy said no
+	CodeEndpointDisabled    = "endpoint_disabled"    // 403: an administrator or owner switched it off
 	CodeRateLimited         = "rate_limited"         // 429: the endpoint's own limit; Retry-After says when
 
 	// Of the gateway.

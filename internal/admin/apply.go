@@ -40,6 +40,8 @@ func resolve(ctx context.Context, people *identity.Store, list []mlflowconfig.En
 // inFile is an endpoint of a file as a client's description of it.
 func inFile(in mlflowconfig.Endpoint) definition {
 	d := definition{name: in.Name, kind: string(in.Type), limit: in.Limit, headTimeout: in.HeadTimeout}
+	set(&d.description, in.Description)
+	set(&d.disabled, in.Disabled)
 	for i, t := range in.Targets {
 		at := ""
 		if len(in.Targets) > 1 {
@@ -91,7 +93,29 @@ func resolvePermissions(ctx context.Context, people *identity.Store, p catalog.P
 		organizations = append(organizations, o.ID)
 	}
 	p.Users, p.Organizations = distinct(users), distinct(organizations)
+	for i, name := range p.Owners {
+		owner, err := find(ctx, people, name)
+		if err != nil {
+			return p, badRequest("unknown_id", "permissions.owners", "There is no user or organization %q.", name)
+		}
+		p.Owners[i] = owner
+	}
 	return p, nil
+}
+
+// find is the id of the user or organization that has an id or a name.
+func find(ctx context.Context, people *identity.Store, name string) (string, error) {
+	if u, err := people.GetUser(ctx, name); err == nil {
+		return u.ID, nil
+	}
+	if u, err := people.FindUser(ctx, name); err == nil {
+		return u.ID, nil
+	}
+	if o, err := people.GetOrganization(ctx, name); err == nil {
+		return o.ID, nil
+	}
+	o, err := people.FindOrganization(ctx, name)
+	return o.ID, err
 }
 
 // step is what apply does with one endpoint. before is nil for a new one.
@@ -113,7 +137,7 @@ func (st step) kind() string {
 func onlyPermissions(changes []audit.Change) bool {
 	for _, ch := range changes {
 		switch ch.Field {
-		case "isEveryoneAllowed", "userIds", "organizationIds", "roles", "projects":
+		case "isEveryoneAllowed", "userIds", "organizationIds", "roles", "projects", "ownerIds":
 		default:
 			return false
 		}
@@ -126,6 +150,9 @@ func onlyPermissions(changes []audit.Change) bool {
 // ?isEveryoneAllowed=true, a new endpoint whose permissions the file does not
 // give is open to everyone, as it was on MLflow's server.
 func (s *server) apply(c *call) error {
+	if !c.all() {
+		return s.beyond(c)
+	}
 	if err := s.decide(c, policies.ResourceEndpoints, policies.VerbUpdate, ""); err != nil {
 		return err
 	}
@@ -236,6 +263,14 @@ func (s *server) plan(file []mlflowconfig.Endpoint, wanted []catalog.Endpoint, e
 			adopt(&after, before)
 			if file[i].Permissions == nil {
 				after.Permissions = before.Permissions
+			} else if after.Permissions.Owners == nil {
+				after.Permissions.Owners = before.Permissions.Owners
+			}
+			if file[i].Description == nil {
+				after.Description = before.Description
+			}
+			if file[i].Disabled == nil {
+				after.Disabled = before.Disabled
 			}
 		}
 		steps = append(steps, step{before: before, after: &after, changes: endpointChanges(before, &after)})

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 
 	"sluice/extproc/dialect"
 	"sluice/internal/audit"
+	"sluice/internal/catalog"
 )
 
 // auditPage is a page of the trail. Next is the cursor of the next one, "" on
@@ -27,6 +29,9 @@ func (s *server) listAudit(c *call) error {
 	limit := f.Limit
 	f.Limit++ // one more tells whether there is a next page
 	out := auditPage{Records: []*audit.Record{}}
+	if !c.onlyOwned(&f) {
+		return c.reply(http.StatusOK, out)
+	}
 	err = s.Trail.Query(c.ctx(), f, func(r *audit.Record) error {
 		out.Records = append(out.Records, r)
 		return nil
@@ -72,6 +77,38 @@ func (s *server) auditFilter(c *call) (audit.Filter, error) {
 	return f, err
 }
 
+// onlyOwned narrows a filter to the endpoints that the caller owns, where he
+// sees the trail as an owner. It is false where nothing is left.
+func (c *call) onlyOwned(f *audit.Filter) bool {
+	if c.all() {
+		return true
+	}
+	whole := len(f.EndpointIDs)+len(f.EndpointNames) == 0
+	var ids []string
+	for _, e := range c.owned {
+		if whole || slices.Contains(f.EndpointIDs, e.ID) || slices.Contains(f.EndpointNames, e.Name) {
+			ids = append(ids, e.ID)
+		}
+	}
+	f.EndpointIDs, f.EndpointNames = ids, nil
+	return len(ids) > 0
+}
+
+// mine reports whether a record is about an endpoint of c.owned, or the caller
+// may see all.
+func (c *call) mine(r *audit.Record) bool {
+	id := ""
+	switch {
+	case c.all():
+		return true
+	case r.Exchange != nil:
+		id = r.Exchange.EndpointID
+	case r.Event != nil && r.Event.TargetType == audit.TargetEndpoint:
+		id = r.Event.TargetID
+	}
+	return slices.ContainsFunc(c.owned, func(e *catalog.Endpoint) bool { return e.ID == id })
+}
+
 func cursorText(cur audit.Cursor) string {
 	text, err := json.Marshal(cur)
 	if err != nil {
@@ -101,6 +138,9 @@ func (s *server) readAudit(c *call) error {
 	r, err := s.Trail.Get(c.ctx(), id)
 	if err != nil {
 		return trailError(err)
+	}
+	if !c.mine(r) {
+		return trailError(audit.ErrNotFound)
 	}
 	ev := c.event(kindReadAuditRecord, "exchange", id, "", nil)
 	if err := s.change(c, func() error { return nil }, ev); err != nil {

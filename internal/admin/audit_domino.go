@@ -42,6 +42,9 @@ func (s *server) dominoAudit(c *call) error {
 		return err
 	}
 	out := newArray(c)
+	if !c.onlyOwned(&f) {
+		return out.end()
+	}
 	err = s.Trail.Query(c.ctx(), f, func(r *audit.Record) error {
 		if data, ok := dominoRecord(r); ok {
 			return out.add(data)

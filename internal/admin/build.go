@@ -21,12 +21,15 @@ type definition struct {
 	name, kind  string
 	limit       *catalog.Limit
 	headTimeout time.Duration
+	description string
+	disabled    bool
 	targets     []targetDefinition
 }
 
 // stored describes an endpoint as it is, for changes to be laid over.
 func stored(e *catalog.Endpoint) definition {
-	d := definition{name: e.Name, kind: string(e.Type), limit: e.Limit, headTimeout: e.HeadTimeout}
+	d := definition{name: e.Name, kind: string(e.Type), limit: e.Limit, headTimeout: e.HeadTimeout,
+		description: e.Description, disabled: e.Disabled}
 	for i := range e.Targets {
 		d.targets = append(d.targets, storedTarget(&e.Targets[i]))
 	}
@@ -40,7 +43,8 @@ func (d definition) settle(before *catalog.Endpoint) (*catalog.Endpoint, error) 
 		return nil, badRequest("invalid_field", "endpointName",
 			"The field endpointName must consist of letters, digits, '_', '-' and '.', and not of dots alone.")
 	}
-	e := &catalog.Endpoint{Name: d.name, Type: catalog.EndpointType(d.kind), Limit: d.limit, HeadTimeout: d.headTimeout}
+	e := &catalog.Endpoint{Name: d.name, Type: catalog.EndpointType(d.kind), Limit: d.limit, HeadTimeout: d.headTimeout,
+		Description: d.description, Disabled: d.disabled}
 	if before != nil {
 		e.ID, e.Created, e.Updated, e.Permissions = before.ID, before.Created, before.Updated, before.Permissions
 	} else {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice/extproc/dialect"
+	"sluice/internal/catalog"
 	"sluice/internal/decision"
 	"sluice/internal/identity"
 	"sluice/policies"
@@ -27,8 +28,9 @@ type call struct {
 	route   *route // nil until it is found
 	start   time.Time
 
-	caller   *identity.Caller  // nil on open routes
-	decision decision.Decision // on decided routes
+	caller   *identity.Caller    // nil on open routes
+	decision decision.Decision   // on decided routes
+	owned    []*catalog.Endpoint // all that the reply may cover, where the scope is "owned"
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }

@@ -7,8 +7,8 @@ import (
 	"sort"
 	"time"
 
+	"sluice/extproc/dialect"
 	"sluice/internal/admin/api"
-	"sluice/internal/audit"
 	"sluice/internal/catalog"
 )
 
@@ -20,15 +20,19 @@ func (s *server) listEndpoints(c *call) error {
 		return err
 	}
 	found, err := s.visible(c, func(e *catalog.Endpoint) bool {
-		return p.matches(e.Name, string(e.Type), e.First().Provider, e.First().Model)
-	}, c.all())
+		return p.matches(e.Name, string(e.Type), e.First().Provider, e.First().Model, e.Description)
+	})
 	if err != nil {
 		return err
 	}
 	order(found, p, endpointSortKey(p.sortBy))
 	list := api.EndpointList{Endpoints: []api.Endpoint{}, Metadata: c.metadata(p, len(found))}
 	for _, e := range cut(found, p) {
-		list.Endpoints = append(list.Endpoints, endpointShape(e))
+		shape, err := s.endpointShape(c, e)
+		if err != nil {
+			return err
+		}
+		list.Endpoints = append(list.Endpoints, shape)
 	}
 	return c.reply(http.StatusOK, list)
 }
@@ -49,8 +53,6 @@ func endpointSortKey(field string) func(*catalog.Endpoint) string {
 	}
 }
 
-func everything(*catalog.Endpoint) bool { return true }
-
 // readEndpoint is GET /api/aigateway/v1/endpoints/{name}.
 func (s *server) readEndpoint(c *call) error {
 	// Domino's own proxy reports here how many tokens it is about to send.
@@ -63,7 +65,7 @@ func (s *server) readEndpoint(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.replyEndpoint(e)
+	return s.replyEndpoint(c, e)
 }
 
 // endpoint returns the endpoint that the path names, if the caller may see it.
@@ -73,34 +75,59 @@ func (s *server) endpoint(c *call) (*catalog.Endpoint, error) {
 	if !ok {
 		return nil, noEndpoint(name)
 	}
-	if c.all() {
-		return e, nil
+	if err := s.covered(c, e); err != nil {
+		return nil, err
 	}
-	ok, err := s.mayView(c, e)
-	if err == nil && !ok {
-		err = s.refuse(c, audit.ResultDenied, denied(c.decision))
+	if e.Disabled && !c.all() {
+		changes, err := s.mayChange(c, e)
+		if err != nil {
+			return nil, err
+		}
+		if !changes {
+			return nil, switchedOff(name)
+		}
 	}
-	return e, err
+	return e, nil
 }
 
-func (c *call) replyEndpoint(e *catalog.Endpoint) error {
-	return c.replyVersioned(etag(e), endpointShape(e))
+// switchedOff tells of an endpoint that is there and not active.
+func switchedOff(name string) *dialect.Error {
+	return &dialect.Error{
+		Status: http.StatusNotFound, Code: dialect.CodeEndpointDisabled, Param: "endpointName",
+		Message: "The endpoint " + name + " is switched off. Use another one, or ask its owner or an administrator to switch it on.",
+	}
 }
 
-// endpointShape shows the first target, as Domino's clients know of one.
-func endpointShape(e *catalog.Endpoint) api.Endpoint {
+func (s *server) replyEndpoint(c *call, e *catalog.Endpoint) error {
+	shape, err := s.endpointShape(c, e)
+	if err != nil {
+		return err
+	}
+	return c.replyVersioned(shownAs(etag(e), shape.MayChange, shape.MayInvoke, shape.Problem), shape)
+}
+
+// endpointShape shows the first target, as Domino's clients know of one, and
+// what the caller may do.
+func (s *server) endpointShape(c *call, e *catalog.Endpoint) (api.Endpoint, error) {
 	t := e.First()
 	out := api.Endpoint{
 		EndpointID: e.ID, EndpointName: e.Name, EndpointType: string(e.Type),
 		ModelProvider: t.Provider, ModelName: t.Model,
 		ModelConfig: maps.Clone(t.Config), ModelConfigSecrets: secretNames(t),
-		TargetCount:  len(e.Targets),
+		Description: e.Description, Disabled: e.Disabled, Problem: e.Problem, TargetCount: len(e.Targets),
 		CreationDate: shown(e.Created), UpdateDate: shown(e.Updated),
 	}
 	if e.Limit != nil {
 		out.Limit = &api.Limit{Calls: e.Limit.Calls, RenewalPeriod: e.Limit.Period, Key: e.Limit.Key}
 	}
-	return out
+	var err error
+	if out.MayChange, err = s.mayChange(c, e); err != nil {
+		return out, err
+	}
+	if !e.Disabled {
+		out.MayInvoke, err = s.mayView(c, e)
+	}
+	return out, err
 }
 
 // shown is a time as replies give it: UTC, to the millisecond.

@@ -26,14 +26,21 @@ func (s *server) createEndpoint(c *call) error {
 		return err
 	}
 	e, err := definition{
-		name: in.EndpointName, kind: in.EndpointType, limit: limitOf(in.Limit), targets: []targetDefinition{{
+		name: in.EndpointName, kind: in.EndpointType, limit: limitOf(in.Limit), description: in.Description, targets: []targetDefinition{{
 			name: catalog.DefaultTarget, weight: 1, provider: in.ModelProvider, model: in.ModelName, config: in.ModelConfig,
 		}},
 	}.settle(nil)
 	if err != nil {
 		return err
 	}
-	if e.Permissions, err = s.permit(c, catalog.Permissions{}, *in.EndpointPermissions, "endpointPermissions."); err != nil {
+	permissions := *in.EndpointPermissions
+	if permissions.OwnerIDs == nil && !c.all() {
+		permissions.OwnerIDs = &[]string{c.caller.UserID}
+	}
+	if e.Permissions, err = s.permit(c, catalog.Permissions{}, permissions, "endpointPermissions."); err != nil {
+		return err
+	}
+	if err := s.keeps(c, e, "endpointPermissions.ownerIds"); err != nil {
 		return err
 	}
 	if err := s.free(e.Name); err != nil {
@@ -46,7 +53,7 @@ func (s *server) createEndpoint(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.replyEndpoint(created)
+	return s.replyEndpoint(c, created)
 }
 
 // required names the first field of Domino's required ones that is missing.
@@ -102,7 +109,7 @@ func (s *server) patchEndpoint(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.replyEndpoint(e)
+	return s.replyEndpoint(c, e)
 }
 
 // patched lays a patch over an endpoint; what it says of the model is about
@@ -112,6 +119,8 @@ func patched(e *catalog.Endpoint, patch api.EndpointPatch) definition {
 	set(&d.name, patch.EndpointName)
 	set(&d.kind, patch.EndpointType)
 	d.targets[0].patch(patch.ModelProvider, patch.ModelName, patch.ModelConfig)
+	set(&d.description, patch.Description)
+	set(&d.disabled, patch.Disabled)
 	if patch.Limit != nil {
 		d.limit = limitOf(*patch.Limit)
 	}
@@ -183,6 +192,7 @@ func (s *server) commitUpdate(c *call, before, after *catalog.Endpoint, ev *audi
 		done, err = s.Catalog.Update(c.ctx(), before.Name, func(e *catalog.Endpoint) error {
 			e.Name, e.Type, e.Limit, e.Permissions = after.Name, after.Type, after.Limit, after.Permissions
 			e.Targets, e.HeadTimeout = after.Targets, after.HeadTimeout
+			e.Description, e.Disabled = after.Description, after.Disabled
 			return nil
 		})
 		return err

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 
 	"sluice/extproc/dialect"
@@ -21,6 +23,9 @@ func etagOf(state ...any) string {
 	sum := sha256.Sum256(text)
 	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 }
+
+// ofReader is what shownAs adds to an ETag.
+var ofReader = regexp.MustCompile(`\.[\w-]+"`)
 
 // replyVersioned replies with a thing and its ETag; a read whose If-None-Match
 // names it is told 304 and no more.
@@ -47,7 +52,10 @@ func (c *call) unchanged(etag string) bool {
 // saw. what names the thing in a sentence ("endpoint"). It is called under the
 // lock under which the change is made.
 func (c *call) ifMatch(what, etag string) error {
-	want := c.r.Header.Values("If-Match")
+	want := slices.Clone(c.r.Header.Values("If-Match"))
+	for i, line := range want {
+		want[i] = ofReader.ReplaceAllString(line, `"`)
+	}
 	if len(want) == 0 || names(want, etag) {
 		return nil
 	}
@@ -55,6 +63,12 @@ func (c *call) ifMatch(what, etag string) error {
 		Status: http.StatusPreconditionFailed, Code: "changed_meanwhile",
 		Message: "The " + what + " was changed since you read it. Read it again and repeat your change.",
 	}
+}
+
+// shownAs is the ETag of a reply that depends on more than the state of the
+// thing that etag is of: on who reads it. A change takes either.
+func shownAs(etag string, more ...any) string {
+	return strings.TrimSuffix(etag, `"`) + "." + strings.Trim(etagOf(more...), `"`) + `"`
 }
 
 // names reports whether a header's list of ETags has one, or is "*". A weak one

@@ -166,6 +166,9 @@ func endpointFields(e *catalog.Endpoint, plain bool) fields {
 		"organizationIds":   strings.Join(e.Permissions.Organizations, ","),
 		"roles":             strings.Join(e.Permissions.Roles, ","),
 		"projects":          strings.Join(e.Permissions.Projects, ","),
+		"ownerIds":          strings.Join(e.Permissions.Owners, ","),
+		"description":       e.Description,
+		"disabled":          fmt.Sprint(e.Disabled),
 		"headTimeout":       headTimeoutText(e.HeadTimeout),
 	}
 	for i := range e.Targets {

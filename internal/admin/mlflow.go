@@ -113,7 +113,7 @@ func (s *server) mlflowPage(c *call) (page []*catalog.Endpoint, next *string, er
 	if err != nil {
 		return nil, nil, err
 	}
-	all, err := s.visible(c, everything, false)
+	all, err := s.callable(c)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -214,7 +214,7 @@ func (s *server) mlflowFind(c *call, what string) (*catalog.Endpoint, error) {
 	if !ok {
 		return nil, mlflowNotFound(what, name)
 	}
-	ok, err := s.mayView(c, e)
+	ok, err := s.mayCall(c, e)
 	if err == nil && !ok {
 		err = s.refuse(c, audit.ResultDenied, mlflowNotFound(what, name))
 	}

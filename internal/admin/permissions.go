@@ -8,6 +8,7 @@ import (
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
 	"sluice/internal/identity"
+	"sluice/policies"
 )
 
 // readPermissions is GET /api/aigateway/v1/endpoints/{name}/permissions.
@@ -28,7 +29,12 @@ func (s *server) updatePermissions(c *call) error {
 	e, err := s.updateEndpoint(c, audit.KindChangeEndpointPermissions, func(before *catalog.Endpoint) (*catalog.Endpoint, error) {
 		after := *before
 		var err error
-		after.Permissions, err = s.permit(c, before.Permissions, patch, "")
+		if after.Permissions, err = s.permit(c, before.Permissions, patch, ""); err != nil {
+			return nil, err
+		}
+		if patch.OwnerIDs != nil {
+			err = s.keeps(c, &after, "ownerIds")
+		}
 		return &after, err
 	})
 	if err != nil {
@@ -41,7 +47,7 @@ func (c *call) replyPermissions(e *catalog.Endpoint) error {
 	p := e.Permissions
 	return c.replyVersioned(etag(e), api.Permissions{
 		IsEveryoneAllowed: p.Everyone, UserIDs: distinct(p.Users), OrganizationIDs: distinct(p.Organizations),
-		Roles: p.Roles, Projects: p.Projects,
+		Roles: p.Roles, Projects: p.Projects, OwnerIDs: p.Owners,
 	})
 }
 
@@ -78,7 +84,41 @@ func (s *server) permit(
 	if patch.Projects != nil {
 		after.Projects = distinct(*patch.Projects)
 	}
+	if patch.OwnerIDs != nil {
+		for _, id := range *patch.OwnerIDs {
+			if _, err := s.userOrOrganization(c, prefix+"ownerIds", id); err != nil {
+				return after, err
+			}
+		}
+		after.Owners = distinct(*patch.OwnerIDs)
+	}
 	return after, nil
+}
+
+// keeps refuses permissions by which a caller who changes an endpoint as its
+// owner would lose it: he would not get it back by himself.
+func (s *server) keeps(c *call, after *catalog.Endpoint, field string) error {
+	if c.all() {
+		return nil
+	}
+	ok, err := s.may(c, policies.ResourcePermissions, policies.VerbUpdate, after)
+	if err != nil || ok {
+		return err
+	}
+	return badRequest("owner_lockout", field,
+		"With this list you would no longer own the endpoint. Keep your own id in %s; another owner or an administrator can take it out.", field)
+}
+
+// userOrOrganization reports whether an id is that of an organization; one that
+// is nobody's is an error.
+func (s *server) userOrOrganization(c *call, field, id string) (organization bool, err error) {
+	if _, err := s.Identity.GetUser(c.ctx(), id); err == nil {
+		return false, nil
+	}
+	if _, err := s.Identity.GetOrganization(c.ctx(), id); err != nil {
+		return false, unknownID(err, field, id, "user or organization")
+	}
+	return true, nil
 }
 
 // permitUsers replaces userIds, which may name organizations too.
@@ -93,13 +133,13 @@ func (s *server) permitUsers(
 		}
 	}
 	for _, id := range ids {
-		if _, err := s.Identity.GetUser(c.ctx(), id); err == nil {
-			continue
+		organization, err := s.userOrOrganization(c, field, id)
+		if err != nil {
+			return err
 		}
-		if _, err := s.Identity.GetOrganization(c.ctx(), id); err != nil {
-			return unknownID(err, field, id, "user or organization")
+		if organization {
+			organizations = append(organizations, id)
 		}
-		organizations = append(organizations, id)
 	}
 	after.Users, after.Organizations = distinct(ids), distinct(organizations)
 	return nil

@@ -10,6 +10,7 @@ import (
 
 	"sluice/extproc/dialect"
 	"sluice/internal/audit"
+	"sluice/internal/catalog"
 	"sluice/internal/decision"
 	"sluice/internal/identity"
 	"sluice/policies"
@@ -174,7 +175,7 @@ func (s *server) authenticate(c *call) error {
 func (s *server) decide(c *call, resource, verb, name string) error {
 	d, err := s.Policy.Decide(c.ctx(), &policies.Input{
 		Action: policies.ActionAPI, Caller: c.caller, Resource: resource, Verb: verb, Name: name,
-		SourceAddress: c.client, Time: c.start,
+		Endpoint: s.concerned(c, resource, verb), SourceAddress: c.client, Time: c.start,
 	})
 	c.decision = d
 	if err != nil {
@@ -187,10 +188,21 @@ func (s *server) decide(c *call, resource, verb, name string) error {
 	return nil
 }
 
+// concerned is the endpoint that a question is about. Reading one is decided
+// without it: whether the caller may see it is asked when the handler has
+// found it, and told in the dialect's own way.
+func (s *server) concerned(c *call, resource, verb string) *catalog.Endpoint {
+	if resource != policies.ResourcePermissions && (resource != policies.ResourceEndpoints || verb == policies.VerbRead) {
+		return nil
+	}
+	e, _ := s.Catalog.Snapshot().Get(c.r.PathValue("name"))
+	return e
+}
+
 // hold holds a request to the scope of its decision, which a bundle may set for
 // roles of its own. Handlers that show less to those who may see less do it
-// themselves, and so do those of tokens and sessions; an endpoint may be changed by who may
-// view it; all else takes the scope "all".
+// themselves, and so do those of tokens and sessions; an endpoint may be changed by whom the
+// policy lets, asked about this one; all else takes the scope "all".
 func (s *server) hold(c *call, rt *route) error {
 	if rt.scoped {
 		return nil
@@ -203,21 +215,35 @@ func (s *server) hold(c *call, rt *route) error {
 		if reads {
 			return nil
 		}
+	case policies.ResourceAudit:
+		if c.scope() == policies.ScopeOwned {
+			return s.asOwner(c)
+		}
 	case policies.ResourceEndpoints, policies.ResourcePermissions:
-		if reads {
+		if reads || rt.verb == policies.VerbCreate && c.scope() == policies.ScopeOwned {
 			return nil
 		}
-		if e, ok := s.Catalog.Snapshot().Get(c.r.PathValue("name")); ok && c.scope() == policies.ScopePermitted {
-			allowed, err := s.mayView(c, e)
-			if err == nil && !allowed {
-				err = s.refuse(c, audit.ResultDenied, denied(c.decision))
-			}
-			return err
+		if e, ok := s.Catalog.Snapshot().Get(c.r.PathValue("name")); ok {
+			return s.covered(c, e)
 		}
 	}
 	if !c.all() {
 		return s.beyond(c)
 	}
+	return nil
+}
+
+// asOwner finds the endpoints whose part of a resource the caller may see. Who
+// owns none may see nothing.
+func (s *server) asOwner(c *call) error {
+	list, err := s.owned(c, c.route.resource, c.route.verb)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return s.beyond(c)
+	}
+	c.owned = list
 	return nil
 }
 

@@ -49,11 +49,10 @@ func (s *server) endpointIDs(c *call, in api.NewToken) ([]string, error) {
 	var ids []string
 	take := func(field, given string, e *catalog.Endpoint, known bool) error {
 		if known && !c.all() {
-			d, err := s.ask(c, e)
-			if err != nil {
+			var err error
+			if known, err = s.mayView(c, e); err != nil {
 				return err
 			}
-			known = d.Allow
 		}
 		if !known {
 			return badRequest("endpoint_not_found", field, "The field %s names %q; there is no such endpoint.", field, given)

@@ -284,12 +284,14 @@ func (s *server) deleteUser(c *call) error {
 func (s *server) forgotten(c *call, id string) []*audit.Event {
 	var events []*audit.Event
 	for _, e := range s.Catalog.Snapshot().All() {
-		if !slices.Contains(e.Permissions.Users, id) && !slices.Contains(e.Permissions.Organizations, id) {
+		p := &e.Permissions
+		if !slices.Contains(p.Users, id) && !slices.Contains(p.Organizations, id) && !slices.Contains(p.Owners, id) {
 			continue
 		}
 		after := *e
 		after.Permissions.Users = without(e.Permissions.Users, id)
 		after.Permissions.Organizations = without(e.Permissions.Organizations, id)
+		after.Permissions.Owners = without(e.Permissions.Owners, id)
 		events = append(events, c.endpointEvent(audit.KindChangeEndpointPermissions, e, endpointChanges(e, &after)))
 	}
 	return events

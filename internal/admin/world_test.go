@@ -395,3 +395,9 @@ func ticking() func() time.Time {
 		return last
 	}
 }
+
+// into reads the body into a value.
+func (r *reply) into(v any) {
+	r.t.Helper()
+	require.NoError(r.t, json.Unmarshal([]byte(r.body), v), r.body)
+}

@@ -44,7 +44,7 @@ func TestApply(t *testing.T) {
 	open.Permissions = catalog.Permissions{Everyone: true}
 	third, err := w.Apply(ctx, []catalog.Endpoint{open})
 	require.NoError(t, err)
-	require.Equal(t, catalog.Permissions{Everyone: true, Users: []string{}, Organizations: []string{}, Roles: []string{}, Projects: []string{}},
+	require.Equal(t, catalog.Permissions{Everyone: true, Users: []string{}, Organizations: []string{}, Roles: []string{}, Projects: []string{}, Owners: []string{}},
 		third[0].After.Permissions, "given ones replace")
 }
 

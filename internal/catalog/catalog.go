@@ -36,6 +36,9 @@ type Permissions struct {
 	Organizations []string `json:"organizationIds"` // organization ids
 	Roles         []string `json:"roles,omitempty"`
 	Projects      []string `json:"projects,omitempty"`
+	// Owners are ids of users and organizations that may change the endpoint.
+	// Being one lets nobody call it.
+	Owners []string `json:"ownerIds,omitempty"`
 }
 
 // Limit is MLflow's rate limit of an endpoint: Calls in each Period.
@@ -59,6 +62,10 @@ type Endpoint struct {
 	// where an endpoint has one target.
 	HeadTimeout time.Duration
 	Limit       *Limit // nil: none
+	// Description tells people what it is for: plain text, up to
+	// MaxDescription characters.
+	Description string
+	Disabled    bool // every call is refused, and all else stays
 	Permissions Permissions
 	Created     time.Time
 	Updated     time.Time
@@ -77,6 +84,9 @@ func (e *Endpoint) Memo(build func(*Endpoint) any) any { return e.memo.For(e, bu
 // Shared reports whether the endpoint belongs to a snapshot, and so never changes:
 // its address stands for its content for as long as it is held.
 func (e *Endpoint) Shared() bool { return e.memo.Of(e) }
+
+// MaxDescription bounds an endpoint's description, in characters.
+const MaxDescription = 2000
 
 // NamePattern is what an endpoint's name must match, MLflow's own rule.
 const NamePattern = `^[a-zA-Z0-9_\-.]+$`

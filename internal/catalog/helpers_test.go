@@ -99,7 +99,8 @@ func endpoint(name string) catalog.Endpoint {
 			Secrets: catalog.Secrets{"openai_api_key": "sk-canary"},
 		}},
 		Limit:       &catalog.Limit{Calls: 10, Period: "minute"},
-		Permissions: catalog.Permissions{Users: []string{"u2", "u1", "u2"}, Roles: []string{"r"}},
+		Permissions: catalog.Permissions{Users: []string{"u2", "u1", "u2"}, Roles: []string{"r"}, Owners: []string{"u9", "o9", "u9"}},
+		Description: "What it is\nfor.",
 	}
 }
 
@@ -117,11 +118,14 @@ type facts struct {
 	Created     time.Time
 	Updated     time.Time
 	Problem     string
+	Description string
+	Disabled    bool
 }
 
 func factsOf(e *catalog.Endpoint) facts {
 	return facts{e.ID, e.Name, e.Type, e.First().Provider, e.First().Model, e.First().Config, e.First().Secrets,
-		e.First().Unreadable, e.Limit, e.Permissions, e.Created, e.Updated, e.Problem}
+		e.First().Unreadable, e.Limit, e.Permissions, e.Created, e.Updated, e.Problem,
+		e.Description, e.Disabled}
 }
 
 func allFacts(s *catalog.Store) []facts {

@@ -22,8 +22,8 @@ func (s *Store) load() (*Snapshot, error) {
 		query string
 		row   func(scan func(...any) error) error
 	}{
-		{`SELECT id, name, type, head_timeout, everyone, limit_calls, limit_key, limit_period, created, updated
-			FROM endpoints`, snap.loadEndpoint},
+		{`SELECT id, name, type, head_timeout, everyone, limit_calls, limit_key, limit_period, created, updated,
+			description, disabled FROM endpoints`, snap.loadEndpoint},
 		{"SELECT endpoint_id, kind, subject FROM endpoint_grants ORDER BY subject", snap.loadGrant},
 		{"SELECT id, name, provider, created, updated, rotated FROM credentials", snap.loadCredential},
 		{`SELECT endpoint_id, id, name, position, weight, disabled, provider, model, ifnull(credential_id, '')
@@ -53,13 +53,13 @@ func (s *Store) load() (*Snapshot, error) {
 
 func (s *Snapshot) loadEndpoint(scan func(...any) error) error {
 	e := &Endpoint{Permissions: Permissions{
-		Users: []string{}, Organizations: []string{}, Roles: []string{}, Projects: []string{},
+		Users: []string{}, Organizations: []string{}, Roles: []string{}, Projects: []string{}, Owners: []string{},
 	}}
 	var calls sql.NullInt64
 	var limit Limit
 	var headTimeout, created, updated int64
 	err := scan(&e.ID, &e.Name, &e.Type, &headTimeout, &e.Permissions.Everyone,
-		&calls, &limit.Key, &limit.Period, &created, &updated)
+		&calls, &limit.Key, &limit.Period, &created, &updated, &e.Description, &e.Disabled)
 	if err != nil {
 		return err
 	}

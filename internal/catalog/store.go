@@ -159,11 +159,11 @@ func (s *Store) Forget(ctx context.Context, id string) error {
 	err := s.mutate(ctx, func(w *writer) error {
 		for _, old := range slices.Clone(w.draft.sorted) {
 			p := &old.Permissions
-			if !slices.Contains(p.Users, id) && !slices.Contains(p.Organizations, id) {
+			if !slices.Contains(p.Users, id) && !slices.Contains(p.Organizations, id) && !slices.Contains(p.Owners, id) {
 				continue
 			}
 			e := old.clone()
-			for _, list := range []*[]string{&e.Permissions.Users, &e.Permissions.Organizations} {
+			for _, list := range []*[]string{&e.Permissions.Users, &e.Permissions.Organizations, &e.Permissions.Owners} {
 				*list = slices.DeleteFunc(*list, func(s string) bool { return s == id })
 			}
 			if _, err := s.replace(w, old, e); err != nil {

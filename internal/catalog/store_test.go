@@ -25,8 +25,8 @@ func TestCreateKeepsEverything(t *testing.T) {
 		Unreadable: []string{},
 		Limit:      &catalog.Limit{Calls: 10, Period: "minute"},
 		Permissions: catalog.Permissions{Users: []string{"u1", "u2"}, Organizations: []string{},
-			Roles: []string{"r"}, Projects: []string{}},
-		Created: start, Updated: start,
+			Roles: []string{"r"}, Projects: []string{}, Owners: []string{"o9", "u9"}},
+		Created: start, Updated: start, Description: "What it is\nfor.",
 	}
 	require.Equal(t, want, factsOf(e))
 	for _, s := range []*catalog.Store{w.Store, w.reopen()} {
@@ -159,8 +159,12 @@ func TestUpdate(t *testing.T) {
 			e.Permissions = catalog.Permissions{Everyone: true, Users: []string{"u2", "u3", "u0"}, Projects: []string{"p"}}
 		}, func(f *facts) {
 			f.Permissions = catalog.Permissions{Everyone: true, Users: []string{"u0", "u2", "u3"},
-				Organizations: []string{}, Roles: []string{}, Projects: []string{"p"}}
+				Organizations: []string{}, Roles: []string{}, Projects: []string{"p"}, Owners: []string{}}
 		}, 0},
+		{"owners", func(e *catalog.Endpoint) { e.Permissions.Owners = []string{"o9", "u8"} },
+			func(f *facts) { f.Permissions.Owners = []string{"o9", "u8"} }, 0},
+		{"description", func(e *catalog.Endpoint) { e.Description = "" }, func(f *facts) { f.Description = "" }, 0},
+		{"disabled", func(e *catalog.Endpoint) { e.Disabled = true }, func(f *facts) { f.Disabled = true }, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -78,6 +78,12 @@ func (e *Endpoint) Normalize() error {
 	if err := e.Limit.check(); err != nil {
 		return err
 	}
+	if utf8.RuneCountInString(e.Description) > MaxDescription {
+		return wrong("description", "it is longer than %d characters", MaxDescription)
+	}
+	if err := checkText("description", e.Description, true); err != nil {
+		return err
+	}
 	return e.Permissions.normalize()
 }
 
@@ -149,12 +155,13 @@ type grants struct {
 	subjects    *[]string
 }
 
-func (p *Permissions) lists() [4]grants {
-	return [4]grants{
+func (p *Permissions) lists() [5]grants {
+	return [5]grants{
 		{"endpointPermissions.userIds", "user", &p.Users},
 		{"endpointPermissions.organizationIds", "organization", &p.Organizations},
 		{"endpointPermissions.roles", "role", &p.Roles},
 		{"endpointPermissions.projects", "project", &p.Projects},
+		{"endpointPermissions.ownerIds", "owner", &p.Owners},
 	}
 }
 

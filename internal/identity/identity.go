@@ -16,6 +16,7 @@ import (
 const (
 	RoleAdministrator = "administrator"
 	RoleAuditor       = "auditor"
+	RoleEndpointOwner = "endpoint-owner" // may create endpoints, of which the user is the first owner
 )
 
 // Errors of authentication. Each maps to 401 and to a stable code (see Code).

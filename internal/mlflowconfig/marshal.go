@@ -20,6 +20,7 @@ type (
 		Organizations []string `json:"organizations,omitempty"`
 		Roles         []string `json:"roles,omitempty"`
 		Projects      []string `json:"projects,omitempty"`
+		Owners        []string `json:"owners,omitempty"`
 	}
 	target struct {
 		Name     string `json:"name"`
@@ -35,6 +36,8 @@ type (
 		Targets     []target             `json:"targets,omitempty"`
 		HeadTimeout string               `json:"head_timeout,omitempty"`
 		Limit       *catalog.Limit       `json:"limit,omitempty"`
+		Description *string              `json:"description,omitempty"`
+		Disabled    *bool                `json:"disabled,omitempty"`
 		Permissions *permissions         `json:"permissions,omitempty"`
 	}
 )
@@ -44,7 +47,7 @@ type (
 func Marshal(endpoints []Endpoint) ([]byte, error) {
 	list := make([]endpoint, 0, len(endpoints))
 	for _, e := range endpoints {
-		w := endpoint{Name: e.Name, Type: e.Type, Limit: e.Limit}
+		w := endpoint{Name: e.Name, Type: e.Type, Limit: e.Limit, Description: e.Description, Disabled: e.Disabled}
 		if e.HeadTimeout != 0 {
 			w.HeadTimeout = e.HeadTimeout.String()
 		}
@@ -57,7 +60,7 @@ func Marshal(endpoints []Endpoint) ([]byte, error) {
 			}
 		}
 		if p := e.Permissions; p != nil {
-			w.Permissions = &permissions{p.Everyone, p.Users, p.Organizations, p.Roles, p.Projects}
+			w.Permissions = &permissions{p.Everyone, p.Users, p.Organizations, p.Roles, p.Projects, p.Owners}
 		}
 		list = append(list, w)
 	}

@@ -2,9 +2,9 @@
 // gateway start --config-path"), key for key, and reports what is wrong with
 // file, line, column and key. JSON of the same shape is read too, being YAML.
 //
-// Keys are read that MLflow does not have: "permissions" and "head_timeout" of an
-// endpoint or a route, and "targets" of an endpoint. The format is that of MLflow
-// 3.17.
+// Keys are read that MLflow does not have: "permissions", "description",
+// "disabled" and "head_timeout" of an endpoint or a route, and "targets" of an
+// endpoint. The format is that of MLflow 3.17.
 package mlflowconfig
 
 import (
@@ -25,8 +25,12 @@ type Endpoint struct {
 	Targets     []Target
 	HeadTimeout time.Duration  // 0: not given
 	Limit       *catalog.Limit // nil: none
+	// Description and Disabled are nil where the file does not say.
+	Description *string
+	Disabled    *bool
 	// Permissions is nil where the file does not say who may call. Users and
-	// organizations are as written: ids or names.
+	// organizations are as written: ids or names. Their Owners are nil where the
+	// file does not say.
 	Permissions *catalog.Permissions
 	Line        int // where the entry begins, from 1
 }

@@ -136,15 +136,27 @@ func (r *reader) endpoint(n *node, path string) {
 	if t := n.get("route_type"); t != nil {
 		r.fail(t, path+".route_type", "use endpoint_type: route_type is no longer read")
 	}
-	r.unknown(n, path, "name", "endpoint_type", "model", "targets", "head_timeout", "limit", "permissions", "route_type")
+	r.unknown(n, path, "name", "endpoint_type", "model", "targets", "head_timeout", "limit", "permissions", "description", "disabled", "route_type")
 	e := Endpoint{Line: n.line}
 	e.Name = r.name(n, path)
 	e.Type = r.endpointType(n, path, "endpoint_type")
 	r.targets(n, path, &e)
 	e.HeadTimeout = r.headTimeout(n, path)
 	e.Limit = r.limit(n.get("limit"), path+".limit")
-	e.Permissions = r.permissions(n.get("permissions"), path+".permissions")
+	r.common(n, path, &e)
 	r.out.Endpoints = append(r.out.Endpoints, e)
+}
+
+// common reads the keys that endpoints and routes have and MLflow's have not.
+func (r *reader) common(n *node, path string, e *Endpoint) {
+	e.Permissions = r.permissions(n.get("permissions"), path+".permissions")
+	if text, ok := r.text(n, path, "description", false); ok {
+		e.Description = &text
+	}
+	if v := n.get("disabled"); v != nil && v.kind != null {
+		disabled := r.flag(n, path, "disabled")
+		e.Disabled = &disabled
+	}
 }
 
 func (r *reader) name(n *node, path string) string {
@@ -208,15 +220,16 @@ func (r *reader) permissions(n *node, path string) *catalog.Permissions {
 		return nil
 	}
 	if n.kind != mapping {
-		r.fail(n, path, "expected a mapping with everyone, users, organizations, roles or projects, but it is %s", n.kind)
+		r.fail(n, path, "expected a mapping with everyone, users, organizations, roles, projects or owners, but it is %s", n.kind)
 		return nil
 	}
-	r.unknown(n, path, "everyone", "users", "organizations", "roles", "projects")
+	r.unknown(n, path, "everyone", "users", "organizations", "roles", "projects", "owners")
 	p := &catalog.Permissions{Everyone: r.flag(n, path, "everyone")}
 	p.Users = r.names(n, path, "users")
 	p.Organizations = r.names(n, path, "organizations")
 	p.Roles = r.names(n, path, "roles")
 	p.Projects = r.names(n, path, "projects")
+	p.Owners = r.names(n, path, "owners")
 	return p
 }
 
