@@ -129,7 +129,7 @@ func (x row) cells() []any {
 	if o := x.Outcome; o != nil {
 		outcome = []any{tried(o), o.Result, o.Status, known(o.InputTokens), known(o.OutputTokens), dollars(o.CostNanoUSD)}
 	}
-	cells := []any{x.Time.Local().Format("2006-01-02 15:04:05"), x.Kind, user, subject}
+	cells := []any{second(x.Time), x.Kind, user, subject}
 	return append(append(cells, outcome...), x.ID)
 }
 

@@ -75,7 +75,7 @@ func (p Program) root() *cobra.Command {
 	root.AddCommand(p.Commands...)
 	root.AddCommand(
 		loginCommand(), logoutCommand(), whoamiCommand(), profilesCommand(),
-		endpointsCommand(), tokensCommand(), usersCommand(), organizationsCommand(), applyCommand(), auditCommand(),
+		endpointsCommand(), tryCommand(), tokensCommand(), usersCommand(), organizationsCommand(), accountsCommand(), sessionsCommand(), applyCommand(), auditCommand(),
 		providersCommand(), pricesCommand(), policyCommand(), statusCommand(), versionCommand(),
 	)
 	return root

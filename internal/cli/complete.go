@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice/internal/admin/api"
 	"sluice/internal/client"
 )
 
@@ -165,6 +166,66 @@ func (r *remote) completeBundles() completer {
 		s, err := c.Policies(ctx)
 		for _, b := range s.Bundles {
 			out = append(out, candidate{b.Name, b.Source})
+		}
+		return out, err
+	})
+}
+
+// completeModels completes the models that are known of the provider that
+// --provider names.
+func (r *remote) completeModels() completer {
+	return r.ofProvider(func(p api.Provider) (out []candidate) {
+		for _, kind := range sortedKeys(p.Models) {
+			for _, m := range p.Models[kind] {
+				out = append(out, candidate{m, kind})
+			}
+		}
+		return out
+	})
+}
+
+// completeFields completes the parameters of that provider, or its keys.
+func (r *remote) completeFields(secret bool) completer {
+	return r.ofProvider(func(p api.Provider) (out []candidate) {
+		for _, f := range p.Fields {
+			if f.Secret == secret {
+				out = append(out, candidate{f.Name + "=", f.Title})
+			}
+		}
+		return out
+	})
+}
+
+func (r *remote) ofProvider(list func(api.Provider) []candidate) completer {
+	return func(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		words, directive := r.asked(func(ctx context.Context, c *client.Client, _ []string, _ url.Values) ([]candidate, error) {
+			all, err := c.Providers(ctx)
+			for _, p := range all.Providers {
+				if isProvider(p, cmd.Flag("provider").Value.String()) {
+					return list(p), nil
+				}
+			}
+			return nil, err
+		})(cmd, args, word)
+		return words, directive | cobra.ShellCompDirectiveNoSpace
+	}
+}
+
+func (r *remote) completeCredentials() completer {
+	return r.asked(func(ctx context.Context, c *client.Client, _ []string, q url.Values) (out []candidate, err error) {
+		list, err := c.ListCredentials(ctx, q)
+		for _, k := range list.Credentials {
+			out = append(out, candidate{k.Name, k.Provider})
+		}
+		return out, err
+	})
+}
+
+func (r *remote) completeSessions() completer {
+	return r.asked(func(ctx context.Context, c *client.Client, _ []string, q url.Values) (out []candidate, err error) {
+		list, err := c.ListSessions(ctx, q)
+		for _, s := range list.Sessions {
+			out = append(out, candidate{s.ID, s.UserName + " " + s.Address})
 		}
 		return out, err
 	})

@@ -6,25 +6,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice/internal/admin/api"
+	"sluice/internal/client"
 	"sluice/internal/prices"
 )
 
 func pricesCommand() *cobra.Command {
 	r := &remote{}
 	return withRemote(&cobra.Command{
-		Use:   "prices [PROVIDER]",
-		Short: "Show the prices with which costs are estimated",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return usagef("%s takes one PROVIDER, or none", cmd.CommandPath())
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := r.client()
-			if err != nil {
-				return err
-			}
+		Use:               "prices [PROVIDER]",
+		Short:             "Show the prices with which costs are estimated",
+		Args:              atMostOne("PROVIDER"),
+		ValidArgsFunction: firstArg(r.completeProviders()),
+		RunE: r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			list, err := c.Prices(cmd.Context())
 			if err != nil {
 				return err
@@ -35,7 +28,7 @@ func pricesCommand() *cobra.Command {
 				}
 			}
 			return r.showPrices(cmd, list)
-		},
+		}),
 	}, r)
 }
 
@@ -49,7 +42,7 @@ func priced(list []prices.Provider, id string) []prices.Provider {
 }
 
 func (r *remote) showPrices(cmd *cobra.Command, list api.Prices) error {
-	if r.output != "json" {
+	if r.output == outputTable {
 		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s; the built-in ones are of %s\n", list.Unit, list.Date); err != nil {
 			return err
 		}

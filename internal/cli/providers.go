@@ -7,24 +7,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice/internal/admin/api"
+	"sluice/internal/client"
 )
 
 func providersCommand() *cobra.Command {
 	r := &remote{}
 	return withRemote(&cobra.Command{
-		Use:   "providers [ID]",
-		Short: "List the providers, or the parameters of one",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return usagef("%s takes one ID, or none", cmd.CommandPath())
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := r.client()
-			if err != nil {
-				return err
-			}
+		Use:               "providers [ID]",
+		Short:             "List the providers, or the parameters of one",
+		Args:              atMostOne("ID"),
+		ValidArgsFunction: firstArg(r.completeProviders()),
+		RunE: r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			list, err := c.Providers(cmd.Context())
 			if err != nil {
 				return err
@@ -38,7 +31,7 @@ func providersCommand() *cobra.Command {
 				}
 			}
 			return usagef("%q is no provider; sluice providers lists them", args[0])
-		},
+		}),
 	}, r)
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -125,6 +126,35 @@ func (r *remote) dataFile(name string) string {
 		return ""
 	}
 	return file
+}
+
+// caFileForOthers is the absolute path of the file of the CA that is trusted,
+// for code that other programs run; "" where the system's roots are enough.
+func (r *remote) caFileForOthers() (string, error) {
+	t, err := r.target()
+	if err != nil || t.caFile == "" && len(t.ca) == 0 {
+		return "", err
+	}
+	if t.caFile != "" {
+		return filepath.Abs(t.caFile)
+	}
+	path, err := profilesPath()
+	if err != nil {
+		return "", err
+	}
+	path = filepath.Join(filepath.Dir(path), r.profile+"-ca.pem")
+	if now, err := os.ReadFile(path); err == nil && bytes.Equal(now, t.ca) {
+		return path, nil
+	}
+	file, err := newSecretFile(path)
+	if err != nil {
+		return "", fmt.Errorf("writing the CA for other programs: %w", err)
+	}
+	defer file.discard()
+	if err := file.keep(string(t.ca)); err != nil {
+		return "", fmt.Errorf("writing the CA for other programs: %w", err)
+	}
+	return path, nil
 }
 
 // first returns the first text that is not empty.

@@ -9,39 +9,50 @@ import (
 
 func targetsCommand(r *remote) *cobra.Command {
 	return group("targets", "List and change the targets of an endpoint: its models, their shares and their fallbacks",
-		targetsListCommand(r), targetsAddCommand(r), targetsSetCommand(r), targetsRemoveCommand(r))
+		targetsListCommand(r), targetsShowCommand(r), targetsAddCommand(r), targetsSetCommand(r), targetsRemoveCommand(r))
 }
 
 func targetsListCommand(r *remote) *cobra.Command {
 	return &cobra.Command{
-		Use:   "list NAME",
-		Short: "List the targets of an endpoint",
-		Args:  Exactly("NAME"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := r.client()
-			if err != nil {
-				return err
-			}
+		Use:               "list NAME",
+		Short:             "List the targets of an endpoint",
+		Args:              Exactly("NAME"),
+		ValidArgsFunction: firstArg(r.completeEndpoints()),
+		RunE: r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			list, err := c.Targets(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			return r.showTargets(cmd, list)
-		},
+		}),
 	}
+}
+
+func targetsShowCommand(r *remote) *cobra.Command {
+	return &cobra.Command{
+		Use:               "show NAME TARGET",
+		Short:             "Show a target of an endpoint",
+		Args:              Exactly("NAME", "TARGET"),
+		ValidArgsFunction: r.endpointAndTarget(),
+		RunE: r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
+			t, err := c.GetTarget(cmd.Context(), args[0], args[1])
+			if err != nil {
+				return err
+			}
+			return r.showTarget(cmd, t)
+		}),
+	}
+}
+
+// endpointAndTarget completes the two.
+func (r *remote) endpointAndTarget() completer {
+	return argsInTurn(r.completeEndpoints(), r.completeTargets())
 }
 
 func (r *remote) showTargets(cmd *cobra.Command, list api.TargetList) error {
 	return r.show(cmd, list, "TARGET ORDER WEIGHT PROVIDER MODEL STATE", func(add func(...any)) {
 		for _, t := range list.Targets {
-			state := "on"
-			if t.Disabled {
-				state = "off"
-			}
-			if t.Problem != "" {
-				state += ": " + t.Problem
-			}
-			add(t.Name, t.Order, t.Weight, t.ModelProvider, t.ModelName, state)
+			add(t.Name, t.Order, t.Weight, t.ModelProvider, t.ModelName, state(t.Disabled, t.Problem))
 		}
 	})
 }
@@ -62,29 +73,32 @@ func (p *placing) flags(cmd *cobra.Command) {
 }
 
 func targetsAddCommand(r *remote) *cobra.Command {
-	var d details
+	var m model
 	var p placing
 	cmd := &cobra.Command{
-		Use:   "add NAME TARGET",
-		Short: "Add a target to an endpoint",
-		Args:  Exactly("NAME", "TARGET"),
+		Use:               "add NAME TARGET",
+		Short:             "Add a target to an endpoint",
+		Args:              Exactly("NAME", "TARGET"),
+		ValidArgsFunction: firstArg(r.completeEndpoints()),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			for flag, value := range map[string]string{"--provider": d.provider, "--model": d.model} {
-				if value == "" {
-					return usagef("%s is required", flag)
-				}
+			if err := required(cmd, "provider", "model"); err != nil {
+				return err
 			}
 			c, err := r.client()
 			if err != nil {
 				return err
 			}
-			config, err := d.config(cmd)
+			config, err := m.config(cmd)
+			if err != nil {
+				return err
+			}
+			credential, err := m.credentialID(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
 			t, err := c.AddTarget(cmd.Context(), args[0], api.NewTarget{
 				Name: args[1], Weight: &p.weight, Order: p.order, Disabled: p.disabled,
-				ModelProvider: d.provider, ModelName: d.model, ModelConfig: config,
+				ModelProvider: m.provider, ModelName: m.name, ModelConfig: config, CredentialID: credential,
 			})
 			if err != nil {
 				return err
@@ -92,7 +106,7 @@ func targetsAddCommand(r *remote) *cobra.Command {
 			return r.showTarget(cmd, t)
 		},
 	}
-	d.modelFlags(cmd)
+	m.flags(cmd, r)
 	p.flags(cmd)
 	return cmd
 }
@@ -106,25 +120,15 @@ func (r *remote) showTarget(cmd *cobra.Command, t api.Target) error {
 		add("disabled", t.Disabled)
 		add("provider", t.ModelProvider)
 		add("model", t.ModelName)
-		addConfig(add, t.ModelConfig, t.ModelConfigSecrets)
+		addConfig(add, t.ModelConfig, t.ModelConfigSecrets, t.CredentialID)
 		if t.Problem != "" {
 			add("problem", t.Problem)
 		}
 	})
 }
 
-// addConfig shows parameters, and the names of keys.
-func addConfig(add func(...any), config map[string]string, secrets []string) {
-	for _, key := range sortedKeys(config) {
-		add(key, config[key])
-	}
-	for _, key := range secrets {
-		add(key, "(set, not shown)")
-	}
-}
-
 func targetsSetCommand(r *remote) *cobra.Command {
-	var d details
+	var m model
 	var p placing
 	cmd := &cobra.Command{
 		Use:   "set NAME [TARGET]",
@@ -132,6 +136,7 @@ func targetsSetCommand(r *remote) *cobra.Command {
 		Long: "Change a target: what is not given stays. --set and --secret change the parameters that they name; an empty\n" +
 			"--set takes one away. --head-timeout is the endpoint's, and needs no TARGET: how long a target may take until\n" +
 			"the head of its reply before the next one is tried.",
+		ValidArgsFunction: r.endpointAndTarget(),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 && len(args) != 2 {
 				return usagef("%s takes NAME and, for all but --head-timeout, TARGET", cmd.CommandPath())
@@ -157,7 +162,8 @@ func targetsSetCommand(r *remote) *cobra.Command {
 				}
 				return r.showTargets(cmd, list)
 			}
-			patch, err := p.patch(cmd, &d, c, args[0], args[1])
+			cmd.SetContext(client.Versioned(cmd.Context()))
+			patch, err := p.patch(cmd, &m, c, args[0], args[1])
 			if err != nil {
 				return err
 			}
@@ -168,7 +174,7 @@ func targetsSetCommand(r *remote) *cobra.Command {
 			return r.showTarget(cmd, t)
 		},
 	}
-	d.modelFlags(cmd)
+	m.flags(cmd, r)
 	p.flags(cmd)
 	cmd.Flags().StringVar(&p.name, "name", "", "new name")
 	cmd.Flags().StringVar(&p.headTimeout, "head-timeout", "", "such as 30s; 0s: none")
@@ -176,23 +182,17 @@ func targetsSetCommand(r *remote) *cobra.Command {
 }
 
 // patch is what the flags that were given change.
-func (p *placing) patch(cmd *cobra.Command, d *details, c *client.Client, endpoint, name string) (out api.TargetPatch, err error) {
-	changed := cmd.Flags().Changed
-	if changed("weight") {
-		out.Weight = &p.weight
+func (p *placing) patch(cmd *cobra.Command, m *model, c *client.Client, endpoint, name string) (out api.TargetPatch, err error) {
+	changed(cmd, "weight", &out.Weight, &p.weight)
+	changed(cmd, "order", &out.Order, &p.order)
+	changed(cmd, "disabled", &out.Disabled, &p.disabled)
+	given(&out.Name, &p.name)
+	given(&out.ModelProvider, &m.provider)
+	given(&out.ModelName, &m.name)
+	if out.CredentialID, err = m.newCredential(cmd, c); err != nil {
+		return out, err
 	}
-	if changed("order") {
-		out.Order = &p.order
-	}
-	if changed("disabled") {
-		out.Disabled = &p.disabled
-	}
-	for value, into := range map[*string]**string{&p.name: &out.Name, &d.provider: &out.ModelProvider, &d.model: &out.ModelName} {
-		if *value != "" {
-			*into = value
-		}
-	}
-	out.ModelConfig, err = d.changed(cmd, func() (string, map[string]string, error) {
+	out.ModelConfig, err = m.changedConfig(cmd, func() (string, map[string]string, error) {
 		now, err := c.GetTarget(cmd.Context(), endpoint, name)
 		return now.ModelProvider, now.ModelConfig, err
 	})
@@ -200,19 +200,19 @@ func (p *placing) patch(cmd *cobra.Command, d *details, c *client.Client, endpoi
 }
 
 func targetsRemoveCommand(r *remote) *cobra.Command {
-	return &cobra.Command{
-		Use:   "remove NAME TARGET",
-		Short: "Take a target from an endpoint",
-		Args:  Exactly("NAME", "TARGET"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := r.client()
-			if err != nil {
+	return r.yesFlag(&cobra.Command{
+		Use:               "remove NAME TARGET",
+		Short:             "Take a target from an endpoint",
+		Args:              Exactly("NAME", "TARGET"),
+		ValidArgsFunction: r.endpointAndTarget(),
+		RunE: r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
+			if err := r.confirm(cmd, "Take the target %s from the endpoint %s?", args[1], args[0]); err != nil {
 				return err
 			}
 			if err := c.RemoveTarget(cmd.Context(), args[0], args[1]); err != nil {
 				return err
 			}
 			return r.say(cmd, map[string]string{"removed": args[1]}, "Target %s of the endpoint %s is removed.", args[1], args[0])
-		},
-	}
+		}),
+	})
 }

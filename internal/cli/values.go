@@ -4,12 +4,16 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"sluice/internal/admin/api"
 	"sluice/internal/client"
 )
 
@@ -89,49 +93,81 @@ func secret(in io.Reader, key, source string) (string, error) {
 
 var idPattern = regexp.MustCompile(`^[0-9a-f]{24}$`)
 
+// noSuch says that a name is nobody's.
+type noSuch struct{ what, name string }
+
+func (e noSuch) Error() string { return fmt.Sprintf("there is no %s named %q", e.what, e.name) }
+
 // userIDs turns names of users into ids; ids stay. An empty name is left out,
 // so that --user= empties a list.
 func userIDs(ctx context.Context, c *client.Client, names []string) ([]string, error) {
-	return ids(names, "user", func(name string) (string, error) {
-		users, err := c.AllUsers(ctx, name)
-		for _, u := range users {
-			if strings.EqualFold(u.UserName, name) {
-				return u.ID, nil
-			}
-		}
-		return "", err
+	return ids(names, "user", func(search string) ([]string, []string, error) {
+		all, err := c.AllUsers(ctx, search)
+		return parts(all, func(u api.User) (string, string) { return u.ID, u.UserName }, err)
 	})
 }
 
 // organizationIDs does the same for organizations.
 func organizationIDs(ctx context.Context, c *client.Client, names []string) ([]string, error) {
-	return ids(names, "organization", func(name string) (string, error) {
-		organizations, err := c.AllOrganizations(ctx, name)
-		for _, o := range organizations {
-			if strings.EqualFold(o.Name, name) {
-				return o.ID, nil
-			}
-		}
-		return "", err
+	return ids(names, "organization", func(search string) ([]string, []string, error) {
+		all, err := c.AllOrganizations(ctx, search)
+		return parts(all, func(o api.Organization) (string, string) { return o.ID, o.Name }, err)
 	})
 }
 
-func ids(names []string, what string, find func(string) (string, error)) ([]string, error) {
+// credentialIDs does the same for stored credentials.
+func credentialIDs(ctx context.Context, c *client.Client, names []string) ([]string, error) {
+	return ids(names, "credential", func(search string) ([]string, []string, error) {
+		all, err := c.AllCredentials(ctx, search)
+		return parts(all, func(k api.Credential) (string, string) { return k.ID, k.Name }, err)
+	})
+}
+
+// tokenIDs does the same for tokens, whose names need not be unique: a name that
+// several tokens have is refused.
+func tokenIDs(ctx context.Context, c *client.Client, names []string) ([]string, error) {
+	return ids(names, "token", func(string) ([]string, []string, error) {
+		all, err := c.AllTokens(ctx, "")
+		live := slices.DeleteFunc(all, func(t api.Token) bool { return t.Revoked != nil })
+		return parts(live, func(t api.Token) (string, string) { return t.ID, t.Name }, err)
+	})
+}
+
+// parts takes a list apart into ids and names.
+func parts[T any](list []T, of func(T) (id, name string), err error) (ids, names []string, _ error) {
+	for _, one := range list {
+		id, name := of(one)
+		ids, names = append(ids, id), append(names, name)
+	}
+	return ids, names, err
+}
+
+func ids(given []string, what string, search func(string) (ids, names []string, err error)) ([]string, error) {
 	out := []string{}
-	for _, name := range names {
+	for _, name := range given {
 		switch {
 		case name == "":
 		case idPattern.MatchString(name):
 			out = append(out, name)
 		default:
-			id, err := find(name)
+			ids, names, err := search(name)
 			if err != nil {
 				return nil, err
 			}
-			if id == "" {
-				return nil, fmt.Errorf("there is no %s named %q", what, name)
+			var found []string
+			for i := range ids {
+				if strings.EqualFold(names[i], name) {
+					found = append(found, ids[i])
+				}
 			}
-			out = append(out, id)
+			switch len(found) {
+			case 0:
+				return nil, noSuch{what, name}
+			case 1:
+				out = append(out, found[0])
+			default:
+				return nil, fmt.Errorf("%d %ss are named %q; give the id: %s", len(found), what, name, strings.Join(found, ", "))
+			}
 		}
 	}
 	return out, nil
@@ -144,3 +180,26 @@ func one(list []string, err error) (string, error) {
 	}
 	return list[0], nil
 }
+
+// minute and second show times as people read them, here and now; nothing for
+// a time that was not.
+func minute(t time.Time) string { return shown(t, "2006-01-02 15:04") }
+
+func second(t time.Time) string { return shown(t, "2006-01-02 15:04:05") }
+
+func shown(t time.Time, layout string) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Local().Format(layout)
+}
+
+// maybe is a time that may never have been.
+func maybe(t *time.Time, never string) string {
+	if t == nil {
+		return never
+	}
+	return minute(*t)
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -201,6 +201,10 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
+	version, _ := ctx.Value(versionKey{}).(*string)
+	if version != nil && *version != "" && method != http.MethodGet {
+		req.Header.Set("If-Match", *version)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, unreachable(c.base, err)
@@ -209,7 +213,19 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 		defer resp.Body.Close()
 		return nil, readError(resp)
 	}
+	if version != nil {
+		*version = resp.Header.Get("ETag")
+	}
 	return resp.Body, nil
+}
+
+type versionKey struct{}
+
+// Versioned returns a context for reading one thing and changing it then: the
+// change is refused, with status 412, when somebody else has changed the thing
+// in between. It is for one goroutine.
+func Versioned(ctx context.Context) context.Context {
+	return context.WithValue(ctx, versionKey{}, new(string))
 }
 
 // unreachable says what a person can do about a connection that failed.
@@ -224,16 +240,19 @@ func unreachable(base string, err error) error {
 // maxError bounds how much of an error's body is read.
 const maxError = 1 << 20
 
-// readError reads either of the two shapes of errors.
+// readError reads any of the three shapes of errors: Sluice's, Domino's and
+// that of the calls of models.
 func readError(resp *http.Response) error {
 	e := &Error{Status: resp.StatusCode, RequestID: resp.Header.Get("X-Request-Id")}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxError))
 	var shape struct {
-		Error, Code, Field, RequestID string
-		Errors                        []string
+		Error                  json.RawMessage
+		Code, Field, RequestID string
+		Errors                 []string
 	}
 	if err == nil && json.Unmarshal(body, &shape) == nil {
-		e.Message, e.Code, e.Field = shape.Error, shape.Code, shape.Field
+		e.Code, e.Field = shape.Code, shape.Field
+		e.readMessage(shape.Error)
 		if len(shape.Errors) > 0 {
 			e.Message = strings.Join(shape.Errors, " ")
 		}
@@ -242,4 +261,15 @@ func readError(resp *http.Response) error {
 		}
 	}
 	return e
+}
+
+// readMessage reads a sentence, or OpenAI's object around one.
+func (e *Error) readMessage(raw json.RawMessage) {
+	if json.Unmarshal(raw, &e.Message) == nil {
+		return
+	}
+	var inner struct{ Message, Code string }
+	if json.Unmarshal(raw, &inner) == nil {
+		e.Message, e.Code = inner.Message, inner.Code
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sluice/internal/admin/api"
 	"sluice/internal/client"
 )
 
@@ -46,6 +47,8 @@ func TestErrors(t *testing.T) {
 			client.Error{Status: 400, Code: "invalid_field", Message: "Bad.", Field: "limit.calls", RequestID: "r"}, "Bad."},
 		{"denied", `{"requestId":"r","errors":["No.","Never."],"code":"denied"}`, 403,
 			client.Error{Status: 403, Code: "denied", Message: "No. Never.", RequestID: "r"}, "No. Never."},
+		{"of a call of a model", `{"error":{"message":"Too many.","code":"rate_limit","param":null}}`, 429,
+			client.Error{Status: 429, Code: "rate_limit", Message: "Too many."}, "Too many."},
 		{"of the gateway", `{"error":"Broken.","code":"internal_error","requestId":"r"}`, 500,
 			client.Error{Status: 500, Code: "internal_error", Message: "Broken.", RequestID: "r"}, "Broken. (request id r)"},
 		{"not JSON", `<html>`, 502, client.Error{Status: 502}, "The gateway answered with status Bad Gateway."},
@@ -93,4 +96,21 @@ func TestOptions(t *testing.T) {
 	require.NoError(t, err)
 	_, err = c.ListAudit(context.Background(), url.Values{})
 	assert.ErrorContains(t, err, "calling http://127.0.0.1:1")
+}
+
+func TestVersioned(t *testing.T) {
+	var sent []string
+	c := newClient(t, func(w http.ResponseWriter, r *http.Request) {
+		sent = append(sent, r.Method+r.Header.Get("If-Match"))
+		w.Header().Set("ETag", `"1"`)
+		_, _ = w.Write([]byte("{}"))
+	})
+	ctx := client.Versioned(context.Background())
+	_, err := c.GetEndpoint(ctx, "x")
+	require.NoError(t, err)
+	_, err = c.UpdateEndpoint(ctx, "x", api.EndpointPatch{})
+	require.NoError(t, err)
+	_, err = c.UpdateEndpoint(context.Background(), "x", api.EndpointPatch{})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"GET", `PATCH"1"`, "PATCH"}, sent)
 }

@@ -38,6 +38,12 @@ func (c *Client) AllUsers(ctx context.Context, search string) ([]api.User, error
 	return all, err
 }
 
+// GetUser returns the user with the id.
+func (c *Client) GetUser(ctx context.Context, id string) (out api.User, err error) {
+	err = c.call(ctx, http.MethodGet, own+"/users/"+url.PathEscape(id), nil, nil, &out)
+	return out, err
+}
+
 // CreateUser makes a user.
 func (c *Client) CreateUser(ctx context.Context, in api.NewUser) (out api.User, err error) {
 	err = c.call(ctx, http.MethodPost, own+"/users", nil, in, &out)
@@ -73,9 +79,15 @@ func (c *Client) AllOrganizations(ctx context.Context, search string) ([]api.Org
 	return all, err
 }
 
-// Organization returns the organization with the id.
+// Organization returns the organization with the id, its members included.
 func (c *Client) Organization(ctx context.Context, id string) (out api.Organization, err error) {
 	err = c.call(ctx, http.MethodGet, organizationPath(id), nil, nil, &out)
+	return out, err
+}
+
+// UpdateOrganization changes the organization with the id.
+func (c *Client) UpdateOrganization(ctx context.Context, id string, patch api.OrganizationPatch) (out api.Organization, err error) {
+	err = c.call(ctx, http.MethodPatch, organizationPath(id), nil, patch, &out)
 	return out, err
 }
 
@@ -88,12 +100,6 @@ func (c *Client) CreateOrganization(ctx context.Context, in api.NewOrganization)
 // DeleteOrganization removes the organization with the id.
 func (c *Client) DeleteOrganization(ctx context.Context, id string) error {
 	return c.call(ctx, http.MethodDelete, organizationPath(id), nil, nil, nil)
-}
-
-// AddMember puts a user into an organization.
-func (c *Client) AddMember(ctx context.Context, organization, user string) (out api.Organization, err error) {
-	err = c.call(ctx, http.MethodPut, organizationPath(organization)+"/members/"+url.PathEscape(user), nil, nil, &out)
-	return out, err
 }
 
 // SetMember puts a user into an organization with a role, or changes it.

@@ -8,6 +8,13 @@ import (
 	"sluice/internal/admin/api"
 )
 
+// ListSessions returns one page of sessions. The query may hold offset, limit,
+// searchFilter, sortByField, shouldSortAscending and userId.
+func (c *Client) ListSessions(ctx context.Context, query url.Values) (out api.SessionList, err error) {
+	err = c.call(ctx, http.MethodGet, own+"/sessions", query, nil, &out)
+	return out, err
+}
+
 // AllSessions returns the browsers in which the user with the id has signed in;
 // "" means all that the caller may see.
 func (c *Client) AllSessions(ctx context.Context, userID string) ([]api.Session, error) {
@@ -16,8 +23,7 @@ func (c *Client) AllSessions(ctx context.Context, userID string) ([]api.Session,
 		if userID != "" {
 			q.Set("userId", userID)
 		}
-		var list api.SessionList
-		err := c.call(ctx, http.MethodGet, own+"/sessions", q, nil, &list)
+		list, err := c.ListSessions(ctx, q)
 		all = append(all, list.Sessions...)
 		return len(list.Sessions), list.Metadata.TotalCount, err
 	})

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sluice/internal/client"
+)
+
+// model are the flags that describe a target: a provider, its model, how to
+// reach it and with which key.
+type model struct {
+	provider, name, credential string
+	set, secrets               []string
+}
+
+func (m *model) flags(cmd *cobra.Command, r *remote) {
+	fl := cmd.Flags()
+	fl.StringVar(&m.provider, "provider", "", "provider of the model, e.g. openai")
+	fl.StringVar(&m.name, "model", "", "the provider's name of the model")
+	fl.StringArrayVar(&m.set, "set", nil, "parameter of the provider, key=value (repeatable)")
+	fl.StringArrayVar(&m.secrets, "secret", nil, "key of the provider: key=file:PATH, key=env:NAME or key=- (repeatable)")
+	fl.StringVar(&m.credential, "credential", "", "name or id of a stored credential, in place of --secret")
+	complete(cmd, "provider", r.completeProviders())
+	complete(cmd, "model", r.completeModels())
+	complete(cmd, "set", r.completeFields(false))
+	complete(cmd, "secret", r.completeFields(true))
+	complete(cmd, "credential", r.completeCredentials())
+}
+
+func (m *model) config(cmd *cobra.Command) (map[string]string, error) {
+	config, err := parameters("set", m.set)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := secrets(cmd, m.secrets)
+	for k, v := range keys {
+		config[k] = v
+	}
+	return config, err
+}
+
+// credentialID is the id of the credential that was named; "" for none.
+func (m *model) credentialID(ctx context.Context, c *client.Client) (string, error) {
+	return one(credentialIDs(ctx, c, []string{m.credential}))
+}
+
+// newCredential is the credential that takes the place of the present one; nil
+// where --credential was not given, and "" where it was given empty.
+func (m *model) newCredential(cmd *cobra.Command, c *client.Client) (*string, error) {
+	if !cmd.Flags().Changed("credential") {
+		return nil, nil
+	}
+	id, err := m.credentialID(cmd.Context(), c)
+	return &id, err
+}
+
+// changedConfig are the parameters with those that --set and --secret name in
+// place; nil where none is named. REST replaces the parameters, so the present
+// ones are read.
+func (m *model) changedConfig(cmd *cobra.Command, present func() (provider string, config map[string]string, err error)) (*map[string]string, error) {
+	if len(m.set) == 0 && len(m.secrets) == 0 {
+		return nil, nil
+	}
+	config, err := m.config(cmd)
+	if err != nil {
+		return nil, err
+	}
+	provider, now, err := present()
+	if err != nil {
+		return nil, err
+	}
+	if m.provider == "" || strings.EqualFold(m.provider, provider) {
+		for k, v := range now {
+			if _, given := config[k]; !given {
+				config[k] = v
+			}
+		}
+	}
+	return &config, nil
+}
+
+// addConfig shows parameters, and the names of keys.
+func addConfig(add func(...any), config map[string]string, secrets []string, credentialID string) {
+	for _, key := range sortedKeys(config) {
+		add(key, config[key])
+	}
+	for _, key := range secrets {
+		add(key, "(set, not shown)")
+	}
+	if credentialID != "" {
+		add("credential", credentialID)
+	}
+}

@@ -1,0 +1,240 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sluice/internal/admin/api"
+	"sluice/internal/client"
+)
+
+func permissionsCommand(r *remote) *cobra.Command {
+	return group("permissions", "Show and change who may call an endpoint, and who owns it",
+		permissionsShowCommand(r),
+		permissionsChangeCommand(r, "set NAME", "Set who may call an endpoint",
+			"Each list that is given replaces the present one; --user= empties it.",
+			func(_, given api.PermissionsPatch) api.PermissionsPatch { return given }),
+		permissionsChangeCommand(r, "grant NAME", "Let more users, organizations, roles or projects call an endpoint, or own it",
+			"Those that are given are added to those that may call already.", granted),
+		permissionsChangeCommand(r, "revoke NAME", "Take the permission to call an endpoint, or the ownership, away",
+			"Those that are given are taken out. --everyone leaves those that are named by themselves.", revoked))
+}
+
+// grants are the flags that say who may call.
+type grants struct {
+	everyone                                      bool
+	users, organizations, roles, projects, owners []string
+}
+
+func (g *grants) flags(cmd *cobra.Command, r *remote) {
+	fl := cmd.Flags()
+	fl.BoolVar(&g.everyone, "everyone", false, "everyone with a token")
+	fl.StringArrayVar(&g.users, "user", nil, "name or id of a user who may call (repeatable)")
+	fl.StringArrayVar(&g.organizations, "org", nil, "name or id of an organization whose members may call (repeatable)")
+	fl.StringArrayVar(&g.roles, "role", nil, "role whose holders may call (repeatable)")
+	fl.StringArrayVar(&g.projects, "project", nil, "project whose tokens may call (repeatable)")
+	fl.StringArrayVar(&g.owners, "owner", nil, "name or id of a user or organization that may change the endpoint (repeatable)")
+	complete(cmd, "user", r.completeUsers(""))
+	complete(cmd, "org", r.completeOrganizations())
+	complete(cmd, "owner", r.completeUsers(""))
+	complete(cmd, "role", fixed("administrator", "auditor"))
+}
+
+// patch is what the flags that were given say, with ids for names.
+func (g *grants) patch(cmd *cobra.Command, c *client.Client) (p api.PermissionsPatch, err error) {
+	asIs := func(_ context.Context, _ *client.Client, names []string) ([]string, error) {
+		return notEmpty(names), nil
+	}
+	changed(cmd, "everyone", &p.IsEveryoneAllowed, &g.everyone)
+	for _, list := range []struct {
+		flag  string
+		names []string
+		into  **[]string
+		ids   func(context.Context, *client.Client, []string) ([]string, error)
+	}{
+		{"user", g.users, &p.UserIDs, userIDs}, {"org", g.organizations, &p.OrganizationIDs, organizationIDs},
+		{"role", g.roles, &p.Roles, asIs}, {"project", g.projects, &p.Projects, asIs}, {"owner", g.owners, &p.OwnerIDs, ownerIDs},
+	} {
+		if !cmd.Flags().Changed(list.flag) {
+			continue
+		}
+		ids, err := list.ids(cmd.Context(), c, list.names)
+		if err != nil {
+			return p, err
+		}
+		*list.into = &ids
+	}
+	return p, nil
+}
+
+// ownerIDs turns names of users and organizations into ids.
+func ownerIDs(ctx context.Context, c *client.Client, names []string) ([]string, error) {
+	out := []string{}
+	for _, name := range names {
+		found, err := userIDs(ctx, c, []string{name})
+		var missing noSuch
+		if errors.As(err, &missing) {
+			if found, err = organizationIDs(ctx, c, []string{name}); errors.As(err, &missing) {
+				err = noSuch{"user or organization", name}
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
+
+// whole is what permissions are, as a patch would say it.
+func whole(p api.Permissions) api.PermissionsPatch {
+	return api.PermissionsPatch{IsEveryoneAllowed: &p.IsEveryoneAllowed, UserIDs: &p.UserIDs, OrganizationIDs: &p.OrganizationIDs,
+		Roles: &p.Roles, Projects: &p.Projects, OwnerIDs: &p.OwnerIDs}
+}
+
+// lists pairs the lists of two patches.
+func lists(now, given *api.PermissionsPatch) [][2]**[]string {
+	return [][2]**[]string{
+		{&now.UserIDs, &given.UserIDs}, {&now.OrganizationIDs, &given.OrganizationIDs}, {&now.Roles, &given.Roles},
+		{&now.Projects, &given.Projects}, {&now.OwnerIDs, &given.OwnerIDs},
+	}
+}
+
+// granted is what is added.
+func granted(now, given api.PermissionsPatch) api.PermissionsPatch {
+	for _, pair := range lists(&now, &given) {
+		if *pair[1] == nil {
+			continue
+		}
+		sum := slices.Clone(**pair[0])
+		for _, id := range **pair[1] {
+			if !slices.Contains(sum, id) {
+				sum = append(sum, id)
+			}
+		}
+		*pair[1] = &sum
+	}
+	return given
+}
+
+// revoked is what is left.
+func revoked(now, given api.PermissionsPatch) api.PermissionsPatch {
+	for _, pair := range lists(&now, &given) {
+		if *pair[1] == nil {
+			continue
+		}
+		left := []string{}
+		for _, id := range **pair[0] {
+			if !slices.Contains(**pair[1], id) {
+				left = append(left, id)
+			}
+		}
+		*pair[1] = &left
+	}
+	if given.IsEveryoneAllowed != nil && *given.IsEveryoneAllowed {
+		given.IsEveryoneAllowed = new(bool)
+	}
+	return given
+}
+
+func permissionsShowCommand(r *remote) *cobra.Command {
+	return &cobra.Command{
+		Use:               "show NAME",
+		Short:             "Show who may call an endpoint",
+		Args:              Exactly("NAME"),
+		ValidArgsFunction: firstArg(r.completeEndpoints()),
+		RunE: r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
+			p, err := c.Permissions(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return r.showPermissions(cmd, c, p)
+		}),
+	}
+}
+
+// permissionsChangeCommand changes permissions; sum makes the change of what is
+// and what the flags say.
+func permissionsChangeCommand(r *remote, use, short, long string, sum func(now, given api.PermissionsPatch) api.PermissionsPatch) *cobra.Command {
+	var g grants
+	cmd := &cobra.Command{
+		Use:               use,
+		Short:             short,
+		Long:              short + ". " + long,
+		Args:              Exactly("NAME"),
+		ValidArgsFunction: firstArg(r.completeEndpoints()),
+		RunE: r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
+			given, err := g.patch(cmd, c)
+			if err != nil {
+				return err
+			}
+			if given == (api.PermissionsPatch{}) {
+				return usagef("give at least one of --everyone, --user, --org, --role, --project, --owner")
+			}
+			ctx := client.Versioned(cmd.Context())
+			now, err := c.Permissions(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			p, err := c.SetPermissions(ctx, args[0], sum(whole(now), given))
+			if err != nil {
+				return err
+			}
+			return r.showPermissions(cmd, c, p)
+		}),
+	}
+	g.flags(cmd, r)
+	return cmd
+}
+
+func (r *remote) showPermissions(cmd *cobra.Command, c *client.Client, p api.Permissions) error {
+	name := func(ids []string, find func(id string) (string, error)) string {
+		return strings.Join(named(ids, find), ", ")
+	}
+	user := func(id string) (string, error) {
+		u, err := c.GetUser(cmd.Context(), id)
+		return u.UserName, err
+	}
+	organization := func(id string) (string, error) {
+		o, err := c.Organization(cmd.Context(), id)
+		return o.Name, err
+	}
+	return r.show(cmd, p, "", func(add func(...any)) {
+		add("everyone", p.IsEveryoneAllowed)
+		add("users", name(p.UserIDs, user))
+		add("organizations", name(p.OrganizationIDs, organization))
+		add("roles", strings.Join(p.Roles, ", "))
+		add("projects", strings.Join(p.Projects, ", "))
+		add("owners", name(p.OwnerIDs, func(id string) (string, error) {
+			if found, err := user(id); err == nil {
+				return found, nil
+			}
+			return organization(id)
+		}))
+	})
+}
+
+// named turns ids into names, as far as they can be had.
+func named(ids []string, find func(id string) (string, error)) []string {
+	out := slices.Clone(ids)
+	for i, id := range ids {
+		if name, err := find(id); err == nil && name != "" {
+			out[i] = name
+		}
+	}
+	return out
+}
+
+func notEmpty(list []string) []string {
+	out := []string{}
+	for _, s := range list {
+		if s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
