@@ -24,6 +24,7 @@ type Config struct {
 
 	TLS      TLS
 	Policies []Bundle
+	Vault    Vault
 	Audit    Audit
 	Egress   Egress
 	Limits   Limits
@@ -99,6 +100,7 @@ func Default() Config {
 		MetricsListen: "127.0.0.1:9464",
 		Data:          "./data",
 		LogLevel:      "info",
+		Vault:         defaultVault(),
 		Audit:         Audit{RetentionDays: 184, Bodies: "full", OnFailure: "refuse"},
 		Limits:        Limits{BodyBytes: 32 << 20, IdleTimeout: 5 * time.Minute, DrainTimeout: 30 * time.Second},
 		Identity:      Identity{Sessions: Sessions{Idle: 30 * time.Minute, Absolute: 12 * time.Hour, PerUser: 10}},

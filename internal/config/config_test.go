@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,6 +32,14 @@ func TestEveryKeyArrives(t *testing.T) {
 	require.Equal(t, "/var/lib/sluice", c.Data)
 	require.Equal(t, "debug", c.LogLevel)
 	require.Equal(t, []config.Bundle{{Name: "default", Dir: "testdata"}}, c.Policies)
+	require.Equal(t, config.Vault{
+		Kind: "aws-secrets-manager", Region: "eu-central-1", KeyID: "alias/own", Endpoint: "http://127.0.0.1:5000",
+		RoleARN: "arn:aws:iam::123456789012:role/sluice", Prefix: "gateway-1/", Refresh: 30 * time.Second, RecoveryDays: 30,
+		Previous: []config.Vault{
+			{Kind: "local", Passphrase: "$SLUICE_PASSPHRASE", Prefix: "sluice/", Refresh: 5 * time.Minute, RecoveryDays: 7},
+			{Kind: "aws-kms", Region: "us-east-1", KeyID: "alias/sluice", Prefix: "sluice/", Refresh: 5 * time.Minute, RecoveryDays: 7},
+		},
+	}, c.Vault)
 	require.Equal(t, config.Audit{RetentionDays: 30, Bodies: "none", OnFailure: "serve"}, c.Audit)
 	require.Equal(t, config.Egress{Proxy: "http://proxy.example:3128", AllowPrivate: true,
 		Resolve: map[string]string{"api.openai.com": "127.0.0.1:9443"}}, c.Egress)
@@ -53,25 +62,35 @@ func TestAnEmptyFileIsTheDefault(t *testing.T) {
 // was expected.
 func TestBadFilesSayWhere(t *testing.T) {
 	for file, want := range map[string]string{
-		"unknown.bad.yaml":   "testdata/unknown.bad.yaml:2: listen_addr: unknown key; known here: audit, data,",
-		"enum.bad.yaml":      "testdata/enum.bad.yaml:2: audit.bodies: want one of: full, none",
-		"number.bad.yaml":    "testdata/number.bad.yaml:2: limits.body_bytes: want a whole number from 1024 to 1073741824",
-		"range.bad.yaml":     "testdata/range.bad.yaml:1: limits.body_bytes: want a whole number from 1024",
-		"duration.bad.yaml":  "testdata/duration.bad.yaml:2: limits.idle_timeout: want a duration of at least 100ms",
-		"boolean.bad.yaml":   "testdata/boolean.bad.yaml:2: egress.allow_private: want true or false",
-		"proxy.bad.yaml":     "testdata/proxy.bad.yaml:2: egress.proxy: want http://host:port",
-		"resolve.bad.yaml":   "testdata/resolve.bad.yaml:3: egress.resolve.api.openai.com: want address:port",
-		"source.bad.yaml":    "testdata/source.bad.yaml:4: policies.bundles[0].source: want dir:FOLDER",
-		"bundle.bad.yaml":    "policies.bundles[0]: want both name and source",
-		"mapping.bad.yaml":   "testdata/mapping.bad.yaml:1: tls: want a mapping of keys to values",
-		"vault.bad.yaml":     "testdata/vault.bad.yaml:1: vault.kind: want one of: local",
-		"endpoints.bad.yaml": "testdata/endpoints.bad.yaml:1: endpoints: want a list of endpoints",
-		"routes.bad.yaml":    "testdata/routes.bad.yaml:1: routes: want a list of routes",
-		"prices.bad.yaml":    "testdata/prices.bad.yaml:1: prices.date: unknown key; known here: file",
-		"sessions.bad.yaml":  "testdata/sessions.bad.yaml:2: identity.sessions.max_per_user: want a whole number from 1 to 1000",
-		"twice.bad.yaml":     "testdata/twice.bad.yaml",
-		"syntax.bad.yaml":    "testdata/syntax.bad.yaml: not valid YAML: [1:9]",
-		"missing.bad.yaml":   "reading the configuration: open testdata/missing.bad.yaml",
+		"unknown.bad.yaml":  "testdata/unknown.bad.yaml:2: listen_addr: unknown key; known here: audit, data,",
+		"enum.bad.yaml":     "testdata/enum.bad.yaml:2: audit.bodies: want one of: full, none",
+		"number.bad.yaml":   "testdata/number.bad.yaml:2: limits.body_bytes: want a whole number from 1024 to 1073741824",
+		"range.bad.yaml":    "testdata/range.bad.yaml:1: limits.body_bytes: want a whole number from 1024",
+		"duration.bad.yaml": "testdata/duration.bad.yaml:2: limits.idle_timeout: want a duration of at least 100ms",
+		"boolean.bad.yaml":  "testdata/boolean.bad.yaml:2: egress.allow_private: want true or false",
+		"proxy.bad.yaml":    "testdata/proxy.bad.yaml:2: egress.proxy: want http://host:port",
+		"resolve.bad.yaml":  "testdata/resolve.bad.yaml:3: egress.resolve.api.openai.com: want address:port",
+		"source.bad.yaml":   "testdata/source.bad.yaml:4: policies.bundles[0].source: want dir:FOLDER",
+		"bundle.bad.yaml":   "policies.bundles[0]: want both name and source",
+		"mapping.bad.yaml":  "testdata/mapping.bad.yaml:1: tls: want a mapping of keys to values",
+		"vault.bad.yaml":    "testdata/vault.bad.yaml:1: vault.kind: want one of: local, aws-kms, aws-secrets-manager",
+
+		"vault-region.bad.yaml":     "testdata/vault-region.bad.yaml:1: vault.region: want the AWS region of the vault",
+		"vault-key.bad.yaml":        "vault.key_id: want the id, ARN or alias of the KMS key",
+		"vault-other.bad.yaml":      "testdata/vault-other.bad.yaml:3: vault.prefix: a vault of the kind local does not take it; it takes passphrase",
+		"vault-passphrase.bad.yaml": "testdata/vault-passphrase.bad.yaml:2: vault.passphrase: want $NAME of the environment or file:PATH",
+		"vault-endpoint.bad.yaml":   "testdata/vault-endpoint.bad.yaml:5: vault.endpoint: want the URL of a service",
+		"vault-prefix.bad.yaml":     "testdata/vault-prefix.bad.yaml:4: vault.prefix: want up to 128 letters",
+		"vault-previous.bad.yaml":   "testdata/vault-previous.bad.yaml:3: vault.previous[0].previous: unknown key",
+		"vault-list.bad.yaml":       "testdata/vault-list.bad.yaml:2: vault.previous: want a list of vaults",
+		"vault-recovery.bad.yaml":   "testdata/vault-recovery.bad.yaml:4: vault.recovery_days: want a whole number from 7 to 30",
+		"endpoints.bad.yaml":        "testdata/endpoints.bad.yaml:1: endpoints: want a list of endpoints",
+		"routes.bad.yaml":           "testdata/routes.bad.yaml:1: routes: want a list of routes",
+		"prices.bad.yaml":           "testdata/prices.bad.yaml:1: prices.date: unknown key; known here: file",
+		"sessions.bad.yaml":         "testdata/sessions.bad.yaml:2: identity.sessions.max_per_user: want a whole number from 1 to 1000",
+		"twice.bad.yaml":            "testdata/twice.bad.yaml",
+		"syntax.bad.yaml":           "testdata/syntax.bad.yaml: not valid YAML: [1:9]",
+		"missing.bad.yaml":          "reading the configuration: open testdata/missing.bad.yaml",
 	} {
 		_, err := config.Load(filepath.Join("testdata", file))
 		require.ErrorContains(t, err, want, file)
@@ -100,4 +119,25 @@ func TestNeedRestartNamesKeys(t *testing.T) {
 	require.Empty(t, a.NeedRestart(b))
 	b.Listen, b.Egress.AllowPrivate = "127.0.0.1:1", true
 	require.Equal(t, []string{"listen", "egress"}, a.NeedRestart(b))
+}
+
+func TestSecret(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(file, []byte("from a file\r\n"), 0o600))
+	empty := filepath.Join(t.TempDir(), "empty")
+	require.NoError(t, os.WriteFile(empty, []byte("\n"), 0o600))
+	t.Setenv("SLUICE_TEST_SECRET", "from the environment")
+	for reference, want := range map[string]string{
+		"": "", "$SLUICE_TEST_SECRET": "from the environment", "file:" + file: "from a file",
+	} {
+		got, err := config.Secret(reference)
+		require.NoError(t, err, reference)
+		require.Equal(t, want, got)
+	}
+	for reference, want := range map[string]string{
+		"$SLUICE_TEST_NONE": "no variable SLUICE_TEST_NONE", "file:" + file + "x": "no such file", "file:" + empty: "is empty",
+	} {
+		_, err := config.Secret(reference)
+		require.ErrorContains(t, err, want)
+	}
 }

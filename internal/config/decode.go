@@ -53,7 +53,7 @@ func schema(c *Config) fields {
 			"key":         text(&c.TLS.Key),
 		}),
 		"policies": group(fields{"bundles": bundles(&c.Policies)}),
-		"vault":    group(fields{"kind": oneOf(new(string), "local")}),
+		"vault":    vaultSection(&c.Vault, false),
 		"audit": group(fields{
 			"retention_days": number(&c.Audit.RetentionDays, 1, 36500),
 			"bodies":         oneOf(&c.Audit.Bodies, "full", "none"),
