@@ -29,6 +29,7 @@ import (
 	"sluice/internal/credentials"
 	"sluice/internal/egress"
 	"sluice/internal/identity"
+	"sluice/internal/keeper"
 	"sluice/internal/pki"
 	"sluice/internal/prices"
 	"sluice/internal/session"
@@ -50,6 +51,8 @@ type gateway struct {
 	identity *identity.Store
 	sessions *session.Manager
 	catalog  *catalog.Store
+	vaults   *vault.Set
+	keeper   *keeper.Keeper
 	policy   *policies.Engine
 	egress   *egress.Rules
 	registry *prometheus.Registry
@@ -127,18 +130,32 @@ func (g *gateway) openStores() (err error) {
 	if g.db, err = state.Open(data("sluice.db")); err != nil {
 		return fmt.Errorf("opening the state: %w", err)
 	}
-	keys, err := vault.OpenLocal(data("vault.keyset"))
+	c := g.cfg.Egress
+	g.egress, err = egress.New(egress.Options{CAFile: c.CAFile, Proxy: c.Proxy, Resolve: c.Resolve, AllowPrivate: c.AllowPrivate})
+	if err != nil {
+		return fmt.Errorf("reading egress: %w", err)
+	}
+	current, previous, err := g.openVaults(g.cfg.Vault)
 	if err != nil {
 		return fmt.Errorf("opening the vault: %w", err)
 	}
+	g.vaults = vault.NewSet(current, previous...)
+	g.vaultOpened()
 	if g.identity, err = identity.NewStore(g.db, time.Now, catalog.NewID); err != nil {
 		return fmt.Errorf("opening identities: %w", err)
 	}
 	if err := g.openSessions(); err != nil {
 		return err
 	}
-	if g.catalog, err = catalog.NewStore(g.db, keys, time.Now, catalog.NewID); err != nil {
+	if g.catalog, err = catalog.NewStore(g.db, g.vaults, time.Now, catalog.NewID); err != nil {
 		return fmt.Errorf("opening the catalog: %w", err)
+	}
+	g.keeper = keeper.New(keeper.Options{
+		Catalog: g.catalog, Vaults: g.vaults, Record: g.trail.Event, Now: time.Now, Log: g.log.Named("vault"),
+	}, g.cfg.Vault.Refresh)
+	g.watchCatalog()
+	if err := g.covered(append([]vault.Vault{current}, previous...)); err != nil {
+		g.log.Error("some stored keys can't be used", zap.Error(err))
 	}
 	g.identity.OnRemove(g.catalog.Forget)
 	return nil
@@ -192,12 +209,6 @@ func (g *gateway) policyActivated(s policies.Status) {
 // openEnvoySide makes the control plane and the ext_proc server.
 func (g *gateway) openEnvoySide() (err error) {
 	c := g.cfg
-	g.egress, err = egress.New(egress.Options{
-		CAFile: c.Egress.CAFile, Proxy: c.Egress.Proxy, Resolve: c.Egress.Resolve, AllowPrivate: c.Egress.AllowPrivate,
-	})
-	if err != nil {
-		return fmt.Errorf("reading egress: %w", err)
-	}
 	g.plane, err = xds.New(xds.Options{
 		ListenAddr: c.Listen, ListenPlain: c.ListenPlain, BodyBytes: c.Limits.BodyBytes, IdleTimeout: c.Limits.IdleTimeout,
 		ExtProcSocket: g.socket("extproc"), ControlSocket: g.socket("control"),

@@ -31,7 +31,7 @@ func (g *gateway) components() []admin.Component {
 	if !process.Ready {
 		process.Missing = "The gateway is draining and will stop."
 	}
-	return []admin.Component{process, envoyPart, plane}
+	return []admin.Component{process, envoyPart, plane, g.vaultComponent()}
 }
 
 // metricsHandler serves metrics and health where only operators reach, also

@@ -144,6 +144,7 @@ func (g *gateway) background(failed chan<- error) {
 	g.goStop(failed, g.policy.Watch)
 	g.goStop(failed, g.watchCertificate)
 	g.goStop(failed, g.forgetTokens)
+	g.goStop(failed, g.keeper.Run)
 	g.goStop(failed, g.sessions.Run)
 	g.goStop(failed, func(ctx context.Context) error {
 		g.identity.Run(ctx, func(err error) { g.log.Error("last use was not written; it is tried again", zap.Error(err)) })
@@ -279,6 +280,7 @@ func (g *gateway) reload(ctx context.Context, read func() (config.Config, error)
 		g.log.Error("the configuration was not read again; the last good one stays", zap.Error(err))
 		return
 	}
+	g.reloadVault(ctx, next.Vault)
 	if err := g.applyFile(ctx, next); err != nil {
 		g.log.Error("the file's endpoints were not applied", zap.Error(err))
 	}

@@ -33,8 +33,9 @@ const (
 )
 
 const (
-	// retry is how often values are tried that wait for their vault.
-	retry = 5 * time.Second
+	// retry is how often values are tried that wait for their vault: more and
+	// more seldom while it does not help.
+	retry, maxRetry = 5 * time.Second, 30 * time.Second
 	// sweep is how often removals are tried that could not be made.
 	sweep = time.Minute
 )
@@ -79,6 +80,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	var jobs sync.WaitGroup
 	defer jobs.Wait()
 	refreshed, swept := k.Now(), time.Time{}
+	wait, tried := retry, k.Now()
 	tick := time.NewTicker(retry)
 	defer tick.Stop()
 	for {
@@ -99,8 +101,12 @@ func (k *Keeper) Run(ctx context.Context) error {
 		if anew {
 			refreshed = k.Now()
 		}
-		if anew || k.Catalog.Waiting() > 0 {
-			k.open(ctx, anew)
+		waiting := k.Catalog.Waiting() > 0 && k.Now().Sub(tried) >= wait-retry/2
+		if anew || waiting {
+			tried, wait = k.Now(), min(2*wait, maxRetry)
+			if k.open(ctx, anew) > 0 {
+				wait = retry
+			}
 		}
 		if woken || k.Now().Sub(swept) >= sweep {
 			swept = k.Now()
@@ -112,10 +118,10 @@ func (k *Keeper) Run(ctx context.Context) error {
 }
 
 // open opens values again and logs what came of it, once.
-func (k *Keeper) open(ctx context.Context, anew bool) {
+func (k *Keeper) open(ctx context.Context, anew bool) (changed int) {
 	changed, err := k.Catalog.Refresh(ctx, anew)
 	if ctx.Err() != nil {
-		return
+		return changed
 	}
 	if changed > 0 {
 		k.Log.Info("credentials were read from the vault again", zap.Int("changed", changed), zap.Int("waiting", k.Catalog.Waiting()))
@@ -131,6 +137,7 @@ func (k *Keeper) open(ctx context.Context, anew bool) {
 	if err != nil && !told {
 		k.Log.Warn("the vault could not be read; the last values stay in force", zap.Error(err))
 	}
+	return changed
 }
 
 // Removed tells the keeper that something may have to be removed elsewhere.
@@ -260,7 +267,7 @@ func (k *Keeper) Parts() []api.VaultPart {
 func part(v vault.Vault) api.VaultPart {
 	st := v.Status()
 	return api.VaultPart{
-		Kind: string(st.Kind), Key: st.Key, Region: st.Region, Passphrase: st.Passphrase, Failing: st.Failing(),
+		Kind: string(st.Kind), Key: st.Key, Region: st.Region, Passphrase: st.Passphrase, Failing: st.Failing,
 		LastSuccess: st.LastSuccess, LastError: st.LastError, LastErrorAt: st.LastErrorAt,
 	}
 }

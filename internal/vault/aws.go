@@ -56,12 +56,30 @@ func (a AWS) config(ctx context.Context) (aws.Config, error) {
 	if a.Endpoint != "" {
 		cfg.BaseEndpoint = aws.String(a.Endpoint)
 	}
+	cfg.Credentials = chain{cfg.Credentials}
 	if a.RoleARN != "" {
-		cfg.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), a.RoleARN,
-			func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = sessionName }))
+		cfg.Credentials = chain{aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), a.RoleARN,
+			func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = sessionName }))}
 	}
 	return cfg, nil
 }
+
+// chain marks the errors of a source of credentials.
+type chain struct{ aws.CredentialsProvider }
+
+// Retrieve returns the source's credentials; its error is a *chainError.
+func (c chain) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	keys, err := c.CredentialsProvider.Retrieve(ctx)
+	if err != nil {
+		return keys, &chainError{err}
+	}
+	return keys, nil
+}
+
+type chainError struct{ err error }
+
+func (c *chainError) Error() string { return "no credentials: " + c.err.Error() }
+func (c *chainError) Unwrap() error { return c.err }
 
 // remote keeps how calls of AWS went.
 type remote struct {
@@ -71,6 +89,7 @@ type remote struct {
 	mu      sync.Mutex // guards the following fields
 	worked  time.Time
 	failed  time.Time
+	failing bool
 	last    error
 	resting bool // while true, and pause has not passed, calls are not made
 }
@@ -111,12 +130,13 @@ func (r *remote) note(what string, err error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if one := new(answered); err == nil || errors.As(err, &one) {
-		r.worked, r.resting = r.now(), false
+		r.worked, r.resting, r.failing = r.now(), false, false
 		return err
 	}
 	r.last = fmt.Errorf("%w: %s", ErrUnavailable, r.reason(what, err))
 	// What the service says of one thing may not hold for others.
 	var refused smithy.APIError
+	r.failing = true
 	r.failed, r.resting = r.now(), !errors.As(err, &refused) || throttled[refused.ErrorCode()]
 	return r.last
 }
@@ -152,10 +172,12 @@ func is(err error, code string) bool {
 // reason tells a failure without what AWS wrote: only its code is shown.
 func (r *remote) reason(what string, err error) string {
 	var refused smithy.APIError
-	var operation *smithy.OperationError
-	service := r.service
-	if errors.As(err, &operation) && operation.ServiceID == "STS" {
+	var chain *chainError
+	service, noCredentials := r.service, false
+	if errors.As(err, &chain) {
+		var operation *smithy.OperationError
 		service, what = "AWS STS", "AssumeRole for vault.role_arn"
+		noCredentials = !errors.As(chain.err, &operation) || operation.ServiceID != "STS" || errors.As(operation.Err, &chain)
 	}
 	switch {
 	case !errors.As(err, &refused):
@@ -166,7 +188,7 @@ func (r *remote) reason(what string, err error) string {
 		if errors.As(err, &missing) {
 			return service + " has no address for the region; look at vault.region"
 		}
-		if noCredentials(err) {
+		if noCredentials {
 			return "this machine has no AWS credentials: look at the AWS_* environment, the shared files, and the instance's role"
 		}
 		return service + " can't be reached (" + what + "); look at the network, egress and vault.endpoint"
@@ -176,21 +198,6 @@ func (r *remote) reason(what string, err error) string {
 		return fmt.Sprintf("%s throttles %s (%s); it is tried again", service, what, refused.ErrorCode())
 	}
 	return fmt.Sprintf("%s answered %s to %s", service, shownCode(refused.ErrorCode()), what)
-}
-
-// noCredentials reports whether the chain found none: its error is about a
-// source of credentials and no call of the service was made.
-func noCredentials(err error) bool {
-	var sign interface{ SigningError() bool }
-	if errors.As(err, &sign) {
-		return true
-	}
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		if e.Error() == "no EC2 IMDS role found" || e.Error() == "get credentials: failed to refresh cached credentials" {
-			return true
-		}
-	}
-	return false
 }
 
 // shownCode is a code of AWS's, which are words; anything else is not shown.
@@ -225,6 +232,7 @@ func (r *remote) fill(st *Status) {
 		at := r.worked.UTC()
 		st.LastSuccess = &at
 	}
+	st.Failing = r.failing
 	if r.last != nil {
 		at := r.failed.UTC()
 		st.LastError, st.LastErrorAt = r.last.Error(), &at

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,7 +30,8 @@ type SecretsManager struct {
 	writing sync.Mutex   // held while a secret is written
 	mu      sync.RWMutex // guards the following fields
 	held    map[string]map[string]string
-	missing map[string]error // why the secret of an owner can't be read
+	ours    map[string]map[string]bool // names in held that the database refers to
+	missing map[string]error           // why the secret of an owner can't be read
 }
 
 // SecretsManagerOptions say how secrets are kept.
@@ -49,7 +51,7 @@ func OpenSecretsManager(ctx context.Context, o SecretsManagerOptions, a AWS) (*S
 	return &SecretsManager{
 		remote: newRemote("AWS Secrets Manager", a.Now), prefix: o.Prefix, kmsKey: o.KMSKey, region: a.Region,
 		recovery: int64(o.RecoveryDays), client: secretsmanager.NewFromConfig(cfg),
-		held: map[string]map[string]string{}, missing: map[string]error{},
+		held: map[string]map[string]string{}, ours: map[string]map[string]bool{}, missing: map[string]error{},
 	}, nil
 }
 
@@ -92,7 +94,7 @@ func (s *SecretsManager) Seal(ctx context.Context, owner string, values map[stri
 		next = map[string]string{}
 	}
 	was := s.known(owner)
-	for name := range was {
+	for _, name := range s.names(owner) {
 		if _, kept := values[name]; !kept {
 			delete(next, name)
 		}
@@ -106,6 +108,7 @@ func (s *SecretsManager) Seal(ctx context.Context, owner string, values map[stri
 		return nil, fmt.Errorf("sealing %s: %w", owner, err)
 	}
 	s.keep(owner, next, nil)
+	s.claim(owner, slices.Collect(maps.Keys(values)))
 	out := make(map[string][]byte, len(values))
 	for name := range values {
 		out[name] = s.reference(owner)
@@ -117,6 +120,24 @@ func (s *SecretsManager) known(owner string) map[string]string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.held[owner]
+}
+
+// names are those of an owner that the database refers to.
+func (s *SecretsManager) names(owner string) []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Collect(maps.Keys(s.ours[owner]))
+}
+
+// claim notes which names the database refers to: all others are left to those
+// who put them there.
+func (s *SecretsManager) claim(owner string, names []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ours[owner] = map[string]bool{}
+	for _, name := range names {
+		s.ours[owner][name] = true
+	}
 }
 
 func (s *SecretsManager) keep(owner string, values map[string]string, missing error) {
@@ -214,6 +235,12 @@ func (s *SecretsManager) Open(ctx context.Context, owner, name string, sealed []
 			return "", fmt.Errorf("opening %s: %w", place(owner, name), err)
 		}
 	}
+	s.mu.Lock()
+	if s.ours[owner] == nil {
+		s.ours[owner] = map[string]bool{}
+	}
+	s.ours[owner][name] = true
+	s.mu.Unlock()
 	value, ok := values[name]
 	if !ok || value == "" {
 		return "", fmt.Errorf("opening %s: %w: the secret %s has no value %s", place(owner, name), ErrUnavailable, s.prefix+owner, name)
@@ -323,6 +350,7 @@ func (s *SecretsManager) Remove(ctx context.Context, owner string, _ []byte) err
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.held, owner)
+	delete(s.ours, owner)
 	delete(s.missing, owner)
 	return nil
 }

@@ -106,15 +106,11 @@ type Status struct {
 	Region string `json:"region,omitempty"`
 	// LastSuccess is when the vault last did what it was asked.
 	LastSuccess *time.Time `json:"lastSuccess,omitempty"`
-	// LastError is why it last did not, as a sentence, and LastErrorAt when. It
-	// is over when LastSuccess is later.
+	// Failing: the last that the vault was asked for failed.
+	Failing bool `json:"failing"`
+	// LastError is why it last did not, as a sentence, and LastErrorAt when.
 	LastError   string     `json:"lastError,omitempty"`
 	LastErrorAt *time.Time `json:"lastErrorAt,omitempty"`
-}
-
-// Failing reports whether the last that the vault was asked for failed.
-func (s Status) Failing() bool {
-	return s.LastErrorAt != nil && (s.LastSuccess == nil || s.LastSuccess.Before(*s.LastErrorAt))
 }
 
 // place is what a value is bound to.
