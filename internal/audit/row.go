@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"hash/fnv"
 	"time"
+
+	"sluice/internal/identity"
 )
 
 // place is where a frame starts.
@@ -26,12 +28,25 @@ type row struct {
 	first                place
 	second               place // of the response half, when ended
 	ended                bool  // there is a response half in a frame of its own
+
+	// For followers; the index does not keep them.
+	exchange *facts   // nil: an event
+	outcome  *Outcome // nil: an event, or under way
+	event    *Event   // only its target, where it has an id and a name
+}
+
+// facts are what followers are told of an exchange that the index does not need.
+type facts struct {
+	Caller                     *identity.Caller
+	Provider, Model, Operation string
+	Stream                     bool
 }
 
 func exchangeRow(x *Exchange, at time.Time) *row {
 	r := &row{
 		time: at.UnixNano(), id: x.ID, kind: KindAccessEndpoint,
 		endpointID: x.EndpointID, endpoint: x.EndpointName, input: Unknown, output: Unknown,
+		exchange: &facts{x.Caller, x.Provider, x.Model, x.Operation, x.Stream},
 	}
 	if x.Caller != nil {
 		r.userID, r.userName = x.Caller.UserID, x.Caller.UserName
@@ -43,6 +58,9 @@ func exchangeRow(x *Exchange, at time.Time) *row {
 func (r *row) setOutcome(o *Outcome) {
 	r.kind, r.result, r.status = exchangeKind(o.Result), o.Result, o.Status
 	r.input, r.output = o.InputTokens, o.OutputTokens
+	kept := *o
+	kept.Attempts = nil
+	r.outcome = &kept
 }
 
 // completed returns the row with its response half.
@@ -60,6 +78,9 @@ func eventRow(e *Event, at time.Time) *row {
 	}
 	if e.TargetType == TargetEndpoint {
 		r.endpointID, r.endpoint = e.TargetID, e.TargetName
+	}
+	if e.TargetID != "" && e.TargetName != "" {
+		r.event = &Event{TargetType: e.TargetType, TargetID: e.TargetID, TargetName: e.TargetName}
 	}
 	return r
 }

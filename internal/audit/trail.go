@@ -31,6 +31,7 @@ type Trail struct {
 	readers    *readers
 	keeper     *keeper
 	closing    atomic.Bool
+	followers  atomic.Pointer[[]*Follower] // changed by whoever leads the writer
 
 	// walking is held for reading while segments are walked, and for writing
 	// while retention removes some.
@@ -160,7 +161,8 @@ func (t *Trail) resume(state *found) error {
 	return writeHead(t.dir, w.position().head(false))
 }
 
-// written tells the index and the readers of frames that were written.
+// written tells the index, the readers and the followers of frames that were
+// written.
 func (t *Trail) written(items []item) {
 	for _, it := range items {
 		if it.kind == frameSegment {
@@ -168,12 +170,15 @@ func (t *Trail) written(items []item) {
 		}
 	}
 	t.indexer.push(items)
+	for _, f := range t.following() {
+		f.push(items)
+	}
 }
 
 // Begin writes the request half of an exchange. When it returns nil the half is
 // with the operating system, and End with no body will find room. The errors
 // are ErrNoSpace, ErrUnwritable, ErrDuplicate, ErrNoID, ErrTooLarge and
-// ErrClosed. The trail keeps neither x nor requestBody.
+// ErrClosed. The trail keeps neither x nor requestBody; x.Caller must not change.
 func (t *Trail) Begin(x *Exchange, requestBody []byte) error {
 	at := t.moment(x.Time)
 	e := t.entry(frameBegin)
