@@ -31,9 +31,10 @@ func parseDay(s string) (day, error) {
 	return dayOf(t), nil
 }
 
-func (d day) String() string  { return time.Unix(int64(d)*86400, 0).UTC().Format(dayLayout) }
-func (d day) logName() string { return d.String() + ".log" }
-func (d day) dbName() string  { return d.String() + ".db" }
+func (d day) start() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
+func (d day) String() string   { return d.start().Format(dayLayout) }
+func (d day) logName() string  { return d.String() + ".log" }
+func (d day) dbName() string   { return d.String() + ".db" }
 
 // listDays returns the days that have a segment in dir, in order.
 func listDays(dir string) ([]day, error) {

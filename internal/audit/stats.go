@@ -1,5 +1,7 @@
 package audit
 
+import "time"
+
 // Stats are counters since the trail was opened, and gauges.
 type Stats struct {
 	Sequence   uint64 `json:"sequence"` // of the last frame written
@@ -35,4 +37,12 @@ func (t *Trail) Stats() Stats {
 		s.IndexErr = t.indexer.err.Error()
 	}
 	return s
+}
+
+// Oldest is the first UTC day that the trail holds.
+func (t *Trail) Oldest() time.Time {
+	if parts := t.readers.list(); len(parts) > 0 {
+		return parts[0].span.day.start()
+	}
+	return dayOf(t.now()).start()
 }
