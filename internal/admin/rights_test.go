@@ -71,12 +71,13 @@ var rights = map[string]string{
 	"DELETE /api/sluice/v1/sessions/{id}": "-ooo",
 	"DELETE /api/sluice/v1/sessions":      "-ooo",
 
-	"GET /api/aigateway/v1/audit":         "-xoo",
-	"GET /api/sluice/v1/audit":            "-xoo",
-	"GET /api/sluice/v1/audit/{id}":       "-xoo",
-	"GET /api/sluice/v1/policies":         "-xxo",
-	"POST /api/sluice/v1/policies/reload": "-xxo",
-	"GET /api/sluice/v1/status":           "-xxo",
+	"GET /api/aigateway/v1/audit":          "-xoo",
+	"GET /api/sluice/v1/audit":             "-xoo",
+	"GET /api/sluice/v1/audit/{id}":        "-xoo",
+	"GET /api/sluice/v1/policies":          "-xxo",
+	"POST /api/sluice/v1/policies/reload":  "-xxo",
+	"POST /api/sluice/v1/policies/explain": "-xxo",
+	"GET /api/sluice/v1/status":            "-xxo",
 }
 
 // mlflowRights are the same for the routes that are served with Domino's

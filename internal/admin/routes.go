@@ -72,6 +72,13 @@ func (s *server) operationRoutes() []route {
 			doc: doc{id: "reloadPolicies", tag: tagPolicies, summary: "Read the bundles anew.", out: policies.Status{}},
 		},
 		{
+			pattern: "POST " + own + "/policies/explain", access: decided, resource: bundles, verb: policies.VerbRead, handle: s.explainPolicy,
+			doc: doc{
+				id: "explainPolicy", tag: tagPolicies, summary: "Tell what the policies say of a call that a user might make, and why.",
+				in: api.PolicyQuestion{}, out: api.PolicyAnswer{},
+			},
+		},
+		{
 			pattern: "GET " + own + "/status", access: decided, resource: policies.ResourceStatus, verb: policies.VerbRead, handle: s.readStatus,
 			doc: doc{id: "readStatus", tag: tagOperations, summary: "Show the state of the gateway's parts.", out: api.Status{}},
 		},
