@@ -209,7 +209,8 @@ Sluice is serving at {{.URL}}
     print(client.predict(endpoint="practice", inputs={"messages": [{"role": "user", "content": "Hello, who are you?"}]}))
 {{end}}
   Endpoints, tokens, the trail: bin/sluice --help{{if .With}} (with{{.With}}){{end}}
-  REST: {{.URL}}/api/aigateway/v1/endpoints    Health: {{.URL}}/readyz{{if .Metrics}}    Metrics: http://{{.Metrics}}/metrics{{end}}
+{{if .Fingerprint}}  From another machine: sluice login --server {{.URL}} (its CA is {{.Fingerprint}})
+{{end}}  REST: {{.URL}}/api/aigateway/v1/endpoints    Health: {{.URL}}/readyz{{if .Metrics}}    Metrics: http://{{.Metrics}}/metrics{{end}}
 
 `))
 
@@ -227,10 +228,13 @@ func (g *gateway) announce(w io.Writer, n news) {
 	}
 	v := map[string]any{
 		"URL": "https://" + strings.Replace(g.cfg.Listen, "0.0.0.0", "127.0.0.1", 1), "Token": n.adminToken, "AdminFile": abs(g.adminToken),
-		"Practice": practice, "PracticeFile": abs(g.practiceTokenFile()), "Metrics": g.cfg.MetricsListen, "CA": "", "CurlCA": "", "With": "",
+		"Practice": practice, "PracticeFile": abs(g.practiceTokenFile()), "Metrics": g.cfg.MetricsListen, "CA": "", "CurlCA": "", "With": "", "Fingerprint": "",
 	}
 	if g.caFile != "" {
 		v["CA"], v["CurlCA"] = abs(g.caFile), " --cacert "+abs(g.caFile)
+		if pem, err := os.ReadFile(g.caFile); err == nil {
+			v["Fingerprint"], _ = cli.FingerprintPEM(pem)
+		}
 	}
 	if v["URL"] != cli.DefaultServer {
 		v["With"] = fmt.Sprint(" --server ", v["URL"])

@@ -16,6 +16,11 @@ import (
 var version = "dev"
 
 func main() {
-	program := cli.Program{Version: version, Commands: []*cobra.Command{runCommand(), simulateCommand()}}
+	program := cli.Program{Version: version, Commands: commands()}
 	os.Exit(cli.Execute(context.Background(), program, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// commands are those that run something, beside those of package cli.
+func commands() []*cobra.Command {
+	return []*cobra.Command{runCommand(), simulateCommand()}
 }

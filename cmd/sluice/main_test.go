@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
 
 	"sluice/internal/cli"
@@ -23,7 +22,7 @@ func TestUsage(t *testing.T) {
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			var errOut bytes.Buffer
-			program := cli.Program{Commands: []*cobra.Command{runCommand(), simulateCommand()}}
+			program := cli.Program{Commands: commands()}
 			assert.Equal(t, 2, cli.Execute(context.Background(), program, c.args, strings.NewReader(""), &bytes.Buffer{}, &errOut))
 			assert.Contains(t, errOut.String(), c.says)
 		})

@@ -48,7 +48,7 @@ type Program struct {
 
 // Execute runs one command line and returns its exit code.
 func Execute(ctx context.Context, p Program, args []string, in io.Reader, out, errOut io.Writer) int {
-	root := p.root()
+	root := p.Root()
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
@@ -66,7 +66,8 @@ func Execute(ctx context.Context, p Program, args []string, in io.Reader, out, e
 	return exitUsage
 }
 
-func (p Program) root() *cobra.Command {
+// Root makes the whole tree of commands.
+func (p Program) Root() *cobra.Command {
 	root := group("sluice", "An AI gateway: run it, and manage endpoints, people, policies and the trail")
 	root.Version = p.Version
 	root.SilenceErrors, root.SilenceUsage = true, true

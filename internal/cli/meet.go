@@ -53,6 +53,19 @@ func (l *login) meet(cmd *cobra.Command, server string) (string, error) {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Raw})), nil
 }
 
+// FingerprintPEM is that of the first certificate in PEM.
+func FingerprintPEM(text []byte) (string, error) {
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return "", errors.New("there is no PEM certificate")
+	}
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return "", err
+	}
+	return Fingerprint(c), nil
+}
+
 // Fingerprint is the SHA-256 of a certificate, as people compare it.
 func Fingerprint(c *x509.Certificate) string {
 	sum := sha256.Sum256(c.Raw)
