@@ -97,6 +97,7 @@ var replyPaths = []replyPath{
 	{dialect.Native, `^(/mlflow-deployments)?(/native|/gateway/proxy)([/?].*)?$`},
 	{dialect.MLflow, `^(/mlflow-deployments|/endpoints|/gateway|/api/2[.]0|/api/3[.]0|/health)([/?].*)?$`},
 	{dialect.RESTv4, `^/v4([/?].*)?$`},
+	{dialect.RESTTrail, `^(/api/audittrail([/?].*)?|/auditevents([?].*)?)$`},
 	{dialect.REST, anyReplyPath},
 }
 

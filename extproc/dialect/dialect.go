@@ -18,6 +18,7 @@ const (
 	Native    Dialect = "native"           // the provider's own, unchanged
 	REST      Dialect = "rest"             // Domino's and Sluice's own REST shapes
 	RESTv4    Dialect = "rest-v4"          // Domino's internal API under /v4
+	RESTTrail Dialect = "rest-trail"       // Domino's unified audit trail
 )
 
 // Operation is what a client asks of a model.

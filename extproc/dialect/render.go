@@ -24,6 +24,8 @@ func Render(d Dialect, e *Error, exchangeID string) (status int, contentType str
 		headers = append(headers[:len(headers):len(headers)], [2]string{"x-amzn-errortype", awsType(e.Status)})
 	case REST:
 		body = renderREST(e, exchangeID)
+	case RESTTrail:
+		body = renderEnvelope(e, exchangeID)
 	case RESTv4:
 		body = renderRESTv4(e, exchangeID)
 	default:
@@ -164,18 +166,23 @@ const statusOverloaded = 529
 // renderREST writes Domino's two shapes: FailureEnvelopeV1 for 401 and 403,
 // {"error"} for the rest.
 func renderREST(e *Error, exchangeID string) []byte {
-	b := open()
 	if e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden {
-		b = field(b, "requestId", exchangeID)
-		b = append(b, `,"errors":[`...)
-		b = append(AppendString(b, e.Message), ']')
-		return finish(field(b, "code", e.Code))
+		return renderEnvelope(e, exchangeID)
 	}
-	b = field(b, "error", e.Message)
+	b := field(open(), "error", e.Message)
 	b = field(b, "code", e.Code)
 	b = optional(b, "field", e.Param)
 	b = optional(b, "requestId", exchangeID)
 	return finish(b)
+}
+
+// renderEnvelope writes Domino's FailureEnvelopeV1.
+func renderEnvelope(e *Error, exchangeID string) []byte {
+	b := field(open(), "requestId", exchangeID)
+	b = append(b, `,"errors":[`...)
+	b = append(AppendString(b, e.Message), ']')
+	b = field(b, "code", e.Code)
+	return finish(optional(b, "field", e.Param))
 }
 
 // renderRESTv4 writes the errors of Domino's internal API.

@@ -57,6 +57,7 @@ func TestRender(t *testing.T) {
 		{dialect.Anthropic, e(529), `{"type":"error","error":{"type":"overloaded_error","message":` + text + `,"code":"c"},"request_id":"x"}`},
 		{dialect.REST, e(401), `{"requestId":"x","errors":[` + text + `],"code":"c"}`},
 		{dialect.REST, e(403), `{"requestId":"x","errors":[` + text + `],"code":"c"}`},
+		{dialect.RESTTrail, param, `{"requestId":"x","errors":[` + text + `],"code":"c","field":"p"}`},
 		{dialect.RESTv4, param, `{"message":` + text + `,"code":"c","field":"p","requestId":"x"}`},
 		{dialect.RESTv4, e(401), `{"message":` + text + `,"code":"c","requestId":"x"}`},
 		{dialect.REST, param, `{"error":` + text + `,"code":"c","field":"p","requestId":"x"}`},

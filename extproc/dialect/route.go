@@ -90,6 +90,8 @@ func Of(path string) Dialect {
 		return MLflow
 	case under(path, "/v4"):
 		return RESTv4
+	case under(path, "/api/audittrail"), path == "/auditevents":
+		return RESTTrail
 	}
 	return REST
 }

@@ -41,20 +41,7 @@ func (s *server) dominoAudit(c *call) error {
 	if f.From, f.To, err = s.window(c); err != nil {
 		return err
 	}
-	out := newArray(c)
-	if !c.onlyOwned(&f) {
-		return out.end()
-	}
-	err = s.Trail.Query(c.ctx(), f, func(r *audit.Record) error {
-		if data, ok := dominoRecord(r); ok {
-			return out.add(data)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return out.end()
+	return s.writeAudit(c, f, newArray(c))
 }
 
 // endpointFilters are the parameters that select records by their endpoint.
@@ -194,15 +181,16 @@ func reasons(d decision.Decision) string {
 
 // array writes a JSON array element by element.
 type array struct {
-	c     *call
-	enc   *json.Encoder
-	count int
+	c           *call
+	enc         *json.Encoder
+	count       int
+	contentType string
 }
 
 func newArray(c *call) *array {
 	enc := json.NewEncoder(c.w)
 	enc.SetEscapeHTML(false)
-	return &array{c: c, enc: enc}
+	return &array{c: c, enc: enc, contentType: "application/json"}
 }
 
 func (a *array) add(v any) error {
@@ -219,7 +207,7 @@ func (a *array) add(v any) error {
 }
 
 func (a *array) begin() {
-	a.c.w.Header().Set("Content-Type", "application/json")
+	a.c.w.Header().Set("Content-Type", a.contentType)
 	a.c.w.WriteHeader(http.StatusOK)
 }
 

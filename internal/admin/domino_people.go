@@ -15,6 +15,7 @@ type dominoUser struct {
 	LastName  string   `json:"lastName"`
 	FullName  string   `json:"fullName"`
 	Email     string   `json:"email"`
+	AvatarURL string   `json:"avatarUrl"` // none is kept
 	Roles     []string `json:"roles"`
 }
 
@@ -98,11 +99,7 @@ func (s *server) dominoOrganizationList(c *call, all bool) error {
 	}
 	list := []dominoOrganization{}
 	for _, o := range organizations {
-		shape := dominoOrganization{ID: o.ID, Name: o.Name, Members: []dominoMember{}}
-		for _, m := range o.Members {
-			shape.Members = append(shape.Members, dominoMember{UserID: m.UserID, Role: m.Role})
-		}
-		list = append(list, shape)
+		list = append(list, dominoOrganizationShape(o))
 	}
 	return c.reply(http.StatusOK, dominoOrganizationList{list, c.metadata(p, total)})
 }

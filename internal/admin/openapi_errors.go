@@ -13,6 +13,7 @@ type (
 		RequestID string   `json:"requestId"`
 		Errors    []string `json:"errors"`
 		Code      string   `json:"code"`
+		Field     string   `json:"field,omitempty"`
 	}
 	// failure is Domino's shape of all other errors, and more.
 	failure struct {
@@ -81,6 +82,8 @@ func errorShape(d dialect.Dialect, status int) any {
 		return nativeFailure{}
 	case dialect.MLflow:
 		return mlflowFailure{}
+	case dialect.RESTTrail:
+		return failureEnvelope{}
 	case dialect.RESTv4:
 		return messageFailure{}
 	}

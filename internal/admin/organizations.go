@@ -131,6 +131,12 @@ func (s *server) patchOrganization(c *call) error {
 // changeOrganization works out a change of the organization that the path
 // names, makes it, and replies with what it is now.
 func (s *server) changeOrganization(c *call, kind string, work func(*identity.Organization) error) error {
+	return s.changeOrganizationAnd(c, kind, work, func(o *identity.Organization) error { return s.replyOrganization(c, *o) })
+}
+
+func (s *server) changeOrganizationAnd(
+	c *call, kind string, work func(*identity.Organization) error, reply func(*identity.Organization) error,
+) error {
 	s.people.Lock()
 	defer s.people.Unlock()
 	before, err := s.organization(c)
@@ -150,7 +156,7 @@ func (s *server) changeOrganization(c *call, kind string, work func(*identity.Or
 	}
 	changes := diff(organizationFields(before), organizationFields(after))
 	if len(changes) == 0 {
-		return s.replyOrganization(c, before)
+		return reply(&before)
 	}
 	err = s.change(c, func() (err error) {
 		after, err = s.Identity.UpdateOrganization(c.ctx(), before.ID, func(o *identity.Organization) error {
@@ -162,7 +168,7 @@ func (s *server) changeOrganization(c *call, kind string, work func(*identity.Or
 	if err != nil {
 		return err
 	}
-	return s.replyOrganization(c, after)
+	return reply(&after)
 }
 
 // deleteOrganization is DELETE /api/sluice/v1/organizations/{id}: its id goes

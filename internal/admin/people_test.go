@@ -155,7 +155,7 @@ func TestDominosPeople(t *testing.T) {
 	w.as("root", "PATCH", own+"/users/"+w.users["bob"], `{"fullName":"Bob Miller"}`).must(200)
 	self := w.as("bob", "GET", "/api/users/v1/self", "").must(200)
 	assert.Equal(t, map[string]any{
-		"id": w.users["bob"], "userName": "bob", "firstName": "Bob", "lastName": "Miller", "fullName": "Bob Miller", "email": "", "roles": []any{},
+		"id": w.users["bob"], "userName": "bob", "avatarUrl": "", "firstName": "Bob", "lastName": "Miller", "fullName": "Bob Miller", "email": "", "roles": []any{},
 	}, self.at("user"))
 	assert.Equal(t, []string{"notices", "requestId"}, keys(self.at("metadata").(map[string]any)))
 	users := w.as("root", "GET", "/api/users/v1/users", "").must(200)

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"sort"
@@ -33,7 +34,7 @@ func (c *call) page() (page, error) {
 // readPage reads offset, limit, searchFilter, sortByField and
 // shouldSortAscending. The first of sortFields is the default.
 func readPage(q url.Values, sortFields ...string) (page, error) {
-	p := page{limit: defaultLimit, search: strings.ToLower(q.Get("searchFilter")), sortBy: sortFields[0]}
+	p := page{limit: defaultLimit, search: strings.ToLower(cmp.Or(q.Get("searchFilter"), q.Get("nameFilter"))), sortBy: sortFields[0]}
 	var err error
 	if p.offset, err = readInt(q, "offset", 0, 0, 1<<31-1); err != nil {
 		return p, err

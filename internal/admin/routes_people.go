@@ -115,21 +115,6 @@ func (s *server) organizationRoutes() []route {
 				out: api.Organization{}, versioned: true,
 			},
 		},
-		{
-			pattern: "GET /api/organizations/v1/organizations", access: authenticated, handle: s.dominoOrganizations,
-			doc: doc{
-				id: "getOrganizationsForUser", tag: tagDomino, summary: "List the caller's own organizations.",
-				query: organizationPaging, out: dominoOrganizationList{},
-			},
-		},
-		{
-			pattern: "GET /api/organizations/v1/organizations/all", access: decided, resource: organizations, verb: policies.VerbList,
-			handle: s.dominoAllOrganizations,
-			doc: doc{
-				id: "getAllOrganizations", tag: tagDomino, summary: "List organizations in Domino's shape.",
-				query: organizationPaging, out: dominoOrganizationList{},
-			},
-		},
 	}
 }
 

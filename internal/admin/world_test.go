@@ -275,6 +275,7 @@ func (w *world) send(req *http.Request) *reply {
 	w.handler.ServeHTTP(rec, req)
 	out := &reply{t: w.t, status: rec.Code, header: rec.Header(), body: rec.Body.String()}
 	w.described.check(req.Pattern, req.Method, rec.Code, rec.Header(), rec.Body.Bytes())
+	checkDomino(w.t, req.Pattern, rec.Code, rec.Body.Bytes())
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	fmt.Fprintln(&w.replies, out.status, out.header, out.body)

@@ -1,0 +1,179 @@
+package admin
+
+import (
+	"bufio"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"sluice/internal/audit"
+	"sluice/internal/identity"
+)
+
+// dominoPerson is the user of Domino's internal API.
+type dominoPerson struct {
+	ID        string `json:"id"`
+	UserName  string `json:"userName"`
+	FirstName string `json:"firstName"`
+	LastName  string `json:"lastName"`
+	FullName  string `json:"fullName"`
+	Email     string `json:"email,omitempty"`
+	AvatarURL string `json:"avatarUrl"`
+}
+
+// dominoPrincipal is who the caller is, with the settings that Domino's pages
+// and libraries read there. What has no meaning here is empty.
+type dominoPrincipal struct {
+	IsAnonymous             bool     `json:"isAnonymous"`
+	IsAdmin                 bool     `json:"isAdmin"`
+	CanonicalID             string   `json:"canonicalId"`
+	CanonicalName           string   `json:"canonicalName"`
+	AllowedSystemOperations []string `json:"allowedSystemOperations"`
+	FeatureFlags            []string `json:"featureFlags"`
+	BooleanSettings         []string `json:"booleanSettings"`
+	MixpanelSettings        mixpanel `json:"mixpanelSettings"`
+	GlobalBannerSettings    banner   `json:"globalBannerSettings"`
+	RememberMeSeconds       int      `json:"extendedIdentityPropagationToAppsRememberMeExpirationInSecs"`
+	DontRememberMeSeconds   int      `json:"extendedIdentityPropagationToAppsDontRememberMeExpirationInSecs"`
+	UploadFileBatchSize     int      `json:"uploadFileBatchSize"`
+	IdleTimeoutMinutes      int      `json:"idleTimeoutValueInMinutes"`
+	IdlePromptMinutes       int      `json:"idleTimeoutPromptValueInMinutes"`
+	PendoInstallKey         string   `json:"pendoInstallKey"`
+	ESignatureActions       []string `json:"eSignatureActionOptions"`
+	BuildPropagation        bool     `json:"environmentsBuildPropagationEnabled"`
+	AppsHost                string   `json:"appsHost"`
+	AppsSubdomain           string   `json:"appsSubdomain"`
+}
+
+type mixpanel struct {
+	FrontendClientEnabled bool   `json:"frontendClientEnabled"`
+	BackendClientEnabled  bool   `json:"backendClientEnabled"`
+	Token                 string `json:"token"`
+}
+
+type banner struct {
+	IsClosable bool `json:"isClosable"`
+}
+
+// adminOperations are those of Domino's system operations that an administrator
+// of the gateway has: what they name is about people and not about projects.
+var adminOperations = []string{"ManageOrganizations", "SetUserSystemRoles", "UpdateUser", "ViewAdminMenu", "ViewUserList"}
+
+// dominoPersonSelf is GET /v4/users/self.
+func (s *server) dominoPersonSelf(c *call) error {
+	u, err := s.Identity.GetUser(c.ctx(), c.caller.UserID)
+	if err != nil {
+		return err
+	}
+	shape := dominoUserShape(s.userShape(&u))
+	return c.reply(http.StatusOK, dominoPerson{
+		ID: shape.ID, UserName: shape.UserName, FirstName: shape.FirstName, LastName: shape.LastName,
+		FullName: shape.FullName, Email: shape.Email,
+	})
+}
+
+// dominoPrincipalSelf is GET /v4/auth/principal.
+func (s *server) dominoPrincipalSelf(c *call) error {
+	out := dominoPrincipal{
+		CanonicalID: c.caller.UserID, CanonicalName: c.caller.UserName, IsAdmin: c.caller.HasRole(identity.RoleAdministrator),
+		AllowedSystemOperations: []string{}, FeatureFlags: []string{}, BooleanSettings: []string{}, ESignatureActions: []string{},
+	}
+	if out.IsAdmin {
+		out.AllowedSystemOperations = adminOperations
+	}
+	return c.reply(http.StatusOK, out)
+}
+
+// downloadMonths is how far back the download goes.
+const downloadMonths = 6
+
+// downloadAudit is GET /v4/aigateway/audit/download: what happened to endpoints
+// and with them in the past six months, oldest first, as a file. It is written
+// while it is read.
+func (s *server) downloadAudit(c *call) error {
+	asJSON, err := readBool(c.r.URL.Query(), "useJson", false)
+	if err != nil {
+		return err
+	}
+	now := s.Now().UTC()
+	f := audit.Filter{Kinds: endpointKinds, From: now.AddDate(0, -downloadMonths, 0)}
+	extension := map[bool]string{true: "json", false: "txt"}[asJSON]
+	c.w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="aigateway-audit-%s.%s"`, now.Format("2006-01-02"), extension))
+	if asJSON {
+		out := newArray(c)
+		out.contentType = "application/octet-stream"
+		return s.writeAudit(c, f, out)
+	}
+	lines := bufio.NewWriterSize(c.w, 32<<10)
+	if c.onlyOwned(&f) {
+		err = s.Trail.Query(c.ctx(), f, func(r *audit.Record) error {
+			data, ok := dominoRecord(r)
+			if !ok {
+				return nil
+			}
+			if !c.w.begun {
+				c.file()
+			}
+			_, err := lines.Write(data.line())
+			return err
+		})
+	}
+	if err != nil {
+		return err
+	}
+	if !c.w.begun {
+		c.file()
+	}
+	return lines.Flush()
+}
+
+// file begins a reply that is a file.
+func (c *call) file() {
+	c.w.Header().Set("Content-Type", "application/octet-stream")
+	c.w.WriteHeader(http.StatusOK)
+}
+
+// writeAudit writes the records that a filter selects as they are read.
+func (s *server) writeAudit(c *call, f audit.Filter, out *array) error {
+	if !c.onlyOwned(&f) {
+		return out.end()
+	}
+	err := s.Trail.Query(c.ctx(), f, func(r *audit.Record) error {
+		if data, ok := dominoRecord(r); ok {
+			return out.add(data)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return out.end()
+}
+
+// line is a record as a line of text: the time, what happened, and names with
+// values, which are quoted where they have other than plain characters.
+func (d auditData) line() []byte {
+	b := append(d.Timestamp.AppendFormat(nil, "2006-01-02T15:04:05.000Z07:00"), ' ')
+	b = append(b, d.EventKind...)
+	pairs := [][2]string{{"performedBy", d.PerformedBy}, {"endpointId", d.EndpointID}, {"endpointType", d.EndpointType}}
+	for _, key := range sortedKeys(d.Metadata) {
+		pairs = append(pairs, [2]string{key, d.Metadata[key]})
+	}
+	for _, p := range pairs {
+		if p[1] == "" {
+			continue
+		}
+		b = append(append(append(b, ' '), p[0]...), '=')
+		if plain(p[1]) {
+			b = append(b, p[1]...)
+		} else {
+			b = strconv.AppendQuote(b, p[1])
+		}
+	}
+	return append(b, '\n')
+}
+
+func plain(s string) bool {
+	return !slices.ContainsFunc([]byte(s), func(c byte) bool { return c <= ' ' || c >= 0x7f || c == '"' || c == '=' || c == '\\' })
+}
