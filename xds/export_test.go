@@ -9,6 +9,7 @@ var (
 	ExtProc            = extProc
 	TLSListener        = tlsListener
 	PlainListener      = plainListener
+	InsideListener     = insideListener
 	LocalReplyConfig   = localReplyConfig
 	RouteConfiguration = routeConfiguration
 	UpstreamCluster    = upstreamCluster

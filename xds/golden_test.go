@@ -32,6 +32,7 @@ func TestGolden(t *testing.T) {
 		"local-replies":     xds.LocalReplyConfig(),
 		"listener-tls":      listener(t, xds.TLSListener, "127.0.0.1:8443"),
 		"listener-plain":    listener(t, xds.PlainListener, "127.0.0.1:8080"),
+		"listener-inside":   xds.InsideListener("/run/inside.sock", time.Minute),
 		"routes-none":       xds.RouteConfiguration(nil, nil, 32<<20, time.Minute),
 		"routes":            xds.RouteConfiguration([]xds.Upstream{openai, {Local: "practice"}, {Host: "10.0.0.1", Port: 8000}}, nil, 32<<20, time.Minute),
 		"ext-proc-upstream": xds.ExtProcUpstream(),

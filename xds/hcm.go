@@ -37,10 +37,7 @@ func httpManager(idle time.Duration) *hcmv3.HttpConnectionManager {
 		AccessLog:   []*accesslogv3.AccessLog{abortLog()},
 
 		// Headers that a client may not choose go before anything reads them.
-		EarlyHeaderMutationExtensions: []*corev3.TypedExtensionConfig{{
-			Name:        "untrusted-headers",
-			TypedConfig: pack(untrustedHeaders()),
-		}},
+		EarlyHeaderMutationExtensions: early(untrustedHeaders()),
 		// The client is who connects; what a client says of itself is removed.
 		UseRemoteAddress:      yes(),
 		InternalAddressConfig: &hcmv3.HttpConnectionManager_InternalAddressConfig{},
@@ -55,7 +52,6 @@ func httpManager(idle time.Duration) *hcmv3.HttpConnectionManager {
 		// Ids of models have slashes, so calls of providers' own APIs may have
 		// escaped ones; the routes refuse them everywhere else.
 		PathWithEscapedSlashesAction: hcmv3.HttpConnectionManager_KEEP_UNCHANGED,
-		StripMatchingHostPort:        true,
 
 		ServerName:                 "sluice",
 		ServerHeaderTransformation: hcmv3.HttpConnectionManager_OVERWRITE,
@@ -77,6 +73,22 @@ func httpManager(idle time.Duration) *hcmv3.HttpConnectionManager {
 		RequestTimeout:        duration(requestTimeout),
 		StreamIdleTimeout:     duration(idle),
 	}
+}
+
+// early are mutations of a request's head before anything reads it.
+func early(m *earlyv3.HeaderMutation) []*corev3.TypedExtensionConfig {
+	return []*corev3.TypedExtensionConfig{{Name: "untrusted-headers", TypedConfig: pack(m)}}
+}
+
+// insideManager is httpManager for the web UI's own calls, which name the
+// browser's address in X-Forwarded-For: nothing is added to it, as a unix socket
+// has no address.
+func insideManager(idle time.Duration) *hcmv3.HttpConnectionManager {
+	m := httpManager(idle)
+	m.EarlyHeaderMutationExtensions = early(&earlyv3.HeaderMutation{Mutations: []*mutationv3.HeaderMutation{
+		removePrefix(privatePrefix), removePrefix("x-envoy-"), remove("x-request-id"),
+	}})
+	return m
 }
 
 // untrustedHeaders removes what only the gateway and Envoy may say, and what

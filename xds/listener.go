@@ -9,6 +9,7 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 )
 
@@ -41,20 +42,35 @@ func listener(name, addr string, idle time.Duration) (*listenerv3.Listener, erro
 	if err != nil {
 		return nil, fmt.Errorf("listen address %q: %w", addr, err)
 	}
-	l := &listenerv3.Listener{
+	l := listenerAt(name, socketAddress(host, port), httpManager(idle))
+	// Each worker has its own queue of new connections.
+	l.EnableReusePort = yes()
+	return l, nil
+}
+
+func listenerAt(name string, at *corev3.Address, manager *hcmv3.HttpConnectionManager) *listenerv3.Listener {
+	return &listenerv3.Listener{
 		Name:                          name,
-		Address:                       socketAddress(host, port),
+		Address:                       at,
 		PerConnectionBufferLimitBytes: u32(connectionBuffers),
-		// Each worker has its own queue of new connections.
-		EnableReusePort: yes(),
 		FilterChains: []*listenerv3.FilterChain{{
 			Filters: []*listenerv3.Filter{{
 				Name:       "http",
-				ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: pack(httpManager(idle))},
+				ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: pack(manager)},
 			}},
 		}},
 	}
-	return l, nil
+}
+
+// insideListener serves HTTP on a unix socket to this gateway's own web UI, so
+// that what is tried in it is an ordinary call. Only the gateway's own user can
+// open the socket.
+func insideListener(socket string, idle time.Duration) *listenerv3.Listener {
+	at := pipeAddress(socket)
+	at.GetPipe().Mode = 0o600
+	l := listenerAt(listenerInside, at, insideManager(idle))
+	l.EnableReusePort = no()
+	return l
 }
 
 // serverTLS offers TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.

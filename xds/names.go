@@ -40,6 +40,7 @@ const (
 	statPrefix      = "ingress"       // of both listeners: one number of active requests
 	listenerTLS     = "ingress-tls"   // Listener
 	listenerPlain   = "ingress-plain" // Listener
+	listenerInside  = "inside"        // Listener
 	secretServer    = "server"        // Secret: certificate of the TLS listener
 	secretRoots     = "roots"         // Secret: roots that providers are verified against
 	clusterExtProc  = "extproc"       // Cluster of the ext_proc server

@@ -4,7 +4,7 @@
 // resource is versioned by a hash of its content, so only what changed is
 // pushed.
 //
-// What is pushed: two listeners at most, one table of routes, and for each
+// What is pushed: three listeners at most, one table of routes, and for each
 // upstream a cluster and where it is now. Endpoints, permissions, models and
 // keys never are.
 package xds
@@ -26,10 +26,11 @@ import (
 
 // Options configures a ControlPlane.
 type Options struct {
-	ListenAddr  string        // address:port of the TLS listener
-	ListenPlain string        // address:port of the listener without TLS; "" for none
-	BodyBytes   int64         // largest body of a call; above it: 413
-	IdleTimeout time.Duration // longest silence on a stream: 504 before the head, a reset after it
+	ListenAddr   string        // address:port of the TLS listener
+	ListenPlain  string        // address:port of the listener without TLS; "" for none
+	ListenSocket string        // unix socket of the listener for the web UI's own calls; "" for none
+	BodyBytes    int64         // largest body of a call; above it: 413
+	IdleTimeout  time.Duration // longest silence on a stream: 504 before the head, a reset after it
 
 	ExtProcSocket string            // unix socket of the ext_proc gRPC server
 	ControlSocket string            // unix socket of the control HTTP server
@@ -111,6 +112,10 @@ func (c *ControlPlane) pushFixed() error {
 		if err != nil {
 			return err
 		}
+		listeners[l.GetName()] = l
+	}
+	if c.o.ListenSocket != "" {
+		l := insideListener(c.o.ListenSocket, c.o.IdleTimeout)
 		listeners[l.GetName()] = l
 	}
 	if len(listeners) == 0 {

@@ -208,6 +208,7 @@ Sluice is serving at {{.URL}}
     client = get_deploy_client("{{.URL}}")
     print(client.predict(endpoint="practice", inputs={"messages": [{"role": "user", "content": "Hello, who are you?"}]}))
 {{end}}
+  In the browser: {{.URL}}/ui/ (sign in with the administrator's token)
   Endpoints, tokens, the trail: bin/sluice --help{{if .With}} (with{{.With}}){{end}}
 {{if .Fingerprint}}  From another machine: sluice login --server {{.URL}} (its CA is {{.Fingerprint}})
 {{end}}  REST: {{.URL}}/api/aigateway/v1/endpoints    Health: {{.URL}}/readyz{{if .Metrics}}    Metrics: http://{{.Metrics}}/metrics{{end}}

@@ -210,7 +210,7 @@ func (g *gateway) policyActivated(s policies.Status) {
 func (g *gateway) openEnvoySide() (err error) {
 	c := g.cfg
 	g.plane, err = xds.New(xds.Options{
-		ListenAddr: c.Listen, ListenPlain: c.ListenPlain, BodyBytes: c.Limits.BodyBytes, IdleTimeout: c.Limits.IdleTimeout,
+		ListenAddr: c.Listen, ListenPlain: c.ListenPlain, ListenSocket: g.socket("inside"), BodyBytes: c.Limits.BodyBytes, IdleTimeout: c.Limits.IdleTimeout,
 		ExtProcSocket: g.socket("extproc"), ControlSocket: g.socket("control"),
 		LocalSockets: map[string]string{provider.PracticeLocal: g.socket("practice"), batch.Local: g.socket("batch")},
 		CAFile:       c.Egress.CAFile, Proxy: c.Egress.Proxy, Resolve: c.Egress.Resolve, AllowPrivate: c.Egress.AllowPrivate,

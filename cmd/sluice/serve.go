@@ -73,7 +73,7 @@ func (g *gateway) listen(failed chan<- error) error {
 		}
 	}()
 	g.control = g.controlHandler()
-	if err := g.listenHTTP(failed, "unix", g.socket("control"), g.control); err != nil {
+	if err := g.listenHTTP(failed, "unix", g.socket("control"), g.withUI(g.control)); err != nil {
 		return err
 	}
 	if err := g.listenHTTP(failed, "unix", g.socket("practice"), simulate.NewPractice(simulate.Options{})); err != nil {

@@ -45,6 +45,7 @@ type field struct {
 	// Complete is the autocomplete attribute; "": "off".
 	Complete string
 	Focus    bool // the cursor begins here
+	More     bool // it is among "More options", which are folded
 }
 
 type option struct{ Value, Label, Help string }
@@ -156,14 +157,20 @@ func (f *form) Steps() []formStep {
 			steps = append(steps, formStep{Title: x.Step})
 		}
 		last := &steps[len(steps)-1]
+		if x.More {
+			last.More = append(last.More, x)
+			last.Open = last.Open || x.Error != "" || x.Value != ""
+			continue
+		}
 		last.Fields = append(last.Fields, x)
 	}
 	return steps
 }
 
 type formStep struct {
-	Title  string
-	Fields []*field
+	Title        string
+	Fields, More []*field
+	Open         bool // More is not folded
 }
 
 // form answers with the form: 422 where it shows an error.
@@ -171,8 +178,18 @@ func (c *call) form(f *form) error {
 	status := http.StatusOK
 	if f.failed() {
 		status = http.StatusUnprocessableEntity
+		f.focus()
 	}
 	return c.pageStatus(status, "form", f.Title, f)
+}
+
+// focus lets the cursor begin at the first field that is wrong.
+func (f *form) focus() {
+	found := false
+	for _, x := range f.Fields {
+		x.Focus = x.Error != "" && !found
+		found = found || x.Focus
+	}
 }
 
 // confirm is a form without fields, which asks before something that can't be

@@ -22,7 +22,7 @@ type route struct {
 
 // routes is the whole table. The mux answers HEAD where it answers GET.
 func (s *UI) routes() []route {
-	return slices.Concat(s.commonRoutes(), s.modelRoutes())
+	return slices.Concat(s.commonRoutes(), s.modelRoutes(), s.endpointRoutes(), s.accountRoutes())
 }
 
 func (s *UI) commonRoutes() []route {
@@ -60,7 +60,6 @@ func (s *UI) run(c *call) error {
 	if p := path.Clean(c.r.URL.Path); p == c.r.URL.Path || p+"/" == c.r.URL.Path {
 		s.mux.ServeHTTP(l, c.r)
 	}
-	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, maxBody)
 	if err := s.signedIn(c); err != nil {
 		return err
 	}
@@ -81,9 +80,6 @@ func (s *UI) run(c *call) error {
 // signedIn finds who asks, and takes unsafe requests only from the UI's own
 // pages. A page that asks by itself does not keep the session alive.
 func (s *UI) signedIn(c *call) error {
-	if shown := c.shownCSRF(); shown != "" {
-		c.r.Header.Set("X-CSRF-Token", unmaskCSRF(shown))
-	}
 	find := s.Sessions.Guard
 	if c.r.Method == http.MethodGet && c.r.Header.Get("X-Poll") != "" {
 		find = s.Sessions.Peek
@@ -98,17 +94,6 @@ func (s *UI) signedIn(c *call) error {
 	}
 	c.session, c.caller = found, found.Caller
 	return nil
-}
-
-// shownCSRF is the secret of its page that a request carries.
-func (c *call) shownCSRF() string {
-	if c.r.Method == http.MethodGet || c.r.Method == http.MethodHead {
-		return ""
-	}
-	if shown := c.r.Header.Get("X-CSRF-Token"); shown != "" {
-		return shown
-	}
-	return c.r.PostFormValue("csrf")
 }
 
 func sentence(err error) string {

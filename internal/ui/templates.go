@@ -3,7 +3,7 @@ package ui
 import (
 	"embed"
 	"fmt"
-	"hash/fnv"
+	"hash/crc32"
 	"html/template"
 	"io"
 	"path"
@@ -244,22 +244,21 @@ func short(n int, s string) string {
 	return strings.TrimSpace(string([]rune(s)[:n-1])) + "…"
 }
 
-// initials are one or two letters that stand for a name.
+// initials are one or two letters that stand for a name: of its first two
+// words, or the first two of its only one.
 func initials(name string) string {
-	out := ""
-	for _, word := range strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
-		r, _ := utf8.DecodeRuneInString(word)
-		out += string(unicode.ToUpper(r))
-		if utf8.RuneCountInString(out) == 2 {
-			break
-		}
+	words := strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	switch len(words) {
+	case 0:
+		return ""
+	case 1:
+		letters := []rune(words[0])
+		return strings.ToUpper(string(letters[:1])) + string(letters[1:min(2, len(letters))])
 	}
-	return out
+	first, _ := utf8.DecodeRuneInString(words[0])
+	second, _ := utf8.DecodeRuneInString(words[1])
+	return strings.ToUpper(string([]rune{first, second}))
 }
 
 // hue is one of eight colours, always the same for a name.
-func hue(name string) int {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(name))
-	return int(h.Sum32() % 8)
-}
+func hue(name string) uint32 { return crc32.ChecksumIEEE([]byte(name)) >> 7 % 8 }

@@ -38,13 +38,12 @@ type Deps struct {
 	Gateway http.RoundTripper
 	// CA returns the certificate of the gateway's own CA, PEM. Nil: clients need none.
 	CA func() ([]byte, error)
-	// FormActions are origins beside the UI's own to which forms may lead: the
-	// identity provider's, for signing out.
-	FormActions []string
-	Version     string
-	Now         func() time.Time
-	NewID       func() string // of a request that came without Envoy
-	Log         *zap.Logger
+	// Provider is what people call the identity provider, as in "Sign in with …".
+	Provider string
+	Version  string
+	Now      func() time.Time
+	NewID    func() string // of a request that came without Envoy
+	Log      *zap.Logger
 }
 
 // Sessions finds who has signed in. It is the session manager.
@@ -62,7 +61,6 @@ type UI struct {
 	mux    *http.ServeMux
 	assets *assets
 	pages  *templates
-	policy string // the Content-Security-Policy
 }
 
 // New returns the handler of everything under /ui/. It panics where the
@@ -71,19 +69,35 @@ func New(d Deps) *UI {
 	s := &UI{Deps: d, rest: client.NewLocal(d.REST), mux: http.NewServeMux()}
 	s.assets = loadAssets()
 	s.pages = loadTemplates(s)
-	s.policy = contentPolicy(d.FormActions)
 	for _, r := range s.routes() {
 		s.mux.Handle(r.pattern, &r)
 	}
 	return s
 }
 
-// Mount serves the UI under /ui/ beside the REST handler, and leads browsers
+// unmask puts the secret that a page sent into the header, as the session
+// manager knows it.
+func unmask(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	shown := r.Header.Get("X-CSRF-Token")
+	if shown == "" {
+		shown = r.PostFormValue("csrf")
+	}
+	if shown != "" {
+		r.Header.Set("X-CSRF-Token", unmaskCSRF(shown))
+	}
+}
+
+// Mount serves the UI, and what is registered beside it, under /ui/ beside the REST handler, and leads browsers
 // that open the bare address to it.
 func Mount(rest, ui http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Path == "/ui" || strings.HasPrefix(r.URL.Path, "/ui/"):
+			unmask(w, r)
 			ui.ServeHTTP(w, r)
 		case r.URL.Path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.Contains(r.Header.Get("Accept"), "text/html"):
 			w.Header().Set("Cache-Control", "no-store")
@@ -97,11 +111,7 @@ func Mount(rest, ui http.Handler) http.Handler {
 
 // ServeHTTP answers one request.
 func (s *UI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &call{s: s, r: r, rest: s.rest, id: r.Header.Get("X-Request-Id"), client: identity.ClientAddress(r.Header.Values)}
-	if c.id == "" {
-		c.id = s.NewID()
-	}
-	c.w = newWriter(w, r)
+	c := s.call(w, r)
 	defer c.w.end()
 	c.headers()
 	defer s.recover(c)
@@ -110,19 +120,24 @@ func (s *UI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+func (s *UI) call(w http.ResponseWriter, r *http.Request) *call {
+	c := &call{s: s, w: newWriter(w, r), r: r, rest: s.rest, id: r.Header.Get("X-Request-Id"), client: identity.ClientAddress(r.Header.Values)}
+	if c.id == "" {
+		c.id = s.NewID()
+	}
+	return c
+}
+
 // contentPolicy is the Content-Security-Policy of every page: nothing but the
 // UI's own files, no inline script or style, no frames.
-func contentPolicy(formActions []string) string {
-	actions := strings.Join(append([]string{"'self'"}, formActions...), " ")
-	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
-		"font-src 'self'; form-action " + actions + "; frame-ancestors 'none'; base-uri 'none'"
-}
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 func (c *call) headers() {
 	h := c.w.Header()
 	h.Set("X-Request-Id", c.id)
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", c.s.policy)
+	h.Set("Content-Security-Policy", contentPolicy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "same-origin")

@@ -37,7 +37,8 @@
   function openDialog(path) {
     htmx.ajax("GET", path, { target: body, select: "#form", swap: "innerHTML" }).then(() => {
       if (!body.firstElementChild) { location.assign(path); return; }
-      if (!dialog.open) dialog.showModal();
+      if (dialog.open) return;
+      dialog.showModal(); // it puts the cursor where autofocus is, else to the first thing
     });
   }
   document.addEventListener("click", (e) => {
@@ -49,6 +50,7 @@
       return;
     }
     if (dialog.open && e.target.closest("#dialog [data-close]")) { e.preventDefault(); dialog.close(); return; }
+    if (dialog.open && e.target.closest("#dialog [data-reload]")) { e.preventDefault(); location.reload(); return; }
     if (e.target === dialog && !dirty()) dialog.close();
   });
   dialog.addEventListener("close", () => { body.replaceChildren(); if (opener) opener.focus(); });
@@ -201,10 +203,4 @@
   }
   prepare(document);
   document.addEventListener("htmx:load", (e) => prepare(e.detail.elt.parentElement || document));
-  document.addEventListener("htmx:afterSwap", (e) => {
-    if (e.detail.target !== body) return;
-    const bad = body.querySelector("[aria-invalid=true]");
-    const first = bad || body.querySelector("[autofocus], input:not([type=hidden]), select, textarea, button");
-    if (first && dialog.open) first.focus();
-  });
 })();

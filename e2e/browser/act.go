@@ -1,0 +1,109 @@
+package browser
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+func quote(s string) string {
+	b, _ := json.Marshal(s) // a string always can be
+	return string(b)
+}
+
+// find is an expression for the element of a kind with a text or label that is
+// in sight: within the open dialog where there is one.
+func find(selector, text string) string {
+	return fmt.Sprintf(`(() => {
+	const root = document.querySelector("dialog[open]") || document;
+	const name = (x) => (x.getAttribute("aria-label") || x.innerText || x.value || "").trim();
+	const seen = [...root.querySelectorAll(%s)].filter((x) => x.checkVisibility());
+	return seen.find((x) => name(x) === %[2]s) || seen.find((x) => name(x).startsWith(%[2]s)) || seen.find((x) => name(x).includes(%[2]s));
+})()`, quote(selector), quote(text))
+}
+
+// labelled is an expression for the field with a label.
+func labelled(label string) string {
+	return fmt.Sprintf(`(() => {
+	const root = document.querySelector("dialog[open]") || document;
+	const fields = [...root.querySelectorAll("input:not([type=hidden]), textarea, select")].filter((x) => x.checkVisibility());
+	const names = (x) => [x.getAttribute("aria-label"), ...[...(x.labels || [])].map((l) => l.innerText), x.placeholder].filter(Boolean).map((s) => s.trim());
+	return fields.find((x) => names(x).includes(%[1]s)) || fields.find((x) => names(x).some((n) => n.startsWith(%[1]s)));
+})()`, quote(label))
+}
+
+const clickable = "a, button, summary, [role=tab], [role=button], label, input[type=submit]"
+
+// Click clicks on a link, button, tab or label with the text, as the mouse does.
+func (b *Browser) Click(text string) {
+	b.t.Helper()
+	b.AwaitTrue("something to click on, "+text, find(clickable, text)+" !== undefined")
+	b.clickOn(text, find(clickable, text))
+}
+
+func (b *Browser) clickOn(what, js string) {
+	b.t.Helper()
+	at := Eval[[]float64](b, fmt.Sprintf(`(() => { const x = %s; x.scrollIntoView({block: "center", behavior: "instant"});
+	const r = x.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()`, js))
+	run(b, "clicking on "+what, chromedp.MouseClickXY(at[0], at[1]))
+}
+
+// Fill types a text into the field with the label, in place of what is there.
+// For a choice the text is the option's value or its words.
+func (b *Browser) Fill(label, text string) {
+	b.t.Helper()
+	field := labelled(label)
+	b.AwaitTrue("the field "+label, field+" !== undefined")
+	kind := Eval[string](b, fmt.Sprintf(`(() => { const x = %s; x.scrollIntoView({block: "center", behavior: "instant"}); x.focus();
+	if (x.select) x.select(); return x.type; })()`, field))
+	if kind == "select-one" || kind == "date" || kind == "datetime-local" {
+		Eval[any](b, fmt.Sprintf(`(() => { const x = %s;
+	const o = x.options && [...x.options].find((o) => o.value === %[2]s || o.text.trim() === %[2]s);
+	x.value = o ? o.value : %[2]s; x.dispatchEvent(new Event("input", {bubbles: true})); x.dispatchEvent(new Event("change", {bubbles: true})); })()`, field, quote(text)))
+		return
+	}
+	if text == "" {
+		b.Press(kb.Delete)
+		return
+	}
+	run(b, "typing into "+label, chromedp.KeyEvent(text))
+}
+
+// Press presses a key, e.g. "/" or one of chromedp's package kb.
+func (b *Browser) Press(key string) {
+	b.t.Helper()
+	if len(key) == 1 && key > " " && key <= "~" { // one event, so that the page can take the key for itself
+		call(b, "pressing "+key, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: key, Text: key})
+		call(b, "releasing "+key, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyUp, Key: key})
+		return
+	}
+	run(b, "pressing a key", chromedp.KeyEvent(key))
+}
+
+// Type types a text where the cursor is.
+func (b *Browser) Type(text string) {
+	b.t.Helper()
+	run(b, "typing", chromedp.KeyEvent(text))
+}
+
+// Cookies are those of the gateway, by name.
+func (b *Browser) Cookies() map[string]string {
+	b.t.Helper()
+	out := map[string]string{}
+	for _, c := range call(b, "reading cookies", network.GetCookies, network.GetCookiesParams{}).Cookies {
+		out[c.Name] = c.Value
+	}
+	return out
+}
+
+// Settle waits until htmx has nothing under way.
+func (b *Browser) Settle() {
+	b.t.Helper()
+	time.Sleep(250 * time.Millisecond) // the search waits for a pause in typing
+	b.AwaitTrue("htmx", `!document.querySelector(".htmx-request, .htmx-swapping, .htmx-settling")`)
+}

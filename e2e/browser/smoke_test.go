@@ -1,0 +1,126 @@
+package browser_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"sluice/e2e/browser"
+	"sluice/e2e/rig"
+)
+
+// TestAUserFindsCopiesAndTriesAModel goes the way of somebody who uses models:
+// sign in, find one, take its code, make a token, try it, sign out.
+func TestAUserFindsCopiesAndTriesAModel(t *testing.T) {
+	g := rig.Start(t, rig.Options{})
+	g.Admin("PATCH", "/api/aigateway/v1/endpoints/chat-openai", `{"description": "For short questions.\n<script>document.title = 'stolen'</script>"}`)
+	b := browser.Open(t, g.URL)
+	b.Go("/")
+	require.Equal(t, "/ui/sign-in", b.Path())
+	b.Shots("sign-in")
+	b.Axe()
+	b.Fill("Token", "slu_wrong")
+	b.Click("Sign in with the token")
+	b.Await("This is not a token of this gateway")
+	b.Axe()
+	b.SignIn(g.AdminToken)
+
+	b.Await("Gateway LLMs")
+	b.Await("chat-anthropic")
+	b.Shots("models")
+	b.Axe()
+	b.Press("/")
+	b.Type("anthrop")
+	b.AwaitGone("chat-openai")
+	require.Equal(t, "/ui/?search=anthrop", b.Path())
+	b.Fill("Search", "nothing like that")
+	b.Await("Nothing found")
+	b.Fill("Search", "gpt-4o")
+	b.Await("chat-openai")
+	b.Settle()
+	b.Click("chat-openai")
+	b.Await("Use it in code")
+	require.Equal(t, "/ui/endpoints/chat-openai", b.Path())
+	require.Equal(t, "chat-openai · Sluice", browser.Eval[string](b, "document.title"), "a description is text")
+
+	for tab, part := range map[string]string{
+		"Python (MLflow)": "get_deploy_client(\"" + g.URL + "\")", "Python (OpenAI)": g.URL + "/v1", "curl": "--cacert 'sluice-ca.pem'",
+		"R": "library(httr2)", "JavaScript": "await fetch", "Python (LangChain)": "ChatMlflow",
+	} {
+		b.Click(tab)
+		b.Await(part)
+	}
+	require.Equal(t, "200 PEM", browser.Eval[string](b, `fetch("/ui/ca.pem").then(async (r) => r.status + ((await r.text()).startsWith("-----BEGIN CERTIFICATE") ? " PEM" : ""))`))
+
+	b.Fill("Message", "Tell me something")
+	b.Click("Send")
+	b.Await("exchange")
+	b.Await("tokens in")
+	exchange := browser.Eval[string](b, `document.querySelector(".play-facts a").textContent`)
+	record := string(g.Admin("GET", "/api/sluice/v1/audit/"+exchange, "").Body)
+	require.Contains(t, record, `"endpointName":"chat-openai"`)
+	require.Regexp(t, `"clientAddr":"[0-9a-f.:]+"`, record, "the address is the browser's")
+	require.Contains(t, record, `"userName":"admin"`)
+	b.Shots("endpoint")
+	b.Axe()
+
+	b.Click("Token for this endpoint")
+	b.Await("New token")
+	b.Shots("token-dialog")
+	b.Axe()
+	b.Fill("Networks", "not-a-network")
+	b.Click("Create token")
+	b.AwaitTrue("the error at its field", `document.querySelector("dialog[open] #f-networks[aria-invalid=true]")`)
+	require.Equal(t, "not-a-network", browser.Eval[string](b, `document.getElementById("f-networks").value`), "what was typed is still there")
+	b.AwaitTrue("the cursor there", `document.activeElement.id === "f-networks"`)
+	b.Fill("Networks", "0.0.0.0/0")
+	b.Click("Create token")
+	b.Await("Copy it now")
+	b.Axe()
+	token := browser.Eval[string](b, `document.getElementById("new-token").textContent`)
+	body := `{"messages": [{"role": "user", "content": "hello"}]}`
+	require.Equal(t, 200, g.Call("POST", "/endpoints/chat-openai/invocations", token, body).Status)
+	require.Equal(t, 403, g.Call("POST", "/endpoints/chat-anthropic/invocations", token, body).Status, "it is for one endpoint")
+	b.Click("Done")
+	b.AwaitGone("Copy it now")
+	require.NotContains(t, browser.Eval[string](b, `document.documentElement.outerHTML`), token)
+
+	b.Go("/ui/account")
+	b.Await("0.0.0.0/0")
+	b.Shots("account")
+	b.Axe()
+	b.Click("Revoke chat-openai")
+	b.Await("Revoke this token?")
+	b.Shots("confirm")
+	b.Click("Revoke")
+	b.Await("was revoked")
+	require.Equal(t, 401, g.Call("POST", "/endpoints/chat-openai/invocations", token, body).Status)
+
+	b.Click("admin")
+	b.Click("Dark")
+	b.AwaitTrue("dark", `getComputedStyle(document.body).backgroundColor === "rgb(14, 19, 26)"`)
+	b.Go("/ui/")
+	b.AwaitTrue("dark still", `getComputedStyle(document.body).backgroundColor === "rgb(14, 19, 26)"`)
+	b.Click("admin")
+	b.Click("Sign out")
+	b.Await("You have signed out")
+	b.Go("/ui/account")
+	require.Equal(t, "/ui/sign-in?return=%2Fui%2Faccount", b.Path())
+	require.NotContains(t, g.Output(), token)
+}
+
+func TestAxeIsTheOneThatIsVendored(t *testing.T) {
+	table, err := os.ReadFile("testdata/vendor.md")
+	require.NoError(t, err)
+	want := regexp.MustCompile(`[0-9a-f]{64}`).FindString(string(table))
+	b, err := os.ReadFile("testdata/axe.min.js")
+	require.NoError(t, err)
+	sum := sha256.Sum256(b)
+	require.Equal(t, want, hex.EncodeToString(sum[:]))
+	require.Contains(t, strings.SplitN(string(b), "\n", 2)[0], "axe v4.14.1")
+}
