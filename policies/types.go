@@ -23,6 +23,7 @@ const (
 	ResourceUsage         = "usage"
 	ResourceSessions      = "sessions"
 	ResourceSettings      = "settings"
+	ResourceProvisioning  = "provisioning" // users and organizations, by SCIM
 )
 
 // Verbs of the REST API, for Input.Verb.

@@ -32,6 +32,7 @@ import (
 	"sluice/internal/keeper"
 	"sluice/internal/pki"
 	"sluice/internal/prices"
+	"sluice/internal/scim"
 	"sluice/internal/session"
 	"sluice/internal/state"
 	"sluice/internal/vault"
@@ -50,6 +51,7 @@ type gateway struct {
 	trail    *audit.Trail
 	identity *identity.Store
 	sessions *session.Manager
+	scim     *scim.Store
 	catalog  *catalog.Store
 	vaults   *vault.Set
 	keeper   *keeper.Keeper
@@ -147,6 +149,10 @@ func (g *gateway) openStores() (err error) {
 	if err := g.openSessions(); err != nil {
 		return err
 	}
+	if g.scim, err = scim.NewStore(g.db, time.Now); err != nil {
+		return err
+	}
+	g.identity.OnRemove(g.scim.Forget)
 	if g.catalog, err = catalog.NewStore(g.db, g.vaults, time.Now, catalog.NewID); err != nil {
 		return fmt.Errorf("opening the catalog: %w", err)
 	}

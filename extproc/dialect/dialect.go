@@ -19,6 +19,7 @@ const (
 	REST      Dialect = "rest"             // Domino's and Sluice's own REST shapes
 	RESTv4    Dialect = "rest-v4"          // Domino's internal API under /v4
 	RESTTrail Dialect = "rest-trail"       // Domino's unified audit trail
+	SCIM      Dialect = "scim"             // SCIM 2.0, by which directories keep users here
 )
 
 // Operation is what a client asks of a model.

@@ -2,10 +2,22 @@ package dialect
 
 import (
 	"net/http"
+	"strconv"
 )
 
-// ContentTypeJSON is the content type of every error.
-const ContentTypeJSON = "application/json"
+// Content types of errors: SCIM has its own.
+const (
+	ContentTypeJSON = "application/json"
+	ContentTypeSCIM = "application/scim+json"
+)
+
+// ContentType is the content type of errors in a dialect.
+func ContentType(d Dialect) string {
+	if d == SCIM {
+		return ContentTypeSCIM
+	}
+	return ContentTypeJSON
+}
 
 // Render tells an error in a client's dialect. exchangeID goes into the body,
 // so that a user can name the exchange to an administrator. The headers
@@ -28,13 +40,15 @@ func Render(d Dialect, e *Error, exchangeID string) (status int, contentType str
 		body = renderEnvelope(e, exchangeID)
 	case RESTv4:
 		body = renderRESTv4(e, exchangeID)
+	case SCIM:
+		body = renderSCIM(e, exchangeID)
 	default:
 		body = renderMLflow(e, exchangeID)
 	}
 	if e.NoRetry && (d == OpenAI || d == Responses || d == Anthropic || d == Native) {
 		headers = append(headers[:len(headers):len(headers)], [2]string{"x-should-retry", "false"})
 	}
-	return status, ContentTypeJSON, body, headers
+	return status, ContentType(d), body, headers
 }
 
 // StreamError is the event that tells an error to a client whose stream has
@@ -190,6 +204,26 @@ func renderRESTv4(e *Error, exchangeID string) []byte {
 	b := field(open(), "message", e.Message)
 	b = field(b, "code", e.Code)
 	b = optional(b, "field", e.Param)
+	return finish(optional(b, "requestId", exchangeID))
+}
+
+// scimTypes are the codes that SCIM's errors carry as scimType (RFC 7644,
+// section 3.12).
+var scimTypes = map[string]bool{
+	"invalidFilter": true, "tooMany": true, "uniqueness": true, "mutability": true, "invalidSyntax": true, "invalidPath": true,
+	"noTarget": true, "invalidValue": true, "invalidVers": true, "sensitive": true,
+}
+
+// renderSCIM writes the errors of SCIM 2.0; code and request id stand beside.
+func renderSCIM(e *Error, exchangeID string) []byte {
+	b := append(open(), `"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"]`...)
+	b = field(b, "status", strconv.Itoa(e.Status))
+	if scimTypes[e.Code] {
+		b = field(b, "scimType", e.Code)
+	} else {
+		b = optional(b, "code", e.Code)
+	}
+	b = field(b, "detail", e.Message)
 	return finish(optional(b, "requestId", exchangeID))
 }
 

@@ -92,6 +92,8 @@ func Of(path string) Dialect {
 		return RESTv4
 	case under(path, "/api/audittrail"), path == "/auditevents":
 		return RESTTrail
+	case under(path, "/scim"):
+		return SCIM
 	}
 	return REST
 }

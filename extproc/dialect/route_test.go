@@ -98,7 +98,7 @@ func TestOf(t *testing.T) {
 		"/v1/messagesx": dialect.OpenAI, "/v10/x": dialect.REST,
 		"/endpoints/x": dialect.MLflow, "/gateway/x/invocations": dialect.MLflow, "/health": dialect.MLflow, "/healthz": dialect.REST,
 		"/api/2.0/endpoints/": dialect.MLflow, "/api/3.0/gateway/endpoint/x": dialect.MLflow, "/api/aigateway/v1/endpoints": dialect.REST,
-		"/api/sluice/v1/tokens": dialect.REST, "/v4/users/self": dialect.RESTv4, "/v44": dialect.REST, "/auditevents": dialect.RESTTrail, "/auditevents/x": dialect.REST, "/api/audittrail/v1/auditevents": dialect.RESTTrail, "/": dialect.REST, "": dialect.REST, "/what": dialect.REST,
+		"/api/sluice/v1/tokens": dialect.REST, "/v4/users/self": dialect.RESTv4, "/v44": dialect.REST, "/auditevents": dialect.RESTTrail, "/auditevents/x": dialect.REST, "/api/audittrail/v1/auditevents": dialect.RESTTrail, "/scim/v2/Users": dialect.SCIM, "/scimx": dialect.REST, "/": dialect.REST, "": dialect.REST, "/what": dialect.REST,
 		"/mlflow-deployments/what": dialect.MLflow, "/mlflow-deployments/v1/embeddings": dialect.OpenAI, "/mlflow-deployments": dialect.MLflow,
 	} {
 		assert.Equal(t, want, dialect.Of(path), path)

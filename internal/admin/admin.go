@@ -30,6 +30,7 @@ import (
 	"sluice/internal/decision"
 	"sluice/internal/identity"
 	"sluice/internal/prices"
+	"sluice/internal/scim"
 	"sluice/internal/session"
 	"sluice/internal/throttle"
 	"sluice/policies"
@@ -84,6 +85,12 @@ type Deps struct {
 	// Sessions are those of browsers that have signed in to the web UI. Nil:
 	// there are none.
 	Sessions *session.Manager
+	// SCIM keeps what only SCIM knows of users and organizations. Nil: nothing can
+	// be provisioned.
+	SCIM *scim.Store
+	// AdoptBySCIM lets SCIM take over users and organizations that were made by
+	// hand.
+	AdoptBySCIM bool
 	// Registerer takes the metrics of this package. Nil: none.
 	Registerer prometheus.Registerer
 	// TargetHealth reports the targets that are cooling or failed lately. Nil:

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"sluice/internal/catalog"
 	"sluice/internal/decision"
 	"sluice/internal/identity"
+	"sluice/internal/scim"
 )
 
 // errUnrecorded refuses what the trail could not take.
@@ -74,9 +76,14 @@ func denied(d decision.Decision) *dialect.Error {
 func asError(err error) *dialect.Error {
 	var told *dialect.Error
 	var field *catalog.FieldError
+	var provisioning *scim.Error
 	switch {
 	case errors.As(err, &told):
 		return told
+	case errors.As(err, &provisioning):
+		return &dialect.Error{
+			Status: provisioning.Status, Code: cmp.Or(provisioning.Type, "not_found"), Message: provisioning.Detail,
+		}
 	case errors.As(err, &field):
 		return badRequest("invalid_field", field.Field, "The field %s is wrong: %s.", field.Field, strings.TrimRight(field.Message, "."))
 	case errors.Is(err, catalog.ErrExists), errors.Is(err, identity.ErrExists):

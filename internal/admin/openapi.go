@@ -19,6 +19,7 @@ const (
 	tagProviders  = "providers"
 	tagPeople     = "people"
 	tagTokens     = "tokens"
+	tagSCIM       = "scim"
 	tagAudit      = "audit"
 	tagPolicies   = "policies"
 	tagOperations = "operations"
@@ -34,6 +35,7 @@ var tags = []struct{ name, text string }{
 	{tagProviders, "Kinds of provider, their models, fields and prices."},
 	{tagPeople, "Users, service accounts and organizations."},
 	{tagTokens, "API tokens."},
+	{tagSCIM, "SCIM 2.0, by which a company's directory keeps users and organizations here."},
 	{tagAudit, "The audit trail."},
 	{tagPolicies, "Bundles in force and what they decide."},
 	{tagOperations, "The gateway itself: health, status, this description."},
@@ -182,7 +184,8 @@ func (d *description) responses(rt *route, path string) object {
 				r["headers"] = object{"ETag": object{"description": "Changes whenever the thing does.", "schema": object{"type": "string"}}}
 			}
 		case status >= http.StatusBadRequest:
-			r["content"] = d.content(errorShape(dialect.Of(path), status))
+			under := dialect.Of(path)
+			r["content"] = object{dialect.ContentType(under): object{"schema": d.schemas.of(errorShape(under, status))}}
 		}
 		out[strconv.Itoa(status)] = r
 	}

@@ -61,6 +61,14 @@ type (
 		Error     map[string]any `json:"error"`
 		RequestID string         `json:"request_id,omitempty"`
 	}
+	scimFailure struct {
+		Schemas   []string `json:"schemas"`
+		Status    string   `json:"status"`
+		SCIMType  string   `json:"scimType,omitempty"`
+		Code      string   `json:"code,omitempty"`
+		Detail    string   `json:"detail"`
+		RequestID string   `json:"requestId,omitempty"`
+	}
 	messageFailure struct {
 		Message   string `json:"message"`
 		Code      string `json:"code"`
@@ -86,6 +94,8 @@ func errorShape(d dialect.Dialect, status int) any {
 		return failureEnvelope{}
 	case dialect.RESTv4:
 		return messageFailure{}
+	case dialect.SCIM:
+		return scimFailure{}
 	}
 	if status == http.StatusUnauthorized || status == http.StatusForbidden {
 		return failureEnvelope{}

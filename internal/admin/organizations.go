@@ -183,20 +183,24 @@ func (s *server) deleteOrganization(c *call) error {
 	if err := c.ifMatch("organization", organizationETag(o)); err != nil {
 		return err
 	}
+	if err := s.removeOrganization(c, o); err != nil {
+		return err
+	}
+	c.w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// removeOrganization deletes an organization. The caller holds people.
+func (s *server) removeOrganization(c *call, o identity.Organization) error {
 	s.endpoints.Lock() // permissions change too
 	defer s.endpoints.Unlock()
 	events := append([]*audit.Event{
 		c.event(kindDeleteOrganization, "organization", o.ID, o.Name, diff(organizationFields(o), nil)),
 	}, s.forgotten(c, o.ID)...)
-	err = s.change(c, func() error {
+	return s.change(c, func() error {
 		_, err := s.Identity.DeleteOrganization(c.ctx(), o.ID)
 		return err
 	}, events...)
-	if err != nil {
-		return err
-	}
-	c.w.WriteHeader(http.StatusOK)
-	return nil
 }
 
 func isMember(o *identity.Organization, userID string) bool {

@@ -17,7 +17,8 @@ func (s *server) routes() []route {
 	var all []route
 	for _, group := range [][]route{
 		s.openRoutes(), s.endpointRoutes(), s.targetRoutes(), s.providerRoutes(),
-		s.userRoutes(), s.organizationRoutes(), s.tokenRoutes(), s.sessionRoutes(), s.auditRoutes(), s.dominoRoutes(), s.operationRoutes(),
+		s.userRoutes(), s.organizationRoutes(), s.tokenRoutes(), s.sessionRoutes(), s.scimRoutes(),
+		s.auditRoutes(), s.dominoRoutes(), s.operationRoutes(),
 		s.mlflowRoutes(""), s.mlflowRoutes(dialect.Prefix),
 	} {
 		all = append(all, group...)

@@ -130,7 +130,7 @@ func (s *server) find(c *call) (*route, error) {
 		return l.route, nil
 	case l.status == http.StatusMethodNotAllowed:
 		return nil, dialect.MethodNotAllowed(l.header.Get("Allow"))
-	case c.dialect == dialect.REST, c.dialect == dialect.RESTv4, c.dialect == dialect.RESTTrail:
+	case c.dialect == dialect.REST, c.dialect == dialect.RESTv4, c.dialect == dialect.RESTTrail, c.dialect == dialect.SCIM:
 		return nil, errNoSuchPath
 	}
 	return nil, dialect.Refuse(c.r.Method, c.r.URL.EscapedPath())

@@ -261,6 +261,16 @@ func (s *server) deleteUser(c *call) error {
 	if err := c.ifMatch("user", s.userETag(u)); err != nil {
 		return err
 	}
+	if err := s.removeUser(c, u); err != nil {
+		return err
+	}
+	c.w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// removeUser deletes a user, unless nobody would be left to administer. The
+// caller holds people.
+func (s *server) removeUser(c *call, u identity.User) error {
 	if s.lastAdministrator(u) {
 		return errLastAdministrator
 	}
@@ -268,15 +278,10 @@ func (s *server) deleteUser(c *call) error {
 	defer s.endpoints.Unlock()
 	events := append(
 		[]*audit.Event{c.event(kindDeleteUser, "user", u.ID, u.Name, diff(userFields(u), nil))}, s.forgotten(c, u.ID)...)
-	err = s.change(c, func() error {
+	return s.change(c, func() error {
 		_, err := s.Identity.DeleteUser(c.ctx(), u.ID)
 		return err
 	}, events...)
-	if err != nil {
-		return err
-	}
-	c.w.WriteHeader(http.StatusOK)
-	return nil
 }
 
 // forgotten are the events about permissions that end because the user or

@@ -25,6 +25,7 @@ import (
 	"sluice/internal/catalog"
 	"sluice/internal/decision"
 	"sluice/internal/identity"
+	"sluice/internal/scim"
 	"sluice/internal/session"
 	"sluice/internal/state"
 	"sluice/internal/vault"
@@ -45,6 +46,7 @@ type world struct {
 	described *described
 	identity  *identity.Store
 	sessions  *session.Manager
+	scim      *scim.Store
 	catalog   *catalog.Store
 	trail     *brittleTrail
 	policy    countingPolicy
@@ -134,7 +136,7 @@ func (w *world) serve(change func(*admin.Deps)) {
 	d := admin.Deps{
 		Identity: w.identity, Catalog: w.catalog, Policy: &w.policy, Trail: w.trail,
 		Activate: w.onActivate, CheckHost: w.onCheckHost, Components: w.onComponents,
-		Sessions: w.sessions, Version: "1.2.3", Now: time.Now, NewID: w.exchangeID, Log: w.log,
+		Sessions: w.sessions, SCIM: w.scim, Version: "1.2.3", Now: time.Now, NewID: w.exchangeID, Log: w.log,
 	}
 	change(&d)
 	w.handler = admin.New(d)
@@ -172,6 +174,9 @@ func (w *world) openStores(log *zap.Logger) {
 		Limits: session.Limits{Idle: time.Hour, Absolute: 12 * time.Hour, PerUser: 10},
 	})
 	require.NoError(w.t, err)
+	w.scim, err = scim.NewStore(db, ticking())
+	require.NoError(w.t, err)
+	w.identity.OnRemove(w.scim.Forget)
 	w.catalog, err = catalog.NewStore(db, keys, ticking(), catalog.NewID)
 	require.NoError(w.t, err)
 	w.identity.OnRemove(w.catalog.Forget)

@@ -83,7 +83,13 @@ type Prices struct {
 
 // Identity says who is let in, and for how long.
 type Identity struct {
+	SCIM     SCIM
 	Sessions Sessions
+}
+
+// SCIM says what a company's directory may keep here.
+type SCIM struct {
+	Adopt bool // it may take over users and organizations that were made by hand
 }
 
 // Sessions bound how long a browser stays signed in to the web UI.

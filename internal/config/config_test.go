@@ -46,6 +46,7 @@ func TestEveryKeyArrives(t *testing.T) {
 	require.Equal(t, config.Limits{BodyBytes: 1 << 20, IdleTimeout: 90 * time.Second, DrainTimeout: 5 * time.Second}, c.Limits)
 	require.Equal(t, config.Prices{File: "testdata/full.good.yaml"}, c.Prices)
 	require.Equal(t, config.Sessions{Idle: 15 * time.Minute, Absolute: 8 * time.Hour, PerUser: 3}, c.Identity.Sessions)
+	require.True(t, c.Identity.SCIM.Adopt)
 	require.True(t, c.HasEndpoints)
 }
 

@@ -72,6 +72,7 @@ func schema(c *Config) fields {
 			"drain_timeout": duration(&c.Limits.DrainTimeout, 0),
 		}),
 		"identity": group(fields{
+			"scim": group(fields{"adopt": boolean(&c.Identity.SCIM.Adopt)}),
 			"sessions": group(fields{
 				"idle":         duration(&c.Identity.Sessions.Idle, time.Minute),
 				"absolute":     duration(&c.Identity.Sessions.Absolute, time.Minute),

@@ -17,6 +17,7 @@ const (
 	RoleAdministrator = "administrator"
 	RoleAuditor       = "auditor"
 	RoleEndpointOwner = "endpoint-owner" // may create endpoints, of which the user is the first owner
+	RoleProvisioner   = "provisioner"    // the company's directory, which keeps users by SCIM
 )
 
 // Errors of authentication. Each maps to 401 and to a stable code (see Code).

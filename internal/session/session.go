@@ -19,7 +19,7 @@
 //	case session.Forged(err): // 403, say err's sentence
 //	case err != nil: // redirect to the page for signing in; session.Reason(err) is for its address
 //	}
-//	ctx := admin.As(r.Context(), s.Caller, s.Address)
+//	ctx := admin.AsSession(r.Context(), s, identity.ClientAddress(r.Header.Values))
 //
 // and puts s.CSRF into every form as the field "csrf", or sends it as the
 // header X-CSRF-Token. A request that the page makes by itself, without the

@@ -25,7 +25,7 @@ func TestOpenCreatesPrivateFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	path := filepath.Join(dir, "sluice.db")
 	db := open(t, path)
-	_, err := db.Exec("INSERT INTO organizations VALUES ('a', 'b', 'b', 1)")
+	_, err := db.Exec("INSERT INTO organizations (id, name, name_key, created) VALUES ('a', 'b', 'b', 1)")
 	require.NoError(t, err)
 
 	info, err := os.Stat(dir)
@@ -73,7 +73,7 @@ func TestOpenAnyPath(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), name)
 			db := open(t, path)
-			_, err := db.Exec("INSERT INTO organizations VALUES ('a', 'b', 'b', 1)")
+			_, err := db.Exec("INSERT INTO organizations (id, name, name_key, created) VALUES ('a', 'b', 'b', 1)")
 			require.NoError(t, err)
 			require.NoError(t, db.Close())
 			var n int

@@ -15,7 +15,7 @@ import data.sluice.endpoints
 
 resources := {
 	"endpoints", "permissions", "audit", "tokens", "users", "organizations", "policies", "status",
-	"credentials", "usage", "sessions", "settings",
+	"credentials", "usage", "sessions", "settings", "provisioning",
 }
 
 verbs := {"list", "read", "create", "update", "delete"}
@@ -26,6 +26,9 @@ scopes := {
 		"audit": {"list": "all", "read": "all"},
 		"usage": {"list": "all"},
 	},
+	# The company's directory, which keeps users and organizations by SCIM. It can't
+	# reach them by any other way, and administrators not at all.
+	"provisioner": {"provisioning": {"list": "all", "read": "all", "create": "all", "update": "all", "delete": "all"}},
 	# Who creates an endpoint with the scope "owned" is its first owner.
 	"endpoint-owner": {"endpoints": {"create": "owned"}},
 }

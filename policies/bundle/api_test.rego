@@ -4,7 +4,7 @@ import data.sluice.api
 
 resources := [
 	"endpoints", "permissions", "audit", "tokens", "users", "organizations", "policies", "status",
-	"credentials", "usage", "sessions", "settings",
+	"credentials", "usage", "sessions", "settings", "provisioning",
 ]
 
 verbs := ["list", "read", "create", "update", "delete"]
@@ -28,11 +28,16 @@ administrator := {what: "all" |
 
 auditor := object.union(everyone, {"audit list": "all", "audit read": "all", "usage list": "all"})
 
+provisioner := object.union(everyone, {what: "all" |
+	some verb in verbs
+	what := concat(" ", ["provisioning", verb])
+})
+
 endpoint_owner := object.union(everyone, {"endpoints create": "owned"})
 
 allowed := {
 	"administrator": administrator, "auditor": auditor,
-	"endpoint-owner": endpoint_owner, "practitioner": everyone,
+	"endpoint-owner": endpoint_owner, "provisioner": provisioner, "practitioner": everyone,
 }
 
 ask(caller, resource, verb) := {"caller": caller, "resource": resource, "verb": verb}
