@@ -25,6 +25,12 @@ var menu = []menuGroup{
 	{Title: "Use", Entries: []menuEntry{
 		{Title: "Gateway LLMs", Path: "/ui/", Icon: "layout-grid"},
 	}},
+	{Title: "Manage", Entries: []menuEntry{
+		{Title: "People", Path: "/ui/people", Icon: "users", resource: policies.ResourceUsers, verb: policies.VerbList},
+	}},
+	{Title: "Watch", Entries: []menuEntry{
+		{Title: "Audit", Path: auditPath, Icon: "scroll-text", resource: policies.ResourceAudit, verb: policies.VerbList},
+	}},
 }
 
 // menu is what the caller is offered.

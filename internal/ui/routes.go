@@ -22,7 +22,7 @@ type route struct {
 
 // routes is the whole table. The mux answers HEAD where it answers GET.
 func (s *UI) routes() []route {
-	return slices.Concat(s.commonRoutes(), s.modelRoutes(), s.endpointRoutes(), s.accountRoutes())
+	return slices.Concat(s.commonRoutes(), s.modelRoutes(), s.endpointRoutes(), s.accountRoutes(), s.peopleRoutes(), s.auditRoutes())
 }
 
 func (s *UI) commonRoutes() []route {

@@ -59,6 +59,8 @@ func (s *UI) functions() template.FuncMap {
 		"icon": s.icon, "dict": dict, "list": func(v ...any) []any { return v },
 		"ago":    func(t any) string { return ago(timeOf(t), s.Now()) },
 		"date":   func(t any) string { return date(timeOf(t)) },
+		"clock":  func(t time.Time) string { return t.UTC().Format("2 Jan 15:04:05") },
+		"source": sourceName,
 		"iso":    func(t any) string { return iso(timeOf(t)) },
 		"number": number, "money": money, "millis": millis, "bytes": sizeOf, "typeName": typeName, "short": short,
 		"initials": initials, "hue": hue, "lower": strings.ToLower, "join": strings.Join,
