@@ -20,7 +20,7 @@ import (
 func auditCommand() *cobra.Command {
 	r := &remote{}
 	return withRemote(group("audit", "Look at the trail, and prove that it is whole",
-		auditListCommand(r), auditShowCommand(r), auditVerifyCommand(r)), r)
+		auditListCommand(r), auditShowCommand(r), auditDownloadCommand(r), auditVerifyCommand(r)), r)
 }
 
 // auditQuery are the flags that select records.
@@ -66,6 +66,10 @@ func auditListCommand(r *remote) *cobra.Command {
 	fl.StringArrayVar(&q.results, "result", nil, "how the exchange ended, e.g. denied (repeatable)")
 	fl.StringArrayVar(&q.kinds, "kind", nil, "kind of record, e.g. CreateEndpoint (repeatable)")
 	fl.IntVar(&q.limit, "limit", 100, "at most so many records")
+	complete(cmd, "endpoint", r.completeEndpoints())
+	complete(cmd, "user", r.completeUsers(""))
+	complete(cmd, "result", fixed(audit.ResultAnswered, audit.ResultProviderError, audit.ResultGatewayError,
+		audit.ResultClientGone, audit.ResultInterrupted, audit.ResultDenied, audit.ResultUnauthenticated, audit.ResultRefused))
 	return cmd
 }
 
@@ -170,17 +174,13 @@ func auditShowCommand(r *remote) *cobra.Command {
 		Use:   "show ID",
 		Short: "Show the record of an exchange, both bodies included, as JSON",
 		Args:  Exactly("ID"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := r.client()
-			if err != nil {
-				return err
-			}
+		RunE: r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			record, err := c.GetAudit(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			return printJSON(cmd.OutOrStdout(), record)
-		},
+		}),
 	}
 }
 

@@ -36,6 +36,14 @@ func TestAuditCommands(t *testing.T) {
 	assert.Regexp(t, `(?m)^TIME +KIND +USER +SUBJECT +TRIED +RESULT +STATUS +IN +OUT +USD +ID$`, list)
 	assert.Regexp(t, `AccessEndpoint +chat +first:503,second:provider_timeout,third +answered +200 +11 +0\.001235 +x-1\n`, list)
 
+	assert.Regexp(t, `AccessEndpoint .*chat`, g.ok("", "audit", "download"))
+	file := filepath.Join(g.data, "trail.json")
+	assert.Empty(t, g.ok("", "audit", "download", "-o", "json", "--to", file))
+	downloaded, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Regexp(t, `^\[\{.*"AccessEndpoint"`, string(downloaded))
+	assert.Equal(t, 2, g.run("", "audit", "download", "-o", "csv").code)
+
 	var report struct{ Events int }
 	g.json(&report, "audit", "verify")
 	assert.Equal(t, 2, report.Events)

@@ -170,6 +170,14 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 	return nil
 }
 
+// patient is a client whose replies may take their time: they end when they end,
+// or when the context does.
+func (c *Client) patient() *Client {
+	long := *c
+	long.http = &http.Client{Transport: c.http.Transport, CheckRedirect: c.http.CheckRedirect}
+	return &long
+}
+
 // do sends a request and returns the body of a reply that is not an error. The
 // caller closes it.
 func (c *Client) do(ctx context.Context, method, path string, query url.Values, in any) (io.ReadCloser, error) {

@@ -47,9 +47,7 @@ func (c *Client) StreamText(ctx context.Context, call ModelCall, piece func(stri
 	if call.MaxTokens > 0 {
 		in["max_tokens"] = call.MaxTokens
 	}
-	patient := *c // a long answer ends when it ends, or ctx does
-	patient.http = &http.Client{Transport: c.http.Transport, CheckRedirect: c.http.CheckRedirect}
-	body, err := patient.do(ctx, http.MethodPost, path, nil, in)
+	body, err := c.patient().do(ctx, http.MethodPost, path, nil, in)
 	if err != nil {
 		return err
 	}

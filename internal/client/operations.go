@@ -3,8 +3,11 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"sluice/internal/admin/api"
 	"sluice/policies"
@@ -57,4 +60,19 @@ func (c *Client) ListAudit(ctx context.Context, query url.Values) (out AuditPage
 func (c *Client) GetAudit(ctx context.Context, exchangeID string) (out json.RawMessage, err error) {
 	err = c.call(ctx, http.MethodGet, own+"/audit/"+url.PathEscape(exchangeID), nil, nil, &out)
 	return out, err
+}
+
+// DownloadAudit writes what happened to endpoints and with them in the past six
+// months, oldest first: as lines of text, or as a JSON array in Domino's shape.
+func (c *Client) DownloadAudit(ctx context.Context, asJSON bool, w io.Writer) error {
+	q := url.Values{"useJson": {strconv.FormatBool(asJSON)}}
+	body, err := c.patient().do(ctx, http.MethodGet, "/v4/aigateway/audit/download", q, nil)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if _, err := io.Copy(w, body); err != nil {
+		return fmt.Errorf("reading the download: %w", err)
+	}
+	return nil
 }
