@@ -35,6 +35,7 @@ import (
 	"sluice/internal/scim"
 	"sluice/internal/session"
 	"sluice/internal/state"
+	"sluice/internal/usage"
 	"sluice/internal/vault"
 	"sluice/policies"
 	"sluice/xds"
@@ -49,6 +50,7 @@ type gateway struct {
 
 	db       *sql.DB
 	trail    *audit.Trail
+	usage    *usage.Usage
 	identity *identity.Store
 	sessions *session.Manager
 	scim     *scim.Store
@@ -128,6 +130,9 @@ func (g *gateway) openStores() (err error) {
 	})
 	if err != nil {
 		return fmt.Errorf("opening the trail: %w", err)
+	}
+	if g.usage, err = usage.Open(usage.Options{Path: data("usage.db"), Trail: g.trail, Now: time.Now, Log: g.log.Named("usage")}); err != nil {
+		return err
 	}
 	if g.db, err = state.Open(data("sluice.db")); err != nil {
 		return fmt.Errorf("opening the state: %w", err)
@@ -354,6 +359,9 @@ func (g *gateway) close() error {
 		g.sources.Close()
 	}
 	var errs []error
+	if g.usage != nil {
+		errs = append(errs, g.usage.Close())
+	}
 	if g.trail != nil {
 		errs = append(errs, g.trail.Close())
 	}

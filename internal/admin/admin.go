@@ -33,6 +33,7 @@ import (
 	"sluice/internal/scim"
 	"sluice/internal/session"
 	"sluice/internal/throttle"
+	"sluice/internal/usage"
 	"sluice/policies"
 )
 
@@ -53,6 +54,13 @@ type Trail interface {
 	Stats() audit.Stats
 }
 
+// Usage is what was counted.
+type Usage interface {
+	Query(ctx context.Context, q usage.Query) (*usage.Answer, error)
+	Rebuild() error
+	Status() usage.Status
+}
+
 // Component is a part of the gateway that can be ready or not.
 type Component struct {
 	Name  string // e.g. "envoy"
@@ -70,6 +78,8 @@ type Deps struct {
 	Catalog  *catalog.Store
 	Policy   Policy
 	Trail    Trail
+	// Usage answers about usage. Nil: nothing is counted, and asking is a 503.
+	Usage Usage
 	// ServeUnrecorded goes on when the trail can't be written
 	// (audit.on_failure: serve).
 	ServeUnrecorded bool

@@ -17,6 +17,7 @@ type doc struct {
 	// in and out are the bodies of the request and of the reply: a value of the
 	// type of its JSON shape, or a media. Nil: there is none.
 	in, out any
+	as      []media // other forms of out, for clients whose Accept asks for them
 	// optional: the body of the request may be left out.
 	optional bool
 	status   int // of success; 0: 200

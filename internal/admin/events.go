@@ -28,6 +28,7 @@ const (
 	kindRevokeToken        = "RevokeToken"
 	kindEndSession         = "EndSession"
 	kindReloadPolicies     = "ReloadPolicies"
+	kindRebuildUsage       = "RebuildUsage"
 	kindReadAuditRecord    = "ReadAuditRecord"
 )
 

@@ -21,6 +21,7 @@ const (
 	tagTokens     = "tokens"
 	tagSCIM       = "scim"
 	tagAudit      = "audit"
+	tagUsage      = "usage"
 	tagPolicies   = "policies"
 	tagOperations = "operations"
 	tagDomino     = "domino"
@@ -37,6 +38,7 @@ var tags = []struct{ name, text string }{
 	{tagTokens, "API tokens."},
 	{tagSCIM, "SCIM 2.0, by which a company's directory keeps users and organizations here."},
 	{tagAudit, "The audit trail."},
+	{tagUsage, "How much is used, by whom and of what: requests, tokens, cost, latency."},
 	{tagPolicies, "Bundles in force and what they decide."},
 	{tagOperations, "The gateway itself: health, status, this description."},
 	{tagDomino, "Domino's other routes, in its shapes."},
@@ -179,7 +181,11 @@ func (d *description) responses(rt *route, path string) object {
 		shared := status == rt.doc.success() || status == http.StatusServiceUnavailable && rt.access == open
 		switch {
 		case shared && rt.doc.out != nil:
-			r["content"] = d.content(rt.doc.out)
+			content := d.content(rt.doc.out)
+			for _, form := range rt.doc.as {
+				content[string(form)] = object{"schema": object{"type": "string"}}
+			}
+			r["content"] = content
 			if rt.doc.versioned {
 				r["headers"] = object{"ETag": object{"description": "Changes whenever the thing does.", "schema": object{"type": "string"}}}
 			}

@@ -152,6 +152,9 @@ func (d *described) check(pattern, method string, status int, header http.Header
 	if !assert.True(d.t, known, "%s %s answered %s, described are %v", verb, path, mediaType, content) || described["schema"] == nil {
 		return
 	}
+	if mediaType == "text/csv" {
+		return // any text will do
+	}
 	schema, err := d.compile("#/paths/" + escape(path) + "/" + strings.ToLower(verb) + "/responses/" + code +
 		"/content/" + escape(mediaType) + "/schema")
 	require.NoError(d.t, err)

@@ -112,6 +112,9 @@ var rights = map[string]string{
 	"PATCH /scim/v2/Groups/{id}":         "-xxo",
 	"DELETE /scim/v2/Groups/{id}":        "-xxo",
 
+	"GET /api/sluice/v1/usage":          "-ooo",
+	"POST /api/sluice/v1/usage/rebuild": "-xxo",
+
 	"GET /api/aigateway/v1/audit":          "-xoo",
 	"GET /api/sluice/v1/audit":             "-xoo",
 	"GET /api/sluice/v1/audit/{id}":        "-xoo",

@@ -19,6 +19,7 @@ func (s *server) routes() []route {
 		s.openRoutes(), s.endpointRoutes(), s.targetRoutes(), s.providerRoutes(),
 		s.userRoutes(), s.organizationRoutes(), s.tokenRoutes(), s.sessionRoutes(), s.scimRoutes(),
 		s.auditRoutes(), s.dominoRoutes(), s.operationRoutes(),
+		s.usageRoutes(),
 		s.mlflowRoutes(""), s.mlflowRoutes(dialect.Prefix),
 	} {
 		all = append(all, group...)

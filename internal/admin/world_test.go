@@ -28,6 +28,7 @@ import (
 	"sluice/internal/scim"
 	"sluice/internal/session"
 	"sluice/internal/state"
+	"sluice/internal/usage"
 	"sluice/internal/vault"
 	"sluice/policies"
 )
@@ -49,6 +50,7 @@ type world struct {
 	scim      *scim.Store
 	catalog   *catalog.Store
 	trail     *brittleTrail
+	usage     *usage.Usage
 	policy    countingPolicy
 	asked     atomic.Int64      // questions to the policy about single endpoints
 	tokens    map[string]string // by user name
@@ -134,7 +136,7 @@ func newWorld(t testing.TB) *world {
 // serve makes the handler anew, with what change changes.
 func (w *world) serve(change func(*admin.Deps)) {
 	d := admin.Deps{
-		Identity: w.identity, Catalog: w.catalog, Policy: &w.policy, Trail: w.trail,
+		Identity: w.identity, Catalog: w.catalog, Policy: &w.policy, Trail: w.trail, Usage: w.usage,
 		Activate: w.onActivate, CheckHost: w.onCheckHost, Components: w.onComponents,
 		Sessions: w.sessions, SCIM: w.scim, Version: "1.2.3", Now: time.Now, NewID: w.exchangeID, Log: w.log,
 	}
@@ -184,6 +186,9 @@ func (w *world) openStores(log *zap.Logger) {
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { _ = trail.Close() })
 	w.trail = &brittleTrail{Trail: trail}
+	w.usage, err = usage.Open(usage.Options{Path: filepath.Join(w.dir, "usage.db"), Trail: trail, Now: time.Now, Log: log})
+	require.NoError(w.t, err)
+	w.t.Cleanup(func() { _ = w.usage.Close() })
 	w.policy.Engine, err = policies.New(policies.Options{Sources: []policies.Source{{Name: "default"}}, Log: log, Now: time.Now, Timeout: time.Minute})
 	require.NoError(w.t, err)
 	w.policy.asked = &w.asked

@@ -39,7 +39,7 @@ func fill(v reflect.Value, n *int) {
 			return
 		}
 		for i := range v.NumField() {
-			if v.Field(i).CanSet() {
+			if v.Field(i).CanSet() && v.Type().Field(i).Tag.Get("json") != "-" { // those are not for the trail
 				fill(v.Field(i), n)
 			}
 		}

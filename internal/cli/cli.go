@@ -77,6 +77,7 @@ func (p Program) Root() *cobra.Command {
 	root.AddCommand(
 		loginCommand(), logoutCommand(), whoamiCommand(), profilesCommand(),
 		endpointsCommand(), tryCommand(), tokensCommand(), usersCommand(), organizationsCommand(), accountsCommand(), sessionsCommand(), applyCommand(), exportCommand(), auditCommand(),
+		usageCommand(),
 		providersCommand(), pricesCommand(), policyCommand(), statusCommand(), versionCommand(),
 	)
 	return root

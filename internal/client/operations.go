@@ -19,6 +19,19 @@ func (c *Client) Status(ctx context.Context) (out api.Status, err error) {
 	return out, err
 }
 
+// Usage sums up exchanges. The query may hold from, to, groupBy, interval,
+// endpointId, organizationId, userId, provider, model, project, and what lists
+// take: offset, limit, searchFilter, sortByField, shouldSortAscending.
+func (c *Client) Usage(ctx context.Context, query url.Values) (out api.Usage, err error) {
+	err = c.call(ctx, http.MethodGet, own+"/usage", query, nil, &out)
+	return out, err
+}
+
+// RebuildUsage has usage counted anew from the trail, in the background.
+func (c *Client) RebuildUsage(ctx context.Context) error {
+	return c.call(ctx, http.MethodPost, own+"/usage/rebuild", nil, nil, nil)
+}
+
 // Prices returns the table of prices.
 func (c *Client) Prices(ctx context.Context) (out api.Prices, err error) {
 	err = c.call(ctx, http.MethodGet, own+"/prices", nil, nil, &out)

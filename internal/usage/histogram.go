@@ -51,23 +51,13 @@ func (h histogram) quantile(q float64) time.Duration {
 	if total == 0 {
 		return 0
 	}
-	rank := max(q*float64(total), 1)
+	rank := min(max(uint64(math.Ceil(q*float64(total))), 1), total)
 	for bucket, n := range h {
-		if n == 0 {
-			continue
-		}
-		if rank <= float64(n) || bucket == len(h)-1 {
+		if rank <= n {
 			from, to := bounds(bucket)
-			return from + time.Duration(float64(to-from)*min(rank/float64(n), 1))
+			return from + time.Duration(float64(to-from)*(float64(rank)-0.5)/float64(n))
 		}
-		rank -= float64(n)
+		rank -= n
 	}
-	// Rounding may leave a rank behind the last one that was counted.
-	for bucket := len(h) - 1; bucket >= 0; bucket-- {
-		if h[bucket] > 0 {
-			_, to := bounds(bucket)
-			return to
-		}
-	}
-	return 0
+	return 0 // not reached: the counts sum up to total
 }
