@@ -3,17 +3,20 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"reflect"
 	"time"
 
 	"go.uber.org/zap"
 
+	"sluice/extproc/provider"
 	"sluice/internal/admin"
 	"sluice/internal/admin/api"
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
 	"sluice/internal/config"
+	"sluice/internal/probe"
 	"sluice/internal/vault"
 )
 
@@ -132,4 +135,16 @@ func (g *gateway) vaultComponent() admin.Component {
 // watchCatalog tells the keeper of changes, which may leave something to remove.
 func (g *gateway) watchCatalog() {
 	g.catalog.OnChange(func(*catalog.Snapshot) { g.keeper.Removed() })
+}
+
+// prober tries targets before they are saved.
+func (g *gateway) prober() *probe.Prober {
+	ambient := (*http.Client)(nil)
+	if g.cfg.Egress.MachineIdentity {
+		ambient = g.egress.AmbientClient()
+	}
+	return probe.New(probe.Options{
+		HTTP: g.egress.Client(), Ambient: ambient, Now: time.Now,
+		Local: map[string]string{provider.PracticeLocal: g.socket("practice")},
+	})
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"sluice/extproc/provider"
 	"sluice/internal/admin/api"
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
@@ -88,6 +89,10 @@ type Deps struct {
 	Activate func(ctx context.Context, e *catalog.Endpoint) error
 	// CheckHost says why a provider's host may not be called, nil when it may.
 	CheckHost func(ctx context.Context, host string) error
+	// Probe tries a target (see package probe).
+	Probe func(ctx context.Context, t provider.Target, endpointType string) api.TargetTestResult
+	// Vault is where keys are kept.
+	Vault Vault
 	// Components reports the parts that this package does not know itself.
 	Components func() []Component
 	// Prices is the table of prices that is shown. Nil: the built-in one.

@@ -22,10 +22,12 @@ import (
 // users and organizations in permissions turned into ids. An endpoint whose
 // permissions the file does not give has none. The first that is wrong is
 // named in the error.
-func resolve(ctx context.Context, people *identity.Store, list []mlflowconfig.Endpoint) ([]catalog.Endpoint, error) {
+func resolve(
+	ctx context.Context, people *identity.Store, snap *catalog.Snapshot, list []mlflowconfig.Endpoint,
+) ([]catalog.Endpoint, error) {
 	out := make([]catalog.Endpoint, 0, len(list))
 	for _, in := range list {
-		e, err := inFile(in).settle(nil)
+		e, err := inFile(in, snap).settle(nil, snap)
 		if err == nil && in.Permissions != nil {
 			e.Permissions, err = resolvePermissions(ctx, people, *in.Permissions)
 		}
@@ -37,19 +39,24 @@ func resolve(ctx context.Context, people *identity.Store, list []mlflowconfig.En
 	return out, nil
 }
 
-// inFile is an endpoint of a file as a client's description of it.
-func inFile(in mlflowconfig.Endpoint) definition {
+// inFile is an endpoint of a file as a client's description of it. Files name
+// stored credentials; one that is not there is told by settle.
+func inFile(in mlflowconfig.Endpoint, snap *catalog.Snapshot) definition {
 	d := definition{name: in.Name, kind: string(in.Type), limit: in.Limit, headTimeout: in.HeadTimeout}
 	set(&d.description, in.Description)
 	set(&d.disabled, in.Disabled)
 	for i, t := range in.Targets {
+		credential := t.Credential
+		if c, ok := snap.CredentialNamed(t.Credential); ok {
+			credential = c.ID
+		}
 		at := ""
 		if len(in.Targets) > 1 {
 			at = place(i)
 		}
 		d.targets = append(d.targets, targetDefinition{
 			at: at, name: t.Name, weight: int64(t.Weight), order: int64(t.Order), disabled: t.Disabled,
-			provider: t.Provider, model: t.Model, config: t.Config,
+			provider: t.Provider, model: t.Model, config: t.Config, credential: credential,
 		})
 	}
 	return d
@@ -168,7 +175,7 @@ func (s *server) apply(c *call) error {
 	if err != nil {
 		return fileError(err)
 	}
-	wanted, err := resolve(c.ctx(), s.Identity, file.Endpoints)
+	wanted, err := resolve(c.ctx(), s.Identity, s.Catalog.Snapshot(), file.Endpoints)
 	if err != nil {
 		return err
 	}
@@ -203,6 +210,9 @@ func (s *server) tryApply(
 	}
 	steps := s.plan(file, wanted, everyone)
 	for _, st := range steps {
+		if err := s.mayLend(c, st.before, st.after); err != nil {
+			return nil, inEndpoint(st.after.Name, err)
+		}
 		if st.before == nil || !sameReach(st.before, st.after) {
 			if err := s.reach(c.ctx(), st.before, st.after); err != nil {
 				return nil, inEndpoint(st.after.Name, err)

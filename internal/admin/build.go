@@ -37,8 +37,9 @@ func stored(e *catalog.Endpoint) definition {
 }
 
 // settle checks the definition and makes an endpoint of it, in the form that is
-// kept. before is the endpoint that it replaces, nil for a new one.
-func (d definition) settle(before *catalog.Endpoint) (*catalog.Endpoint, error) {
+// kept. before is the endpoint that it replaces, nil for a new one; the stored
+// credentials that targets name are those of snap.
+func (d definition) settle(before *catalog.Endpoint, snap *catalog.Snapshot) (*catalog.Endpoint, error) {
 	if !dialect.ValidName(d.name) {
 		return nil, badRequest("invalid_field", "endpointName",
 			"The field endpointName must consist of letters, digits, '_', '-' and '.', and not of dots alone.")
@@ -52,7 +53,7 @@ func (d definition) settle(before *catalog.Endpoint) (*catalog.Endpoint, error) 
 	}
 	sameType := before != nil && before.Type == e.Type
 	for _, t := range d.targets {
-		target, err := t.settle(d.kind, sameType)
+		target, err := t.settle(d.kind, sameType, snap)
 		if err != nil {
 			return nil, err
 		}

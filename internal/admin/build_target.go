@@ -22,6 +22,9 @@ type targetDefinition struct {
 	provider, model string
 	// config are parameters and keys. An empty value takes one away.
 	config map[string]string
+	// credential is the id of the stored credential that the target uses in
+	// place of keys of its own; "" for none.
+	credential string
 }
 
 // place is how a list's targets are named in errors.
@@ -31,28 +34,29 @@ func place(i int) string { return fmt.Sprintf("targets[%d].", i) }
 func storedTarget(t *catalog.Target) targetDefinition {
 	return targetDefinition{
 		before: t, name: t.Name, weight: int64(t.Weight), order: int64(t.Order), disabled: t.Disabled,
-		provider: t.Provider, model: t.Model, config: t.Config,
+		provider: t.Provider, model: t.Model, config: t.Config, credential: t.CredentialID,
 	}
 }
 
 // patch lays what is given over the definition. A new provider starts with the
 // parameters of the patch alone: a key that was given for one provider never
 // goes to another.
-func (d *targetDefinition) patch(providerID, model *string, config *map[string]string) {
+func (d *targetDefinition) patch(providerID, model *string, config *map[string]string, credential *string) {
 	set(&d.model, model)
 	if providerID != nil {
 		if p, known := provider.Lookup(*providerID); !known || p.ID != d.provider {
-			d.provider, d.config = *providerID, nil
+			d.provider, d.config, d.credential = *providerID, nil, ""
 		}
 	}
 	set(&d.config, config)
+	set(&d.credential, credential)
 }
 
 // settle checks the definition and makes a target of it: it names the provider
 // canonically and tells keys from parameters. The keys of the target that it
 // replaces are kept where the definition does not give them and the provider
 // stays the same. sameType: the endpoint's type is what it was.
-func (d targetDefinition) settle(kind string, sameType bool) (catalog.Target, error) {
+func (d targetDefinition) settle(kind string, sameType bool, snap *catalog.Snapshot) (catalog.Target, error) {
 	t := catalog.Target{
 		Name: d.name, Weight: int(d.weight), Order: int(d.order), Disabled: d.disabled,
 		Model: d.model, Config: map[string]string{}, Secrets: catalog.Secrets{},
@@ -69,7 +73,10 @@ func (d targetDefinition) settle(kind string, sameType bool) (catalog.Target, er
 	if d.before != nil {
 		t.ID = d.before.ID
 	}
-	if d.before != nil && d.before.Provider == p.ID {
+	if err := d.borrow(p, &t, snap); err != nil {
+		return t, err
+	}
+	if d.before != nil && d.before.Provider == p.ID && d.before.CredentialID == "" && d.credential == "" {
 		maps.Copy(t.Secrets, d.before.Secrets)
 		t.Unreadable = slices.Clone(d.before.Unreadable)
 	}
@@ -133,10 +140,33 @@ func (d targetDefinition) restField(name string) string {
 	return d.at + "modelConfig." + name
 }
 
+// borrow gives the target the values of the stored credential that it names.
+func (d targetDefinition) borrow(p *provider.Provider, t *catalog.Target, snap *catalog.Snapshot) error {
+	if d.credential == "" {
+		return nil
+	}
+	field := d.at + "credentialId"
+	stored, ok := snap.Credential(d.credential)
+	switch {
+	case !ok:
+		return badRequest("unknown_id", field, "There is no stored credential %q.", d.credential)
+	case stored.Provider != p.ID:
+		return badRequest("invalid_field", field, "The stored credential %q is for the provider %s, not for %s.", stored.Name, stored.Provider, p.ID)
+	}
+	for _, key := range sortedKeys(d.config) {
+		if name := configName(p, key); p.IsSecret(name) && d.config[key] != "" {
+			return badRequest("invalid_field", d.at+"modelConfig."+key,
+				"The target uses the stored credential %q, so it takes no %s of its own. Leave out one of the two.", stored.Name, name)
+		}
+	}
+	t.Borrow(stored)
+	return nil
+}
+
 // staysHome refuses to take kept keys to another server: who may change an
 // endpoint may not read its keys, and a server of his own would show them.
 func (d targetDefinition) staysHome(p *provider.Provider, t *catalog.Target) error {
-	if d.before == nil {
+	if d.before == nil || d.before.CredentialID != "" || t.CredentialID != "" {
 		return nil
 	}
 	was, known := servers(p, d.before)
@@ -238,7 +268,7 @@ func providerTarget(t *catalog.Target) provider.Target {
 
 // sameCall reports whether a target is called as before, with the same keys.
 func sameCall(a, b *catalog.Target) bool {
-	return a.Provider == b.Provider && a.Model == b.Model && maps.Equal(a.Config, b.Config) &&
+	return a.Provider == b.Provider && a.Model == b.Model && a.CredentialID == b.CredentialID && maps.Equal(a.Config, b.Config) &&
 		maps.Equal(a.Secrets, b.Secrets) && slices.Equal(a.Unreadable, b.Unreadable)
 }
 

@@ -113,7 +113,7 @@ func (s *server) endpointShape(c *call, e *catalog.Endpoint) (api.Endpoint, erro
 	out := api.Endpoint{
 		EndpointID: e.ID, EndpointName: e.Name, EndpointType: string(e.Type),
 		ModelProvider: t.Provider, ModelName: t.Model,
-		ModelConfig: maps.Clone(t.Config), ModelConfigSecrets: secretNames(t),
+		ModelConfig: maps.Clone(t.Config), ModelConfigSecrets: secretNames(t), CredentialID: t.CredentialID,
 		Description: e.Description, Disabled: e.Disabled, Problem: e.Problem, TargetCount: len(e.Targets),
 		CreationDate: shown(e.Created), UpdateDate: shown(e.Updated),
 	}

@@ -28,8 +28,9 @@ func (s *server) createEndpoint(c *call) error {
 	e, err := definition{
 		name: in.EndpointName, kind: in.EndpointType, limit: limitOf(in.Limit), description: in.Description, targets: []targetDefinition{{
 			name: catalog.DefaultTarget, weight: 1, provider: in.ModelProvider, model: in.ModelName, config: in.ModelConfig,
+			credential: in.CredentialID,
 		}},
-	}.settle(nil)
+	}.settle(nil, s.Catalog.Snapshot())
 	if err != nil {
 		return err
 	}
@@ -41,6 +42,9 @@ func (s *server) createEndpoint(c *call) error {
 		return err
 	}
 	if err := s.keeps(c, e, "endpointPermissions.ownerIds"); err != nil {
+		return err
+	}
+	if err := s.mayLend(c, nil, e); err != nil {
 		return err
 	}
 	if err := s.free(e.Name); err != nil {
@@ -104,7 +108,7 @@ func (s *server) patchEndpoint(c *call) error {
 		return err
 	}
 	e, err := s.updateEndpoint(c, audit.KindUpdateEndpoint, func(before *catalog.Endpoint) (*catalog.Endpoint, error) {
-		return patched(before, patch).settle(before)
+		return patched(before, patch).settle(before, s.Catalog.Snapshot())
 	})
 	if err != nil {
 		return err
@@ -118,7 +122,7 @@ func patched(e *catalog.Endpoint, patch api.EndpointPatch) definition {
 	d := stored(e)
 	set(&d.name, patch.EndpointName)
 	set(&d.kind, patch.EndpointType)
-	d.targets[0].patch(patch.ModelProvider, patch.ModelName, patch.ModelConfig)
+	d.targets[0].patch(patch.ModelProvider, patch.ModelName, patch.ModelConfig, patch.CredentialID)
 	set(&d.description, patch.Description)
 	set(&d.disabled, patch.Disabled)
 	if patch.Limit != nil {
@@ -164,6 +168,9 @@ func (s *server) tryUpdate(
 	changes := endpointChanges(before, after)
 	if len(changes) == 0 {
 		return before, nil
+	}
+	if err := s.mayLend(c, before, after); err != nil {
+		return nil, err
 	}
 	if !sameReach(before, after) {
 		if err := s.reach(c.ctx(), before, after); err != nil {

@@ -12,6 +12,7 @@ import (
 	"sluice/internal/decision"
 	"sluice/internal/identity"
 	"sluice/internal/scim"
+	"sluice/internal/vault"
 )
 
 // errUnrecorded refuses what the trail could not take.
@@ -86,6 +87,10 @@ func asError(err error) *dialect.Error {
 		}
 	case errors.As(err, &field):
 		return badRequest("invalid_field", field.Field, "The field %s is wrong: %s.", field.Field, strings.TrimRight(field.Message, "."))
+	case errors.Is(err, vault.ErrUnavailable), errors.Is(err, vault.ErrMoved):
+		return vaultUnavailable(err)
+	case errors.Is(err, catalog.ErrInUse):
+		return badRequest("in_use", "", "%s.", sentence(err))
 	case errors.Is(err, catalog.ErrExists), errors.Is(err, identity.ErrExists):
 		return badRequest("exists", "", "%s.", sentence(err))
 	case errors.Is(err, catalog.ErrInvalid), errors.Is(err, identity.ErrInvalid):

@@ -29,6 +29,11 @@ const (
 	kindEndSession         = "EndSession"
 	kindReloadPolicies     = "ReloadPolicies"
 	kindRebuildUsage       = "RebuildUsage"
+	kindCreateCredential   = "CreateCredential"
+	kindUpdateCredential   = "UpdateCredential"
+	kindRotateCredential   = "RotateCredential"
+	kindDeleteCredential   = "DeleteCredential"
+	kindTestTarget         = "TestTarget"
 	kindReadAuditRecord    = "ReadAuditRecord"
 )
 
@@ -123,7 +128,7 @@ func endpointChanges(before, after *catalog.Endpoint) []audit.Change {
 	for i := range after.Targets {
 		t := &after.Targets[i]
 		old, had := before.Target(t.Name)
-		if !had {
+		if !had || t.CredentialID != "" || old.CredentialID != "" {
 			continue
 		}
 		for _, name := range sortedKeys(t.Secrets) {
@@ -182,6 +187,10 @@ func endpointFields(e *catalog.Endpoint, plain bool) fields {
 		f[at+"modelProvider"], f[at+"modelName"] = t.Provider, t.Model
 		for k, v := range t.Config {
 			f[at+"modelConfig."+k] = v
+		}
+		if t.CredentialID != "" {
+			f[at+"credentialId"] = t.CredentialID
+			continue
 		}
 		for _, name := range secretNames(t) {
 			f[at+"modelConfig."+name] = secretSet

@@ -37,6 +37,7 @@ var tags = []struct{ name, text string }{
 	{tagPeople, "Users, service accounts and organizations."},
 	{tagTokens, "API tokens."},
 	{tagSCIM, "SCIM 2.0, by which a company's directory keeps users and organizations here."},
+	{tagCredentials, "Stored credentials of providers, and the vault that keeps them."},
 	{tagAudit, "The audit trail."},
 	{tagUsage, "How much is used, by whom and of what: requests, tokens, cost, latency."},
 	{tagPolicies, "Bundles in force and what they decide."},

@@ -88,6 +88,17 @@ var rights = map[string]string{
 	"GET /api/audittrail/v1/auditevents": "-xoo",
 	"GET /auditevents":                   "-xoo",
 
+	"GET /api/sluice/v1/credentials":         "-xxo",
+	"POST /api/sluice/v1/credentials":        "-xxo",
+	"GET /api/sluice/v1/credentials/{id}":    "-xxo",
+	"PATCH /api/sluice/v1/credentials/{id}":  "-xxo",
+	"DELETE /api/sluice/v1/credentials/{id}": "-xxo",
+	"GET /api/sluice/v1/vault":               "-xxo",
+	"POST /api/sluice/v1/vault/migrate":      "-xxo",
+	"POST /api/sluice/v1/vault/rotate":       "-xxo",
+	// Which endpoint the body names decides too (see TestWhoMayTestATarget).
+	"POST /api/sluice/v1/targets/test": "-xxo",
+
 	"GET /api/sluice/v1/sessions":         "-ooo",
 	"DELETE /api/sluice/v1/sessions/{id}": "-ooo",
 	"DELETE /api/sluice/v1/sessions":      "-ooo",

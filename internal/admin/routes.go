@@ -17,7 +17,7 @@ func (s *server) routes() []route {
 	var all []route
 	for _, group := range [][]route{
 		s.openRoutes(), s.endpointRoutes(), s.targetRoutes(), s.providerRoutes(),
-		s.userRoutes(), s.organizationRoutes(), s.tokenRoutes(), s.sessionRoutes(), s.scimRoutes(),
+		s.userRoutes(), s.organizationRoutes(), s.tokenRoutes(), s.sessionRoutes(), s.scimRoutes(), s.credentialRoutes(), s.vaultRoutes(),
 		s.auditRoutes(), s.dominoRoutes(), s.operationRoutes(),
 		s.usageRoutes(),
 		s.mlflowRoutes(""), s.mlflowRoutes(dialect.Prefix),

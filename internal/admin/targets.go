@@ -95,7 +95,7 @@ func (s *server) patchTarget(c *call) error {
 		set(&t.weight, patch.Weight)
 		set(&t.order, patch.Order)
 		set(&t.disabled, patch.Disabled)
-		t.patch(patch.ModelProvider, patch.ModelName, patch.ModelConfig)
+		t.patch(patch.ModelProvider, patch.ModelName, patch.ModelConfig, patch.CredentialID)
 		return i, nil
 	})
 	if err != nil {
@@ -141,7 +141,7 @@ func (s *server) changeTargets(c *call, change func(*catalog.Endpoint, *definiti
 		if err != nil {
 			return nil, err
 		}
-		after, err := d.settle(before)
+		after, err := d.settle(before, s.Catalog.Snapshot())
 		var wrong *catalog.FieldError
 		if errors.As(err, &wrong) {
 			return nil, &catalog.FieldError{Field: strings.TrimPrefix(wrong.Field, place(only)), Message: wrong.Message}
@@ -203,7 +203,7 @@ func newDefinition(before *catalog.Endpoint, in api.NewTarget, at string) (targe
 	}
 	d := targetDefinition{
 		at: at, name: in.Name, weight: 1, order: in.Order, disabled: in.Disabled,
-		provider: in.ModelProvider, model: in.ModelName, config: in.ModelConfig,
+		provider: in.ModelProvider, model: in.ModelName, config: in.ModelConfig, credential: in.CredentialID,
 	}
 	set(&d.weight, in.Weight)
 	for i := range before.Targets {
@@ -246,6 +246,6 @@ func targetShape(t *catalog.Target) api.Target {
 	return api.Target{
 		TargetID: t.ID, Name: t.Name, Weight: int64(t.Weight), Order: int64(t.Order), Disabled: t.Disabled,
 		ModelProvider: t.Provider, ModelName: t.Model, ModelConfig: maps.Clone(t.Config),
-		ModelConfigSecrets: secretNames(t), Problem: t.Problem,
+		ModelConfigSecrets: secretNames(t), CredentialID: t.CredentialID, Problem: t.Problem,
 	}
 }

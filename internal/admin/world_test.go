@@ -20,11 +20,14 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"sluice/extproc/provider"
 	"sluice/internal/admin"
+	"sluice/internal/admin/api"
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
 	"sluice/internal/decision"
 	"sluice/internal/identity"
+	"sluice/internal/keeper"
 	"sluice/internal/scim"
 	"sluice/internal/session"
 	"sluice/internal/state"
@@ -60,12 +63,15 @@ type world struct {
 	log       *zap.Logger
 	db        *sql.DB
 	keys      vault.Vault
+	keeper    *keeper.Keeper
 	replies   bytes.Buffer // every reply, heads and bodies
 
 	mu         sync.Mutex // guards the following fields
 	activated  []string
 	refuseHost string
 	activate   error
+	probed     []provider.Target
+	probe      api.TargetTestResult
 	components []admin.Component
 	exchanges  int
 }
@@ -138,6 +144,7 @@ func (w *world) serve(change func(*admin.Deps)) {
 	d := admin.Deps{
 		Identity: w.identity, Catalog: w.catalog, Policy: &w.policy, Trail: w.trail, Usage: w.usage,
 		Activate: w.onActivate, CheckHost: w.onCheckHost, Components: w.onComponents,
+		Vault: w.keeper, Probe: w.onProbe,
 		Sessions: w.sessions, SCIM: w.scim, Version: "1.2.3", Now: time.Now, NewID: w.exchangeID, Log: w.log,
 	}
 	change(&d)
@@ -182,6 +189,14 @@ func (w *world) openStores(log *zap.Logger) {
 	w.catalog, err = catalog.NewStore(db, keys, ticking(), catalog.NewID)
 	require.NoError(w.t, err)
 	w.identity.OnRemove(w.catalog.Forget)
+	w.keeper = keeper.New(keeper.Options{
+		Catalog: w.catalog, Vaults: vault.NewSet(keys), Now: time.Now, Log: log,
+		Record: func(e *audit.Event) error { return w.trail.Event(e) },
+	}, time.Hour)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = w.keeper.Run(ctx) }()
+	w.t.Cleanup(func() { cancel(); <-ended })
 	trail, err := audit.Open(audit.Options{Dir: filepath.Join(w.dir, "audit"), Now: time.Now, Log: log})
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { _ = trail.Close() })
@@ -233,6 +248,13 @@ func (w *world) onActivate(_ context.Context, e *catalog.Endpoint) error {
 	defer w.mu.Unlock()
 	w.activated = append(w.activated, e.Name)
 	return w.activate
+}
+
+func (w *world) onProbe(_ context.Context, t provider.Target, _ string) api.TargetTestResult {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.probed = append(w.probed, t)
+	return w.probe
 }
 
 func (w *world) onCheckHost(_ context.Context, host string) error {

@@ -132,12 +132,15 @@ func (s *Snapshot) lend(e *Endpoint) error {
 		case c.Provider != t.Provider:
 			return wrong(at+"credentialId", "the stored credential %q is for the provider %s, not for %s", c.Name, c.Provider, t.Provider)
 		}
-		t.borrow(c)
+		t.Borrow(c)
 	}
 	return nil
 }
 
-func (t *Target) borrow(c *Credential) {
+// Borrow makes the target, which must not be shared, use a stored credential in
+// place of secrets of its own.
+func (t *Target) Borrow(c *Credential) {
+	t.CredentialID = c.ID
 	t.Secrets, t.Unreadable, t.trouble = maps.Clone(c.Secrets), slices.Clone(c.Unreadable), c.trouble
 }
 
@@ -147,7 +150,7 @@ func (s *Snapshot) relend(c *Credential) {
 		e := old.clone()
 		for i := range e.Targets {
 			if e.Targets[i].CredentialID == c.ID {
-				e.Targets[i].borrow(c)
+				e.Targets[i].Borrow(c)
 			}
 		}
 		e.judge()

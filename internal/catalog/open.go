@@ -100,7 +100,7 @@ func (s *Store) open(ctx context.Context, snap *Snapshot) error {
 		for i := range e.Targets {
 			t := &e.Targets[i]
 			if c, ok := snap.credentials[t.CredentialID]; ok {
-				t.borrow(c)
+				t.Borrow(c)
 			} else if o := found[targetOwner(t.ID).name]; o != nil {
 				t.Secrets, t.Unreadable, t.trouble = o.secrets, o.unreadable, o.trouble
 			}

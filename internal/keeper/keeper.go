@@ -215,7 +215,7 @@ func (k *Keeper) ended(kind string, v vault.Vault, done catalog.Resealed, err er
 	st := v.Status()
 	failed := k.Record(&audit.Event{
 		Time: k.Now(), Kind: event, TargetType: "vault", TargetID: st.Key, TargetName: string(st.Kind),
-		Metadata: map[string]string{"outcome": outcome, "done": fmt.Sprint(done.Done), "left": fmt.Sprint(done.Left)},
+		Metadata: map[string]string{"step": "ended", "outcome": outcome, "done": fmt.Sprint(done.Done), "left": fmt.Sprint(done.Left)},
 	})
 	if failed != nil {
 		k.Log.Error("the trail took no event", zap.String("kind", event), zap.Error(failed))

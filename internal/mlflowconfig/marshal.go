@@ -10,9 +10,10 @@ import (
 // The file's shapes, as JSON.
 type (
 	model struct {
-		Provider string            `json:"provider"`
-		Name     string            `json:"name"`
-		Config   map[string]string `json:"config"`
+		Provider   string            `json:"provider"`
+		Name       string            `json:"name"`
+		Config     map[string]string `json:"config"`
+		Credential string            `json:"credential,omitempty"`
 	}
 	permissions struct {
 		Everyone      bool     `json:"everyone"`
@@ -76,4 +77,6 @@ func (t Target) plain() bool {
 	return t.Name == catalog.DefaultTarget && t.Weight == 1 && t.Order == 0 && !t.Disabled
 }
 
-func modelOf(t Target) model { return model{Provider: t.Provider, Name: t.Model, Config: t.Config} }
+func modelOf(t Target) model {
+	return model{Provider: t.Provider, Name: t.Model, Config: t.Config, Credential: t.Credential}
+}

@@ -3,8 +3,8 @@
 // file, line, column and key. JSON of the same shape is read too, being YAML.
 //
 // Keys are read that MLflow does not have: "permissions", "description",
-// "disabled" and "head_timeout" of an endpoint or a route, and "targets" of an
-// endpoint. The format is that of MLflow 3.17.
+// "disabled" and "head_timeout" of an endpoint or a route, "targets" of an
+// endpoint, and "credential" of a model. The format is that of MLflow 3.17.
 package mlflowconfig
 
 import (
@@ -48,6 +48,9 @@ type Target struct {
 	// lines is JSON ("vertex_credentials"). It holds keys and parameters alike,
 	// so it must not be logged.
 	Config map[string]string
+	// Credential is the name of a stored credential of the gateway, which takes
+	// the place of keys in Config; "" for none.
+	Credential string
 }
 
 // File is a whole configuration.

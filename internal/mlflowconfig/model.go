@@ -17,7 +17,8 @@ func (r *reader) model(n *node, path, endpoint string, t *Target) {
 		r.fail(orNode(m, n), path, "this key is required: a mapping with provider, name and config")
 		return
 	}
-	r.unknown(m, path, "provider", "name", "config")
+	r.unknown(m, path, "provider", "name", "config", "credential")
+	t.Credential, _ = r.text(m, path, "credential", false)
 	t.Provider, _ = r.text(m, path, "provider", true)
 	t.Model, _ = r.text(m, path, "name", r.opts.Strict)
 	if t.Model == "" && !r.opts.Strict {

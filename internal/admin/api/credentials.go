@@ -10,11 +10,13 @@ type Credential struct {
 	Name     string   `json:"name"` // unique
 	Provider string   `json:"provider"`
 	Secrets  []string `json:"secrets"`
-	// UsedBy are the endpoints that have a target with this credential.
-	UsedBy  []string  `json:"usedBy"`
-	Created time.Time `json:"created"`
-	Rotated time.Time `json:"rotated"`           // when a value last changed
-	Problem string    `json:"problem,omitempty"` // why it can't be opened, as a sentence
+	// UsedBy are the endpoints that have a target with this credential: up to
+	// 100 of the UsedByCount, by name.
+	UsedBy      []string  `json:"usedBy"`
+	UsedByCount int       `json:"usedByCount"`
+	Created     time.Time `json:"created"`
+	Rotated     time.Time `json:"rotated"`           // when a value last changed
+	Problem     string    `json:"problem,omitempty"` // why it can't be opened, as a sentence
 }
 
 // NewCredential asks for a credential. All fields are required; Values holds
@@ -56,7 +58,7 @@ type TargetTest struct {
 // do; it never holds a secret.
 type TargetTestResult struct {
 	OK             bool   `json:"ok"`
-	Code           string `json:"code,omitempty"` // stable, e.g. "provider_credential_refused"
+	Code           string `json:"code,omitempty"` // stable, e.g. "provider_credential_rejected"
 	Message        string `json:"message"`
 	Status         int    `json:"status,omitempty"` // the provider's HTTP status; 0: none came
 	DurationMillis int64  `json:"durationMillis"`
