@@ -40,12 +40,16 @@ func Check(ctx context.Context, dirs ...string) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("checking policies: %w", err)
 	}
+	return check(ctx, bundles, false)
+}
+
+func check(ctx context.Context, bundles []*rawBundle, network bool) (Report, error) {
 	report := Report{Revision: revision(bundles...)}
 	for _, b := range bundles {
 		b.tested = b.source != builtInSource || len(bundles) == 1
 		report.Bundles = append(report.Bundles, b.status())
 	}
-	p, err := assemble(ctx, bundles, false)
+	p, err := assemble(ctx, bundles, network)
 	if err == nil {
 		err = report.run(ctx, p, measured(bundles))
 	}

@@ -44,6 +44,7 @@ type Engine struct {
 type state struct {
 	program *program
 	status  Status
+	bundles []*rawBundle
 }
 
 // New loads the sources and compiles them. A bundle that does not compile is
@@ -208,7 +209,7 @@ func (e *Engine) load() (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &state{program: p, status: status}, nil
+	return &state{program: p, status: status, bundles: bundles}, nil
 }
 
 func readAll(sources []Source) ([]*rawBundle, error) {

@@ -44,6 +44,7 @@ import (
 // gateway is everything that one process runs.
 type gateway struct {
 	cfg        config.Config
+	inForce    *inForce
 	log        *zap.Logger
 	adminToken string // file
 	runDir     string // sockets and Envoy's bootstrap, removed at the end
@@ -79,7 +80,7 @@ type gateway struct {
 
 // newGateway opens and connects every part. Nothing is served yet.
 func newGateway(f runFlags, cfg config.Config, log *zap.Logger) (_ *gateway, err error) {
-	g := &gateway{cfg: cfg, log: log, adminToken: f.adminTokenFile, registry: prometheus.NewRegistry()}
+	g := &gateway{cfg: cfg, inForce: newInForce(cfg, time.Now()), log: log, adminToken: f.adminTokenFile, registry: prometheus.NewRegistry()}
 	defer func() {
 		if err != nil {
 			_ = g.close()

@@ -118,6 +118,7 @@ func (g *gateway) controlHandler() http.Handler {
 	return admin.New(admin.Deps{
 		Identity: g.identity, Catalog: g.catalog, Policy: g.policy, Trail: g.trail, Usage: g.usage, ServeUnrecorded: g.serveUnrecorded(),
 		Activate: g.activate, CheckHost: g.egress.CheckHost, Components: g.components, Version: version,
+		Settings: g.inForce.settings,
 		TargetHealth: g.targetHealth, Vault: g.keeper, Probe: g.prober().Test, Prices: g.prices, Sessions: g.sessions, SCIM: g.scim, AdoptBySCIM: g.cfg.Identity.SCIM.Adopt, Registerer: g.registry, Now: time.Now, NewID: newExchangeID, Log: g.log.Named("api"),
 	})
 }
@@ -278,6 +279,7 @@ func (g *gateway) reload(ctx context.Context, read func() (config.Config, error)
 	next, err := read()
 	if err != nil {
 		g.log.Error("the configuration was not read again; the last good one stays", zap.Error(err))
+		g.inForce.refused(err, time.Now())
 		return
 	}
 	g.reloadVault(ctx, next.Vault)
@@ -293,6 +295,7 @@ func (g *gateway) reload(ctx context.Context, read func() (config.Config, error)
 	if keys := g.cfg.NeedRestart(next); len(keys) > 0 {
 		g.log.Warn("these settings take effect at the next start", zap.Strings("keys", keys))
 	}
+	g.inForce.took(next, time.Now())
 	g.log.Info("the configuration was read again")
 }
 

@@ -43,6 +43,8 @@ type Policy interface {
 	Decide(ctx context.Context, in *policies.Input) (decision.Decision, error)
 	Reload() error
 	Status() policies.Status
+	Files(bundle string) (files []policies.File, ok bool)
+	Check(ctx context.Context) (policies.Report, error)
 }
 
 // Trail keeps records and finds them again.
@@ -112,8 +114,10 @@ type Deps struct {
 	// none.
 	TargetHealth func() []api.TargetHealth
 	// SignIn says how people sign in. Nil: with tokens only.
-	SignIn  func() api.SignIn
-	Version string
+	SignIn func() api.SignIn
+	// Settings reports the configuration in force. Nil: none is shown.
+	Settings func() api.Settings
+	Version  string
 	// BodyBytes is the largest body accepted. 0: 4 MiB.
 	BodyBytes int64
 	Now       func() time.Time

@@ -126,13 +126,18 @@ var rights = map[string]string{
 	"GET /api/sluice/v1/usage":          "-ooo",
 	"POST /api/sluice/v1/usage/rebuild": "-xxo",
 
-	"GET /api/aigateway/v1/audit":          "-xoo",
-	"GET /api/sluice/v1/audit":             "-xoo",
-	"GET /api/sluice/v1/audit/{id}":        "-xoo",
-	"GET /api/sluice/v1/policies":          "-xxo",
-	"POST /api/sluice/v1/policies/reload":  "-xxo",
-	"POST /api/sluice/v1/policies/explain": "-xxo",
-	"GET /api/sluice/v1/status":            "-xxo",
+	"GET /api/aigateway/v1/audit":                      "-xoo",
+	"GET /api/sluice/v1/audit":                         "-xoo",
+	"GET /api/sluice/v1/audit/{id}":                    "-xoo",
+	"GET /api/sluice/v1/policies":                      "-xxo",
+	"POST /api/sluice/v1/policies/reload":              "-xxo",
+	"POST /api/sluice/v1/policies/explain":             "-xxo",
+	"GET /api/sluice/v1/status":                        "-xxo",
+	"GET /api/sluice/v1/settings":                      "-xxo",
+	"GET /api/sluice/v1/roles":                         "-xxo",
+	"POST /api/sluice/v1/policies/check":               "-xxo",
+	"POST /api/sluice/v1/policies/access":              "-xxo",
+	"GET /api/sluice/v1/policies/bundles/{name}/files": "-xxo",
 }
 
 // mlflowRights are the same for the routes that are served with Domino's

@@ -81,6 +81,35 @@ func (s *server) operationRoutes() []route {
 			},
 		},
 		{
+			pattern: "POST " + own + "/policies/check", access: decided, resource: bundles, verb: policies.VerbRead, handle: s.checkPolicies,
+			doc: doc{
+				id: "checkPolicies", tag: tagPolicies, out: api.PolicyCheck{},
+				summary: "Read the configured bundles, compile them and run their tests, and put nothing into force.",
+			},
+		},
+		{
+			pattern: "POST " + own + "/policies/access", access: decided, resource: bundles, verb: policies.VerbRead, handle: s.explainAccess,
+			doc: doc{
+				id: "explainAccess", tag: tagPolicies, summary: "Tell who may call an endpoint, or what a user may call, and why.",
+				in: api.AccessQuestion{}, out: api.AccessAnswers{},
+			},
+		},
+		{
+			pattern: "GET " + own + "/policies/bundles/{name}/files", access: decided, resource: bundles, verb: policies.VerbRead, handle: s.readPolicyFiles,
+			doc: doc{
+				id: "readPolicyFiles", tag: tagPolicies, summary: "Show the files of a bundle in force.",
+				out: api.PolicyFiles{}, versioned: true,
+			},
+		},
+		{
+			pattern: "GET " + own + "/roles", access: decided, resource: bundles, verb: policies.VerbRead, handle: s.listRoles,
+			doc: doc{id: "listRoles", tag: tagPolicies, summary: "List roles, with what the policy lets each do.", out: api.RoleList{}},
+		},
+		{
+			pattern: "GET " + own + "/settings", access: decided, resource: policies.ResourceSettings, verb: policies.VerbRead, handle: s.readSettings,
+			doc: doc{id: "readSettings", tag: tagOperations, summary: "Show the configuration in force.", out: api.Settings{}},
+		},
+		{
 			pattern: "GET " + own + "/status", access: decided, resource: policies.ResourceStatus, verb: policies.VerbRead, handle: s.readStatus,
 			doc: doc{id: "readStatus", tag: tagOperations, summary: "Show the state of the gateway's parts.", out: api.Status{}},
 		},

@@ -189,19 +189,27 @@ func (c *Config) Validate() error {
 // only at a start. Endpoints, policies' files and certificates do not.
 func (c *Config) NeedRestart(next Config) []string {
 	var keys []string
-	for _, k := range []struct {
-		name string
-		a, b any
-	}{
+	for _, p := range c.restartParts(next) {
+		if !reflect.DeepEqual(p.a, p.b) {
+			keys = append(keys, p.name)
+		}
+	}
+	return keys
+}
+
+// restartPart is a top-level key that takes effect only at a start, with its
+// values in two configurations.
+type restartPart struct {
+	name string
+	a, b any
+}
+
+func (c *Config) restartParts(next Config) []restartPart {
+	return []restartPart{
 		{"listen", c.Listen, next.Listen}, {"listen_plain", c.ListenPlain, next.ListenPlain},
 		{"metrics_listen", c.MetricsListen, next.MetricsListen}, {"data", c.Data, next.Data},
 		{"log_level", c.LogLevel, next.LogLevel}, {"tls", c.TLS, next.TLS}, {"policies", c.Policies, next.Policies},
 		{"audit", c.Audit, next.Audit}, {"egress", c.Egress, next.Egress}, {"limits", c.Limits, next.Limits},
 		{"prices", c.Prices, next.Prices}, {"identity", c.Identity, next.Identity},
-	} {
-		if !reflect.DeepEqual(k.a, k.b) {
-			keys = append(keys, k.name)
-		}
 	}
-	return keys
 }

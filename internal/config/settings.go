@@ -1,0 +1,132 @@
+package config
+
+import (
+	"net/url"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Setting is one key of the configuration.
+type Setting struct {
+	Key string // as in the file, with dots: "audit.bodies"
+	// Value is a text, a number, true or false, a list, or a mapping of texts.
+	// Of a secret it is "set" or "".
+	Value   any
+	Secret  bool
+	Default bool // the value is that of an empty file
+	Restart bool // a change takes effect at the next start only
+}
+
+// otherNames are the keys whose names do not follow from the field's.
+var otherNames = map[string]string{
+	"policies": "policies.bundles", "identity.sessions.per_user": "identity.sessions.max_per_user",
+}
+
+// unlisted are fields that are no keys.
+var unlisted = []string{"source", "raw", "has_endpoints"}
+
+var secretKey = regexp.MustCompile(`(^|_|\.)(secret|passphrase|password|token)$`)
+
+// Settings lists every key but endpoints and routes, sorted as in Config.
+func (c *Config) Settings() []Setting {
+	standard := Default()
+	var out []Setting
+	walk("", reflect.ValueOf(*c), reflect.ValueOf(standard), &out)
+	restart := map[string]bool{}
+	for _, p := range c.restartParts(*c) {
+		restart[p.name] = true
+	}
+	for i := range out {
+		top, _, _ := strings.Cut(out[i].Key, ".")
+		out[i].Restart = restart[top]
+	}
+	return out
+}
+
+func walk(at string, v, standard reflect.Value, out *[]Setting) {
+	for i := range v.NumField() {
+		key := join(at, snake(v.Type().Field(i).Name))
+		if slices.Contains(unlisted, key) {
+			continue
+		}
+		f, s := v.Field(i), standard.Field(i)
+		if f.Kind() == reflect.Struct {
+			walk(key, f, s, out)
+			continue
+		}
+		if other, has := otherNames[key]; has {
+			key = other
+		}
+		secret := secretKey.MatchString(key)
+		*out = append(*out, Setting{
+			Key: key, Value: settingValue(f, secret), Secret: secret, Default: reflect.DeepEqual(f.Interface(), s.Interface()),
+		})
+	}
+}
+
+// settingValue is a value as people may see it.
+func settingValue(v reflect.Value, secret bool) any {
+	if d, ok := v.Interface().(time.Duration); ok {
+		return d.String()
+	}
+	switch v.Kind() {
+	case reflect.String:
+		if secret && v.String() != "" {
+			return "set"
+		}
+		return withoutPassword(v.String())
+	case reflect.Slice:
+		list := []any{}
+		for i := range v.Len() {
+			list = append(list, settingValue(v.Index(i), secret))
+		}
+		return list
+	case reflect.Map:
+		m := map[string]any{}
+		for _, k := range v.MapKeys() {
+			m[k.String()] = settingValue(v.MapIndex(k), secret)
+		}
+		return m
+	case reflect.Struct:
+		m := map[string]any{}
+		for i := range v.NumField() {
+			key := snake(v.Type().Field(i).Name)
+			m[key] = settingValue(v.Field(i), secretKey.MatchString(key))
+		}
+		return m
+	}
+	return v.Interface()
+}
+
+// withoutPassword takes the credentials out of a URL.
+func withoutPassword(text string) string {
+	if u, err := url.Parse(text); err == nil && u.User != nil {
+		u.User = url.User("set")
+		return u.String()
+	}
+	return text
+}
+
+func join(at, name string) string {
+	if at == "" {
+		return name
+	}
+	return at + "." + name
+}
+
+// snake turns "RoleARN" into "role_arn".
+func snake(name string) string {
+	var b strings.Builder
+	runes := []rune(name)
+	for i, r := range runes {
+		if unicode.IsUpper(r) && i > 0 && (unicode.IsLower(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1])) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}
