@@ -43,7 +43,7 @@ func usageCommand() *cobra.Command {
 	u.flags(cmd)
 	complete(cmd, "endpoint", r.completeEndpoints())
 	complete(cmd, "user", r.completeUsers(""))
-	complete(cmd, "organization", r.completeOrganizations())
+	complete(cmd, "org", r.completeOrganizations())
 	cmd.AddCommand(&cobra.Command{
 		Use:   "rebuild",
 		Short: "Count usage anew from the trail, in the background",
@@ -74,7 +74,7 @@ func (u *usageFlags) flags(cmd *cobra.Command) {
 	fl.StringVar(&u.to, "to", "", "the end (default now)")
 	fl.StringArrayVar(&u.endpoints, "endpoint", nil, "name or id of an endpoint (repeatable)")
 	fl.StringArrayVar(&u.users, "user", nil, "name or id of a user (repeatable)")
-	fl.StringArrayVar(&u.organizations, "organization", nil, "name or id of an organization (repeatable)")
+	fl.StringArrayVar(&u.organizations, "org", nil, "name or id of an organization (repeatable)")
 	fl.StringArrayVar(&u.providers, "provider", nil, "a provider (repeatable)")
 	fl.StringArrayVar(&u.models, "model", nil, "a model, by the provider's name (repeatable)")
 	fl.StringArrayVar(&u.projects, "project", nil, "a project of tokens (repeatable)")
@@ -82,6 +82,7 @@ func (u *usageFlags) flags(cmd *cobra.Command) {
 	fl.StringVar(&u.sort, "sort", "", "sort by this figure, as JSON calls it, from the most down (default requests, or time)")
 	fl.IntVar(&u.limit, "limit", 1000, "show at most so many rows")
 	cmd.MarkFlagsMutuallyExclusive("since", "from")
+	complete(cmd, "sort", fixed("requests", "errors", "denied", "refused", "inputTokens", "outputTokens", "costNanoUsd"))
 	complete(cmd, "by", fixed(groups...))
 }
 
