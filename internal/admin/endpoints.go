@@ -13,28 +13,37 @@ import (
 )
 
 // listEndpoints is GET /api/aigateway/v1/endpoints: what the caller may use,
-// or everything where the policy says so.
+// or everything where the policy says so and ?mayInvoke=true does not narrow it.
 func (s *server) listEndpoints(c *call) error {
 	p, err := c.page()
 	if err != nil {
 		return err
 	}
-	found, err := s.visible(c, func(e *catalog.Endpoint) bool {
+	mine, err := readBool(c.r.URL.Query(), "mayInvoke", false)
+	if err != nil {
+		return err
+	}
+	matches := func(e *catalog.Endpoint) bool {
 		return p.matches(e.Name, string(e.Type), e.First().Provider, e.First().Model, e.Description)
-	})
+	}
+	list := s.visible
+	if mine {
+		list = s.callable
+	}
+	found, err := list(c, matches)
 	if err != nil {
 		return err
 	}
 	order(found, p, endpointSortKey(p.sortBy))
-	list := api.EndpointList{Endpoints: []api.Endpoint{}, Metadata: c.metadata(p, len(found))}
+	out := api.EndpointList{Endpoints: []api.Endpoint{}, Metadata: c.metadata(p, len(found))}
 	for _, e := range cut(found, p) {
 		shape, err := s.endpointShape(c, e)
 		if err != nil {
 			return err
 		}
-		list.Endpoints = append(list.Endpoints, shape)
+		out.Endpoints = append(out.Endpoints, shape)
 	}
-	return c.reply(http.StatusOK, list)
+	return c.reply(http.StatusOK, out)
 }
 
 func endpointSortKey(field string) func(*catalog.Endpoint) string {

@@ -113,7 +113,7 @@ func (s *server) mlflowPage(c *call) (page []*catalog.Endpoint, next *string, er
 	if err != nil {
 		return nil, nil, err
 	}
-	all, err := s.callable(c)
+	all, err := s.callable(c, everything)
 	if err != nil {
 		return nil, nil, err
 	}

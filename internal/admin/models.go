@@ -71,7 +71,7 @@ func (c *call) toClaude() bool { return c.r.Header.Get("Anthropic-Version") != "
 // listModels is GET /v1/models: the endpoints that the caller may call, as
 // OpenAI's clients know them, or Anthropic's.
 func (s *server) listModels(c *call) error {
-	found, err := s.callable(c)
+	found, err := s.callable(c, everything)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (s *server) listModels(c *call) error {
 // listUnifiedModels is GET /gateway/mlflow/v1/models of MLflow's newer gateway:
 // the same list, with its own word for the owner.
 func (s *server) listUnifiedModels(c *call) error {
-	found, err := s.callable(c)
+	found, err := s.callable(c, everything)
 	if err != nil {
 		return err
 	}

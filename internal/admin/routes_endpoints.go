@@ -16,7 +16,10 @@ func (s *server) endpointRoutes() []route {
 			pattern: "GET " + domino + "/endpoints", access: decided, resource: endpoints, verb: policies.VerbList, handle: s.listEndpoints,
 			doc: doc{
 				id: "getAllGatewayEndpoints", tag: tagEndpoints, summary: "List the endpoints that the caller may use.",
-				query: paging("endpointName", "creationDate", "endpointType", "modelName", "modelProvider"), out: api.EndpointList{},
+				query: append(paging("endpointName", "creationDate", "endpointType", "modelName", "modelProvider"), parameter{
+					name: "mayInvoke", kind: kindBoolean, fallback: false, text: "Leaves out what the caller may see and not call.",
+				}),
+				out: api.EndpointList{},
 			},
 		},
 		{

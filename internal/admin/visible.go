@@ -22,9 +22,9 @@ const (
 	askEach   = 100
 )
 
-// callable lists the endpoints that the caller may call, by name.
-func (s *server) callable(c *call) ([]*catalog.Endpoint, error) {
-	on := func(e *catalog.Endpoint) bool { return !e.Disabled }
+// callable lists the endpoints that match and that the caller may call, by name.
+func (s *server) callable(c *call, match func(*catalog.Endpoint) bool) ([]*catalog.Endpoint, error) {
+	on := func(e *catalog.Endpoint) bool { return !e.Disabled && match(e) }
 	return s.pick(c, on, s.mayView)
 }
 
@@ -189,3 +189,5 @@ func (s *server) mayCall(c *call, e *catalog.Endpoint) (bool, error) {
 	}
 	return d.Allow && !e.Disabled, err
 }
+
+func everything(*catalog.Endpoint) bool { return true }

@@ -47,6 +47,7 @@ func providerTitle(id string) string {
 func (s *UI) models(c *call) error {
 	l := c.listing("endpointName", "creationDate", "endpointType", "modelName", "modelProvider")
 	query := l.Query()
+	query.Set("mayInvoke", "true")
 	table := c.r.URL.Query().Get("view") == "table"
 	found, err := c.rest.ListEndpoints(c.ctx(), query)
 	if err != nil {

@@ -50,8 +50,13 @@ func (s *UI) try(c *call) error {
 	if err != nil {
 		return err
 	}
+	// Read to its end: only then is a browser noticed that leaves.
+	body, err := io.ReadAll(c.r.Body)
+	if err != nil {
+		return err
+	}
 	var q question
-	if err := json.NewDecoder(c.r.Body).Decode(&q); err != nil {
+	if err := json.Unmarshal(body, &q); err != nil {
 		return &client.Error{Status: http.StatusBadRequest, Message: "The request is not what the page sends: " + err.Error() + "."}
 	}
 	req, err := s.tryRequest(c, e, q)

@@ -74,7 +74,7 @@ func newWorld(t testing.TB, change ...func(*ui.Deps)) *world {
 	w.rest = admin.New(admin.Deps{
 		Identity: w.identity, Catalog: w.catalog, Policy: policy, Trail: trail,
 		Activate: func(context.Context, *catalog.Endpoint) error { return nil }, CheckHost: func(context.Context, string) error { return nil },
-		Components: func() []admin.Component { return nil }, Version: "1.2.3", Now: time.Now, NewID: newID, Log: log,
+		Components: func() []admin.Component { return nil }, Sessions: w.sessions, Version: "1.2.3", Now: time.Now, NewID: newID, Log: log,
 	})
 	d := ui.Deps{
 		REST: w.rest, Sessions: w.sessions, Tokens: w.identity, Policy: policy, Version: "1.2.3", Now: time.Now, NewID: newID, Log: log,
@@ -184,7 +184,7 @@ func (w *world) post(user, path string, form url.Values) *page {
 
 func (p *page) must(status int) *page {
 	p.t.Helper()
-	require.Equal(p.t, status, p.status, p.body)
+	require.Equal(p.t, status, p.status, p.text())
 	return p
 }
 
