@@ -2,7 +2,9 @@ package ui
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
+	"time"
 
 	"sluice/internal/admin/api"
 	"sluice/internal/snippets"
@@ -47,11 +49,49 @@ func (s *UI) endpoint(c *call) error {
 	if err != nil {
 		return err
 	}
+	usage, err := c.myUsage(e.EndpointID)
+	if err != nil {
+		return err
+	}
 	return c.page("endpoint", e.EndpointName, map[string]any{
 		"Endpoint": modelRowOf(e), "Snippets": c.snippets(e), "Address": c.origin(), "CA": s.CA != nil, "CAName": caName,
-		"Kind": strings.TrimPrefix(e.EndpointType, "llm/v1/"), "ReadsTrail": c.may(policies.ResourceAudit, policies.VerbRead),
+		"Usage": usage, "Kind": strings.TrimPrefix(e.EndpointType, "llm/v1/"), "ReadsTrail": c.may(policies.ResourceAudit, policies.VerbRead),
 		"NewToken": "/ui/account/tokens/new?endpoint=" + e.EndpointName + "&name=" + e.EndpointName,
 	})
+}
+
+// usageDays is how far back a person's own usage of an endpoint is shown.
+const usageDays = 30
+
+// ownUsage is what somebody has used of an endpoint.
+type ownUsage struct {
+	Total api.UsageFigures
+	Chart *chart
+	Days  int
+}
+
+// myUsage sums up the person's own calls of an endpoint; nil where the policy
+// or the gateway does not tell.
+func (c *call) myUsage(endpointID string) (*ownUsage, error) {
+	to := c.s.Now().UTC()
+	found, err := c.rest.Usage(c.ctx(), url.Values{
+		"endpointId": {endpointID}, "userId": {c.caller.UserID}, "groupBy": {api.UsageByTime}, "interval": {api.IntervalDay},
+		"from": {to.AddDate(0, 0, -usageDays).Format(time.RFC3339)}, "to": {to.Format(time.RFC3339)}, "limit": {"100"},
+	})
+	if isStatus(err, http.StatusForbidden) || isStatus(err, http.StatusServiceUnavailable) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	u := &ownUsage{Total: found.Total, Days: usageDays, Chart: &chart{Label: "My requests by day", Series: []series{{Name: "Requests"}}}}
+	for _, row := range found.Rows {
+		if row.Start != nil {
+			u.Chart.Starts = append(u.Chart.Starts, *row.Start)
+			u.Chart.Series[0].Values = append(u.Chart.Series[0].Values, float64(row.Requests))
+		}
+	}
+	return u, nil
 }
 
 // caFile is GET /ui/ca.pem: the certificate of the gateway's own CA, which is

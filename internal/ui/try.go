@@ -66,6 +66,7 @@ func (s *UI) try(c *call) error {
 	c.w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	c.w.WriteHeader(http.StatusOK)
 	out := &events{w: c.w, flush: http.NewResponseController(c.w), boundary: true}
+	_ = out.flush.Flush() // the browser knows at once that it is being served
 	if err := s.relay(c.r.Context(), req, out); err != nil && c.r.Context().Err() == nil {
 		s.Log.Error("a try was broken off", zap.String("exchange", c.id), zap.Error(err))
 		out.event("error", map[string]any{"message": "The answer was broken off. Try again."})

@@ -118,6 +118,7 @@ func TestTryStreamsAndStops(t *testing.T) {
 	more, ended := make(chan string), make(chan struct{})
 	w := newWorld(t, through(t, func(rw http.ResponseWriter, r *http.Request) {
 		defer close(ended)
+		_, _ = io.Copy(io.Discard, r.Body)
 		rw.Header().Set("Content-Type", "text/event-stream")
 		for {
 			select {
