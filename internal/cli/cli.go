@@ -76,7 +76,7 @@ func (p Program) Root() *cobra.Command {
 	root.AddCommand(p.Commands...)
 	root.AddCommand(
 		loginCommand(), logoutCommand(), whoamiCommand(), profilesCommand(),
-		endpointsCommand(), tryCommand(), tokensCommand(), usersCommand(), organizationsCommand(), accountsCommand(), sessionsCommand(), applyCommand(), exportCommand(), auditCommand(),
+		endpointsCommand(), tryCommand(), tokensCommand(), usersCommand(), organizationsCommand(), accountsCommand(), sessionsCommand(), credentialsCommand(), vaultCommand(), applyCommand(), exportCommand(), auditCommand(),
 		usageCommand(),
 		providersCommand(), pricesCommand(), policyCommand(), statusCommand(), versionCommand(),
 	)

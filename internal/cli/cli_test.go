@@ -18,12 +18,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"sluice/extproc/provider"
 	"sluice/internal/admin"
 	"sluice/internal/admin/api"
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
 	"sluice/internal/cli"
 	"sluice/internal/identity"
+	"sluice/internal/keeper"
 	"sluice/internal/state"
 	"sluice/internal/vault"
 	"sluice/policies"
@@ -84,7 +86,19 @@ func (g *gateway) handler() http.Handler {
 	token, _, err := people.IssueToken(ctx, identity.Token{Name: "test", UserID: admins.ID})
 	require.NoError(g.t, err)
 	require.NoError(g.t, os.WriteFile(filepath.Join(g.data, "admin-token"), []byte(token+"\n"), 0o600))
+	keep := keeper.New(keeper.Options{Catalog: endpoints, Vaults: vault.NewSet(keys), Record: g.trail.Event, Now: time.Now, Log: zap.NewNop()}, time.Hour)
+	running, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = keep.Run(running) }()
+	g.t.Cleanup(func() { cancel(); <-ended })
 	return admin.New(admin.Deps{
+		Vault: keep,
+		Probe: func(_ context.Context, t provider.Target, _ string) api.TargetTestResult {
+			if t.Config["openai_api_key"] == canary {
+				return api.TargetTestResult{OK: true, Status: 200, Message: "The provider answered as it should."}
+			}
+			return api.TargetTestResult{Code: "provider_credential_rejected", Status: 401, Message: "The provider refuses the key."}
+		},
 		Identity: people, Catalog: endpoints, Policy: policy, Trail: g.trail,
 		Activate:   func(context.Context, *catalog.Endpoint) error { return nil },
 		CheckHost:  func(context.Context, string) error { return nil },
