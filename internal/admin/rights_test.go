@@ -8,11 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sluice/internal/admin"
+	"sluice/internal/identity"
 )
 
 // rights says, for each route, what nobody, a user, an auditor and an
 // administrator get: "-" 401, "x" 403, "o" let in. Paths name things that do
-// not exist, so that being let in changes nothing.
+// not exist, so that being let in changes nothing. What others get follows from
+// it, or is in otherRights.
 var rights = map[string]string{
 	"GET /{$}":     "oooo",
 	"GET /healthz": "oooo",
@@ -160,6 +162,71 @@ var mlflowRights = map[string]string{
 	"GET /v1/models/{name}":                "-ooo",
 }
 
+// otherRights says, where it does not follow, what these get: a member of an
+// organization (else what a user does); the owner of the endpoint that the path
+// names (else what a user does); and a user's token that is bound to endpoints
+// (else what the user does where boundMay has the route, and 403 where not).
+var otherRights = map[string]string{
+	// Owners manage their endpoints, and read their part of the trail.
+	"PATCH /api/aigateway/v1/endpoints/{name}":                "xox",
+	"DELETE /api/aigateway/v1/endpoints/{name}":               "xox",
+	"GET /api/aigateway/v1/endpoints/{name}/permissions":      "xox",
+	"PATCH /api/aigateway/v1/endpoints/{name}/permissions":    "xox",
+	"PUT /api/sluice/v1/endpoints/{name}/targets":             "xox",
+	"POST /api/sluice/v1/endpoints/{name}/targets":            "xox",
+	"PATCH /api/sluice/v1/endpoints/{name}/targets/{target}":  "xox",
+	"DELETE /api/sluice/v1/endpoints/{name}/targets/{target}": "xox",
+	"GET /api/aigateway/v1/audit":                             "xox",
+	"GET /api/sluice/v1/audit":                                "xox",
+	"GET /api/sluice/v1/audit/{id}":                           "xox",
+	"GET /v4/aigateway/audit/download":                        "xox",
+	"GET /api/audittrail/v1/auditevents":                      "xox",
+	"GET /auditevents":                                        "xox",
+}
+
+// boundMay are the routes that a token that is bound to endpoints is good for,
+// besides the open ones.
+var boundMay = map[string]bool{
+	"GET /api/2.0/endpoints":                               true,
+	"GET /api/2.0/endpoints/{$}":                           true,
+	"GET /api/2.0/endpoints/{name}":                        true,
+	"GET /api/2.0/gateway/routes":                          true,
+	"GET /api/2.0/gateway/routes/{$}":                      true,
+	"GET /api/2.0/gateway/routes/{name}":                   true,
+	"GET /api/3.0/gateway/endpoint/{name}":                 true,
+	"GET /api/3.0/gateway/route/{name}":                    true,
+	"GET /v1/models":                                       true,
+	"GET /v1/models/{name}":                                true,
+	"GET /gateway/mlflow/v1/models":                        true,
+	"GET /api/aigateway/v1/endpoints":                      true,
+	"GET /api/aigateway/v1/endpoints/{name}":               true,
+	"GET /api/sluice/v1/endpoints/{name}/targets":          true,
+	"GET /api/sluice/v1/endpoints/{name}/targets/{target}": true,
+	"GET /api/sluice/v1/users/self":                        true,
+	"GET /api/users/v1/self":                               true,
+	"GET /v4/auth/principal":                               true,
+	"GET /v4/users/self":                                   true,
+}
+
+// callers are those that the tables are about, in their order.
+var callers = []struct{ name, user string }{
+	{"nobody", ""}, {"user", "alice"}, {"auditor", "eve"}, {"administrator", "root"},
+	{"member", "bob"}, {"owner", "olga"}, {"bound token", "bound"},
+}
+
+// rowOf is the whole row of a route, by callers.
+func rowOf(pattern, row string) string {
+	more, given := otherRights[strings.Replace(pattern, " /mlflow-deployments/", " /", 1)]
+	if given {
+		return row + more
+	}
+	user, bound := row[1:2], "x"
+	if row == "oooo" || boundMay[strings.Replace(pattern, " /mlflow-deployments/", " /", 1)] {
+		bound = user
+	}
+	return row + user + user + bound
+}
+
 func TestEveryRouteHasItsRights(t *testing.T) {
 	want := map[string]string{}
 	for pattern, row := range rights {
@@ -174,13 +241,24 @@ func TestEveryRouteHasItsRights(t *testing.T) {
 		want[strings.TrimSpace(method+" /mlflow-deployments"+path)] = row
 	}
 	w := newWorld(t)
+	w.person("olga")
+	w.as("root", "POST", endpoints, newEndpoint("mine", map[string]any{"endpointPermissions": map[string]any{
+		"isEveryoneAllowed": false, "userIds": []string{}, "ownerIds": []string{w.users["olga"]},
+	}})).must(200)
+	mine, _ := w.catalog.Snapshot().Get("mine")
+	w.tokens["bound"] = w.issue(identity.Token{Name: "bound", UserID: w.users["alice"], EndpointIDs: []string{mine.ID}})
 	for _, route := range admin.Routes() {
 		row, known := want[route.Pattern]
 		require.True(t, known, "the route %q has no row in the table of rights", route.Pattern)
 		delete(want, route.Pattern)
-		t.Run(route.Pattern, func(t *testing.T) { w.checkRights(t, route.Pattern, row) })
+		t.Run(route.Pattern, func(t *testing.T) { w.checkRights(t, route.Pattern, rowOf(route.Pattern, row)) })
 	}
 	assert.Empty(t, want, "rows without a route")
+	for pattern := range otherRights {
+		assert.Contains(t, rights, pattern)
+	}
+	_, still := w.catalog.Snapshot().Get("mine")
+	assert.True(t, still, "being let in changed nothing")
 }
 
 func (w *world) checkRights(t *testing.T, pattern, row string) {
@@ -188,17 +266,22 @@ func (w *world) checkRights(t *testing.T, pattern, row string) {
 	if !found {
 		method, path = "GET", pattern
 	}
-	path = strings.NewReplacer("{$}", "", "{name}", "nothing", "{target}", "nothing", "{id}", "000000000000000000000000",
-		"{user}", "000000000000000000000000").Replace(path)
-	for i, user := range []string{"", "alice", "eve", "root"} {
-		got := w.as(user, method, path, "{}").status
+	for i, c := range callers {
+		name, headers := "nothing", []string(nil)
+		if c.user == "olga" && strings.Contains(pattern, "/endpoints/{name}") {
+			// Who is let in is stopped by a precondition, so that nothing changes.
+			name, headers = "mine", []string{"If-Match", `"none"`}
+		}
+		path := strings.NewReplacer("{$}", "", "{name}", name, "{target}", "nothing", "{id}", "000000000000000000000000",
+			"{user}", "000000000000000000000000", "{token}", "nothing").Replace(path)
+		got := w.as(c.user, method, path, "{}", headers...).status
 		switch row[i] {
 		case '-':
-			assert.Equal(t, 401, got, "as %q", user)
+			assert.Equal(t, 401, got, c.name)
 		case 'x':
-			assert.Equal(t, 403, got, "as %q", user)
+			assert.Equal(t, 403, got, c.name)
 		default:
-			assert.NotContains(t, []int{401, 403, 500}, got, "as %q", user)
+			assert.NotContains(t, []int{401, 403, 500}, got, c.name)
 		}
 	}
 }

@@ -16,11 +16,11 @@ func (s *server) dominoRoutes() []route {
 			},
 		},
 		{
-			pattern: "GET /v4/users/self", access: authenticated, handle: s.dominoPersonSelf,
+			pattern: "GET /v4/users/self", access: authenticated, narrow: true, handle: s.dominoPersonSelf,
 			doc: doc{id: "getSelf", summary: "Show the caller's user.", out: dominoPerson{}, also: []int{404}},
 		},
 		{
-			pattern: "GET /v4/auth/principal", access: authenticated, handle: s.dominoPrincipalSelf,
+			pattern: "GET /v4/auth/principal", access: authenticated, narrow: true, handle: s.dominoPrincipalSelf,
 			doc: doc{id: "getPrincipal", summary: "Show who the caller is, and whether he is an administrator.", out: dominoPrincipal{}},
 		},
 	}
