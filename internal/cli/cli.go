@@ -78,7 +78,7 @@ func (p Program) Root() *cobra.Command {
 		loginCommand(), logoutCommand(), whoamiCommand(), profilesCommand(),
 		endpointsCommand(), tryCommand(), tokensCommand(), usersCommand(), organizationsCommand(), accountsCommand(), sessionsCommand(), credentialsCommand(), vaultCommand(), applyCommand(), exportCommand(), auditCommand(),
 		usageCommand(),
-		providersCommand(), pricesCommand(), policyCommand(), statusCommand(), versionCommand(),
+		providersCommand(), pricesCommand(), policyCommand(), rolesCommand(), settingsCommand(), statusCommand(), versionCommand(),
 	)
 	return root
 }

@@ -41,6 +41,8 @@ type gateway struct {
 	url  string
 	// ways is what the gateway says of how to sign in.
 	ways        api.SignIn
+	settings    api.Settings
+	probe       func(t provider.Target, kind string) api.TargetTestResult
 	certificate *x509.Certificate
 	mux         *http.ServeMux // for what is not the control server's
 	trail       *audit.Trail
@@ -104,7 +106,11 @@ func (g *gateway) handler() http.Handler {
 		CheckHost:  func(context.Context, string) error { return nil },
 		Components: func() []admin.Component { return nil },
 		SignIn:     func() api.SignIn { return g.ways },
-		Version:    "1.2.3", Now: time.Now, NewID: catalog.NewID, Log: zap.NewNop(),
+		Settings:   func() api.Settings { return g.settings },
+		Probe: func(_ context.Context, t provider.Target, kind string) api.TargetTestResult {
+			return g.probe(t, kind)
+		},
+		Version: "1.2.3", Now: time.Now, NewID: catalog.NewID, Log: zap.NewNop(),
 	})
 }
 

@@ -171,6 +171,28 @@ func (r *remote) completeBundles() completer {
 	})
 }
 
+// completePolicyFiles completes the files of the bundle that is the first
+// argument.
+func (r *remote) completePolicyFiles() completer {
+	return r.asked(func(ctx context.Context, c *client.Client, args []string, _ url.Values) (out []candidate, err error) {
+		bundle, err := c.PolicyFiles(ctx, args[0])
+		for _, f := range bundle.Files {
+			out = append(out, candidate{f.Path, ""})
+		}
+		return out, err
+	})
+}
+
+func (r *remote) completeRoles() completer {
+	return r.asked(func(ctx context.Context, c *client.Client, _ []string, _ url.Values) (out []candidate, err error) {
+		list, err := c.Roles(ctx)
+		for _, role := range list.Roles {
+			out = append(out, candidate{role.Name, strconv.Itoa(role.Users) + " users"})
+		}
+		return out, err
+	})
+}
+
 // completeModels completes the models that are known of the provider that
 // --provider names.
 func (r *remote) completeModels() completer {

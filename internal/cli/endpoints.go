@@ -15,7 +15,7 @@ func endpointsCommand() *cobra.Command {
 	r := &remote{}
 	return withRemote(group("endpoints", "List, create, change, test and share endpoints",
 		endpointsListCommand(r), endpointsShowCommand(r), endpointsCreateCommand(r), endpointsUpdateCommand(r),
-		endpointsSwitchCommand(r, true), endpointsSwitchCommand(r, false),
+		endpointsSwitchCommand(r, true), endpointsSwitchCommand(r, false), endpointsTestCommand(r),
 		endpointsDeleteCommand(r), permissionsCommand(r), targetsCommand(r), codeCommand(r)), r)
 }
 

@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sluice/extproc/provider"
+	"sluice/internal/admin/api"
 	"sluice/internal/audit"
 )
 
@@ -68,10 +70,25 @@ func TestPolicyAndStatusCommands(t *testing.T) {
 	g := newGateway(t)
 	assert.Contains(t, g.ok("", "policy", "status"), "revision")
 	assert.Contains(t, g.ok("", "policy", "reload"), "revision")
-	assert.Regexp(t, `source +built in`, g.ok("", "policy", "show", "default"))
+	assert.Regexp(t, `(?m)^api.rego +\d+ +false$`, g.ok("", "policy", "show", "default"))
+	assert.Contains(t, g.ok("", "policy", "show", "default", "api.rego"), "\npackage ")
+	assert.Equal(t, 1, g.run("", "policy", "show", "default", "other.rego").code)
 	assert.Equal(t, 1, g.run("", "policy", "show", "other").code)
+	assert.Regexp(t, `tests +\d+ passed, 0 failed`, g.ok("", "policy", "check", "--configured"))
+	assert.Equal(t, 2, g.run("", "policy", "check", "--configured", "x").code)
 	g.ok("", "users", "create", "alice")
 	g.ok("", "endpoints", "create", "chat", "--type", "llm/v1/chat", "--provider", "practice", "--model", "m", "--user", "alice")
+	who := g.run("", "policy", "access", "--endpoint", "chat")
+	assert.Regexp(t, `(?m)^alice +chat +true +`, who.out)
+	assert.Regexp(t, `(?m)^admin +chat +false +\w+`, who.out)
+	assert.Equal(t, "1 of 2 may.\n", who.err)
+	assert.Regexp(t, `(?m)^ +chat +false`, g.ok("", "policy", "access", "--role", "auditor", "--endpoint", "chat"))
+	for _, bad := range [][]string{{}, {"--user", "alice", "--role", "x"}} {
+		assert.Equal(t, 2, g.run("", append([]string{"policy", "access"}, bad...)...).code)
+	}
+	assert.Regexp(t, `(?m)^administrator +1 +0 +true$`, g.ok("", "roles"))
+	assert.Regexp(t, `may: audit +list all, read all`, g.ok("", "roles", "auditor"))
+	assert.Equal(t, 1, g.run("", "roles", "king").code)
 	assert.Regexp(t, `may call +true`, g.ok("", "policy", "explain", "alice", "chat"))
 	assert.Regexp(t, `may call +false\n +because +\w+ `, g.ok("", "policy", "explain", "admin", "chat"))
 	assert.Contains(t, g.ok("", "status"), "1.2.3")
@@ -122,4 +139,43 @@ func TestUsage(t *testing.T) {
 	untrusted := g.bare("", "endpoints", "list", "--server", g.url, "--token-file", filepath.Join(g.data, "admin-token"))
 	assert.Equal(t, 1, untrusted.code)
 	assert.Contains(t, untrusted.err, "not from a trusted CA")
+}
+
+func TestSettingsCommand(t *testing.T) {
+	g := newGateway(t)
+	at := time.Now()
+	g.settings = api.Settings{Source: "sluice.yaml", Read: at, Pending: []string{"listen"}, Problems: []string{"sluice.yaml:3: no"}, ProblemsAt: &at,
+		Settings: []api.Setting{
+			{Key: "audit.retention_days", Value: 30}, {Key: "listen", Value: "127.0.0.1:8443", Default: true, Restart: true},
+			{Key: "policies", Value: []string{"a"}},
+		}}
+	all := g.run("", "settings")
+	assert.Equal(t, 0, all.code)
+	assert.Regexp(t, `(?m)^audit.retention_days +30 +file +at once$`, all.out)
+	assert.Regexp(t, `(?m)^listen +127.0.0.1:8443 +default +at a start$`, all.out)
+	assert.Regexp(t, `(?m)^policies +\["a"\] +file`, all.out)
+	assert.Contains(t, all.err, "listen has another value in the file")
+	assert.Contains(t, all.err, "The file is refused: sluice.yaml:3: no")
+	assert.NotContains(t, g.ok("", "settings", "audit"), "listen")
+	assert.Equal(t, 1, g.run("", "settings", "nothing").code)
+}
+
+func TestEndpointsTest(t *testing.T) {
+	g := newGateway(t)
+	t.Setenv("MY_KEY", canary)
+	g.ok("", "endpoints", "create", "chat", "--type", "llm/v1/chat", "--provider", "openai", "--model", "gpt-4", "--secret", "openai_api_key=$MY_KEY",
+		"--set", "openai_organization=acme")
+	g.probe = func(p provider.Target, kind string) api.TargetTestResult {
+		assert.Equal(t, "llm/v1/chat", kind)
+		assert.Equal(t, canary, p.Config["openai_api_key"], "a key that is not given is the stored one")
+		return api.TargetTestResult{OK: p.Model == "gpt-4", Message: "The model is not known.", Status: 404, Code: "provider_model_unknown"}
+	}
+	assert.Regexp(t, `works +true`, g.ok("", "endpoints", "test", "chat"))
+	no := g.run("", "endpoints", "test", "chat", "--model", "gpt-0")
+	assert.Equal(t, 1, no.code)
+	assert.Regexp(t, `works +false`, no.out)
+	assert.Contains(t, no.err, "The model is not known.")
+	assert.Contains(t, g.run("", "endpoints", "test", "chat", "--target", "x").err, `no target of chat named "x"`)
+	assert.Equal(t, 2, g.run("", "endpoints", "test", "--type", "llm/v1/chat").code)
+	assert.Equal(t, 0, g.run("", "endpoints", "test", "--type", "llm/v1/chat", "--provider", "openai", "--model", "gpt-4", "--secret", "openai_api_key=$MY_KEY").code)
 }

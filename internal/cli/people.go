@@ -118,6 +118,7 @@ func usersListCommand(r *remote, kind, short string) *cobra.Command {
 	cmd.Flags().StringVar(&organization, "org", "", "only members of this organization, by name or id")
 	cmd.Flags().StringVar(&role, "role", "", "only those with this role")
 	complete(cmd, "org", r.completeOrganizations())
+	complete(cmd, "role", r.completeRoles())
 	if !fixedKind {
 		cmd.Flags().StringVar(&kind, "kind", "", "person or service-account")
 		complete(cmd, "kind", fixed(api.KindPerson, api.KindServiceAccount))
@@ -176,7 +177,7 @@ func usersCreateCommand(r *remote, kind string) *cobra.Command {
 	fl.StringVar(&in.FullName, "full-name", "", "full name")
 	fl.StringVar(&in.Email, "email", "", "mail address")
 	fl.StringArrayVar(&in.Roles, "role", nil, "role, e.g. administrator or auditor (repeatable)")
-	complete(cmd, "role", fixed("administrator", "auditor"))
+	complete(cmd, "role", r.completeRoles())
 	return cmd
 }
 
@@ -214,6 +215,6 @@ func usersUpdateCommand(r *remote, t thing[api.User]) *cobra.Command {
 	fl.StringVar(&email, "email", "", "mail address")
 	fl.StringArrayVar(&roles, "role", nil, "roles, replacing the present ones; --role= takes all away (repeatable)")
 	fl.BoolVar(&disabled, "disabled", false, "whether the tokens and sessions stop working")
-	complete(cmd, "role", fixed("administrator", "auditor"))
+	complete(cmd, "role", r.completeRoles())
 	return cmd
 }

@@ -41,7 +41,7 @@ func (g *grants) flags(cmd *cobra.Command, r *remote) {
 	complete(cmd, "user", r.completeUsers(""))
 	complete(cmd, "org", r.completeOrganizations())
 	complete(cmd, "owner", r.completeUsers(""))
-	complete(cmd, "role", fixed("administrator", "auditor"))
+	complete(cmd, "role", r.completeRoles())
 }
 
 // patch is what the flags that were given say, with ids for names.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -15,17 +16,34 @@ import (
 
 func policyCommand() *cobra.Command {
 	r := &remote{}
+	status := r.policiesCommand("status", "Show which policies are in force", (*client.Client).Policies)
+	reload := r.policiesCommand("reload", "Read the policies again", (*client.Client).ReloadPolicies)
+	show := policyShowCommand(r)
+	return withRemote(group("policy", "Check policies before they are used, and see which are in force", policyCheckCommand(r), status, show,
+		policyExplainCommand(r), policyAccessCommand(r), reload), r)
+}
+
+func policyCheckCommand(r *remote) *cobra.Command {
+	var configured bool
 	check := &cobra.Command{
 		Use:   "check [DIR...]",
 		Short: "Compile policy bundles together and run their tests",
-		Long:  "Compile the bundles in the folders together and run their tests. Without a folder it is the built-in bundle.",
-		Args:  cobra.ArbitraryArgs,
+		Long: "Compile the bundles in the folders together and run their tests, on this machine. Without a folder it is the\n" +
+			"built-in bundle. With --configured the gateway does it with the bundles of its configuration, as they are by\n" +
+			"now, and puts nothing in force.",
+		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, dirs []string) error {
-			if len(dirs) == 0 {
-				dirs = []string{""}
-			}
 			if err := r.checkOutput(); err != nil {
 				return err
+			}
+			if configured {
+				if len(dirs) > 0 {
+					return usagef("--configured takes no folders")
+				}
+				return r.run(r.checkConfigured)(cmd, dirs)
+			}
+			if len(dirs) == 0 {
+				dirs = []string{""}
 			}
 			report, err := policies.Check(cmd.Context(), dirs...)
 			if err != nil {
@@ -34,34 +52,57 @@ func policyCommand() *cobra.Command {
 			return r.showCheck(cmd, report)
 		},
 	}
-	status := r.policiesCommand("status", "Show which policies are in force", (*client.Client).Policies)
-	reload := r.policiesCommand("reload", "Read the policies again", (*client.Client).ReloadPolicies)
-	show := policyShowCommand(r)
-	return withRemote(group("policy", "Check policies before they are used, and see which are in force", check, status, show, policyExplainCommand(r), reload), r)
+	check.Flags().BoolVar(&configured, "configured", false, "what the gateway is configured with")
+	return check
+}
+
+func (r *remote) checkConfigured(cmd *cobra.Command, c *client.Client, _ []string) error {
+	found, err := c.CheckPolicies(cmd.Context())
+	if err != nil {
+		return err
+	}
+	if found.Report != nil {
+		err = r.showCheck(cmd, *found.Report)
+	}
+	if err == nil && !found.OK {
+		err = errors.New(readable(found.Error))
+	}
+	return err
 }
 
 func policyShowCommand(r *remote) *cobra.Command {
 	return &cobra.Command{
-		Use:               "show BUNDLE",
-		Short:             "Show one bundle that is in force",
-		Args:              Exactly("BUNDLE"),
-		ValidArgsFunction: firstArg(r.completeBundles()),
+		Use:   "show BUNDLE [FILE]",
+		Short: "List the files of a bundle that is in force, or print one",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 && len(args) != 2 {
+				return usagef("%s takes BUNDLE and, to print one, FILE", cmd.CommandPath())
+			}
+			return nil
+		},
+		ValidArgsFunction: argsInTurn(r.completeBundles(), r.completePolicyFiles()),
 		RunE: r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
-			s, err := c.Policies(cmd.Context())
+			bundle, err := c.PolicyFiles(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			for _, b := range s.Bundles {
-				if b.Name == args[0] {
-					return r.show(cmd, b, "", func(add func(...any)) {
-						add("name", b.Name)
-						add("source", b.Source)
-						add("revision", b.Revision)
-						add("files", b.Files)
-					})
+			if len(args) == 1 {
+				return r.show(cmd, bundle, "FILE BYTES TEST", func(add func(...any)) {
+					for _, f := range bundle.Files {
+						add(f.Path, len(f.Text), f.Test)
+					}
+				})
+			}
+			for _, f := range bundle.Files {
+				if f.Path == args[1] {
+					if r.output != outputTable {
+						return r.say(cmd, f, "%s", f.Text)
+					}
+					_, err := fmt.Fprint(cmd.OutOrStdout(), readable(f.Text))
+					return err
 				}
 			}
-			return noSuch{"bundle", args[0]}
+			return noSuch{"file of " + args[0], args[1]}
 		}),
 	}
 }
