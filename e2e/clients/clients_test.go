@@ -51,6 +51,12 @@ func TestClientsOnTheGateway(t *testing.T) {
 	pytest(t, "gateway", gatewayEnv(t, g)...)
 }
 
+// TestSCIMClient runs a SCIM client and its compliance check against the gateway.
+func TestSCIMClient(t *testing.T) {
+	g := rig.Start(t, rig.Options{})
+	pytest(t, "scim", "SLUICE_URL="+g.URL, "SLUICE_CA="+g.CAFile, "SLUICE_ADMIN_TOKEN="+g.AdminToken)
+}
+
 // gatewayEnv is the environment that tells the Python tests of a gateway: its
 // address, tokens and endpoints, and an STS that issues temporary keys.
 func gatewayEnv(t *testing.T, g *rig.Gateway) []string {

@@ -41,7 +41,7 @@ func Render(d Dialect, e *Error, exchangeID string) (status int, contentType str
 	case RESTv4:
 		body = renderRESTv4(e, exchangeID)
 	case SCIM:
-		body = renderSCIM(e, exchangeID)
+		body = renderSCIM(e)
 	default:
 		body = renderMLflow(e, exchangeID)
 	}
@@ -214,17 +214,15 @@ var scimTypes = map[string]bool{
 	"noTarget": true, "invalidValue": true, "invalidVers": true, "sensitive": true,
 }
 
-// renderSCIM writes the errors of SCIM 2.0; code and request id stand beside.
-func renderSCIM(e *Error, exchangeID string) []byte {
+// renderSCIM writes the errors of SCIM 2.0, and no more: its clients refuse
+// members that the standard does not have. The exchange id is in a header.
+func renderSCIM(e *Error) []byte {
 	b := append(open(), `"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"]`...)
 	b = field(b, "status", strconv.Itoa(e.Status))
 	if scimTypes[e.Code] {
 		b = field(b, "scimType", e.Code)
-	} else {
-		b = optional(b, "code", e.Code)
 	}
-	b = field(b, "detail", e.Message)
-	return finish(optional(b, "requestId", exchangeID))
+	return finish(field(b, "detail", e.Message))
 }
 
 func open() []byte           { return append(make([]byte, 0, 256), '{') }

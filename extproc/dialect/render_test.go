@@ -60,9 +60,9 @@ func TestRender(t *testing.T) {
 		{dialect.RESTTrail, param, `{"requestId":"x","errors":[` + text + `],"code":"c","field":"p"}`},
 		{dialect.RESTv4, param, `{"message":` + text + `,"code":"c","field":"p","requestId":"x"}`},
 		{dialect.RESTv4, e(401), `{"message":` + text + `,"code":"c","requestId":"x"}`},
-		{dialect.SCIM, e(404), `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"404","code":"c","detail":` + text + `,"requestId":"x"}`},
+		{dialect.SCIM, e(404), `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"404","detail":` + text + `}`},
 		{dialect.SCIM, &dialect.Error{Status: 409, Code: "uniqueness", Message: "m"},
-			`{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"409","scimType":"uniqueness","detail":"m","requestId":"x"}`},
+			`{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"409","scimType":"uniqueness","detail":"m"}`},
 		{dialect.REST, param, `{"error":` + text + `,"code":"c","field":"p","requestId":"x"}`},
 	} {
 		status, ctype, body, headers := dialect.Render(c.d, c.e, "x")

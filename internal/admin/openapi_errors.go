@@ -62,12 +62,10 @@ type (
 		RequestID string         `json:"request_id,omitempty"`
 	}
 	scimFailure struct {
-		Schemas   []string `json:"schemas"`
-		Status    string   `json:"status"`
-		SCIMType  string   `json:"scimType,omitempty"`
-		Code      string   `json:"code,omitempty"`
-		Detail    string   `json:"detail"`
-		RequestID string   `json:"requestId,omitempty"`
+		Schemas  []string `json:"schemas"`
+		Status   string   `json:"status"`
+		SCIMType string   `json:"scimType,omitempty"`
+		Detail   string   `json:"detail"`
 	}
 	messageFailure struct {
 		Message   string `json:"message"`

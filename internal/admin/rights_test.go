@@ -110,6 +110,7 @@ var rights = map[string]string{
 	"GET /scim/v2/Schemas/{id}":          "-xxo",
 	"GET /scim/v2/ResourceTypes":         "-xxo",
 	"GET /scim/v2/ResourceTypes/{id}":    "-xxo",
+	"POST /scim/v2/.search":              "-xxo",
 	"GET /scim/v2/Users":                 "-xxo",
 	"POST /scim/v2/Users":                "-xxo",
 	"POST /scim/v2/Users/.search":        "-xxo",

@@ -29,6 +29,8 @@ func (s *server) scimRoutes() []route {
 		row("GET", "/ResourceTypes/{id}", read, "scimReadResourceType", "Show a kind of resources.", s.scimType, doc{}),
 	}
 	body := media(scim.MediaType)
+	rows = append(rows, row("POST", "/.search", policies.VerbList, "scimSearch", "List resources of all kinds, with the parameters in the body.",
+		s.scimSearch(scim.Users, scim.Groups), doc{in: body}))
 	for _, k := range []*scim.Kind{scim.Users, scim.Groups} {
 		one := k.Endpoint + "/{id}"
 		rows = append(rows,

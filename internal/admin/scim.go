@@ -72,14 +72,15 @@ func (s *server) scimList(k *scim.Kind) func(*call) error {
 	}
 }
 
-// scimSearch is POST of /scim/v2/Users/.search and /scim/v2/Groups/.search.
-func (s *server) scimSearch(k *scim.Kind) func(*call) error {
+// scimSearch is POST of /scim/v2/.search, and of /scim/v2/Users/.search and
+// /scim/v2/Groups/.search.
+func (s *server) scimSearch(kinds ...*scim.Kind) func(*call) error {
 	return func(c *call) error {
 		body, err := c.body()
 		if err != nil {
 			return err
 		}
-		d, err := s.provisioning(c).Search(k, body)
+		d, err := s.provisioning(c).Search(body, kinds...)
 		if err != nil {
 			return err
 		}

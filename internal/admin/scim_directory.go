@@ -127,7 +127,7 @@ func (d *directory) organization(o *identity.Organization) scim.Resource {
 	var members []any
 	for _, m := range o.Members {
 		if m.Source == identity.SourceSCIM {
-			members = append(members, scim.Document{"value": m.UserID, "display": d.s.Identity.UserName(m.UserID), "type": "User"})
+			members = append(members, scim.Document{"value": m.UserID, "type": "User"})
 		}
 	}
 	if members != nil {

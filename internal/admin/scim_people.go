@@ -13,7 +13,12 @@ import (
 func scimFields(f fields, source string, doc scim.Document, names []string) fields {
 	f["source"] = source
 	for _, name := range names {
-		if v, ok := doc[name]; ok && name != "displayName" {
+		v, said := doc[name]
+		switch {
+		case !said, name == "displayName": // it is the full name
+		case name == "active": // whether it is said; what it says is in "disabled"
+			f["scim.active"] = "said"
+		default:
 			f["scim."+name] = valueText(v)
 		}
 	}

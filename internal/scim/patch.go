@@ -119,6 +119,9 @@ func (k *Kind) apply(d Document, o operation) error {
 }
 
 func (k *Kind) applyAt(d Document, o operation) error {
+	if len(o.Path) > maxFilter {
+		return refuse(typePath, "A path is longer than %d bytes.", maxFilter)
+	}
 	p, err := filter.ParsePath([]byte(o.Path))
 	if err != nil {
 		return refuse(typePath, "The path %q can't be read.", cut(o.Path))

@@ -5,7 +5,7 @@ import "strings"
 // UserAttributes and GroupAttributes are what a Store keeps of a document. The
 // rest is in the directory of the gateway.
 var (
-	UserAttributes  = []string{"externalId", "name", "displayName", "emails"}
+	UserAttributes  = []string{"externalId", "name", "displayName", "emails", "active"}
 	GroupAttributes = []string{"externalId"}
 )
 
@@ -58,7 +58,11 @@ func email(d Document) Document {
 // under what the directory says by now.
 func Describe(kept Document, userName, fullName, address string, active bool) Document {
 	d := clone(kept).(Document)
-	d["userName"], d["active"] = userName, active
+	d["userName"] = userName
+	// A client that has taken the value away is not shown it.
+	if _, said := kept["active"]; said || kept == nil {
+		d["active"] = active
+	}
 	if FullName(d) != fullName {
 		d["displayName"] = fullName
 		if fullName == "" {

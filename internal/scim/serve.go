@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/scim2/filter-parser/v2"
 )
 
 // Service answers requests, of a Directory and for clients that know it under
@@ -18,7 +20,11 @@ type Service struct {
 }
 
 // List answers GET of a kind's endpoint.
-func (s *Service) List(k *Kind, q url.Values) (Document, error) {
+func (s *Service) List(k *Kind, q url.Values) (Document, error) { return s.list(q, k) }
+
+// list lists the resources of kinds, one kind after the other. Of several kinds
+// a filter need make sense for one only.
+func (s *Service) list(q url.Values, kinds ...*Kind) (Document, error) {
 	start, err := number(q, "startIndex", 1)
 	if err != nil {
 		return nil, err
@@ -28,32 +34,25 @@ func (s *Service) List(k *Kind, q url.Values) (Document, error) {
 		return nil, err
 	}
 	start, count = max(start, 1), min(max(count, 0), maxCount)
-	show, err := k.projection(q)
-	if err != nil {
-		return nil, err
-	}
-	all, err := s.Directory.List(k)
-	if err != nil {
-		return nil, err
-	}
-	var found []Resource
-	if text := strings.TrimSpace(q.Get("filter")); text != "" {
-		e, err := k.parseFilter(text)
+	var found []func() Document
+	var refused error
+	answered := false
+	for _, k := range kinds {
+		more, err := s.found(k, q)
 		if err != nil {
-			return nil, err
+			refused = err
+			continue
 		}
-		for i := range all {
-			if k.matches(s.document(k, &all[i]), e) {
-				found = append(found, all[i])
-			}
-		}
-	} else {
-		found = all
+		answered = true
+		found = append(found, more...)
+	}
+	if !answered {
+		return nil, refused
 	}
 	from := min(start-1, len(found))
 	page := []Document{}
-	for _, r := range found[from:min(from+count, len(found))] {
-		page = append(page, show(s.complete(k, &r)))
+	for _, show := range found[from:min(from+count, len(found))] {
+		page = append(page, show())
 	}
 	return Document{
 		"schemas":      []string{"urn:ietf:params:scim:api:messages:2.0:ListResponse"},
@@ -61,9 +60,35 @@ func (s *Service) List(k *Kind, q url.Values) (Document, error) {
 	}, nil
 }
 
-// Search answers POST of a kind's endpoint and "/.search": a list whose
-// parameters are in the body.
-func (s *Service) Search(k *Kind, body []byte) (Document, error) {
+// found are the resources of a kind that pass the filter, each as a function
+// that makes what is shown of it.
+func (s *Service) found(k *Kind, q url.Values) ([]func() Document, error) {
+	show, err := k.projection(q)
+	if err != nil {
+		return nil, err
+	}
+	var e filter.Expression
+	if text := strings.TrimSpace(q.Get("filter")); text != "" {
+		if e, err = k.parseFilter(text); err != nil {
+			return nil, err
+		}
+	}
+	all, err := s.Directory.List(k)
+	if err != nil {
+		return nil, err
+	}
+	var found []func() Document
+	for i := range all {
+		if e == nil || k.matches(s.document(k, &all[i]), e) {
+			found = append(found, func() Document { return show(s.complete(k, &all[i])) })
+		}
+	}
+	return found, nil
+}
+
+// Search answers POST of "/.search", and of a kind's endpoint and "/.search": a
+// list, of both kinds or of one, whose parameters are in the body.
+func (s *Service) Search(body []byte, kinds ...*Kind) (Document, error) {
 	var in struct {
 		Filter             string   `json:"filter"`
 		Attributes         []string `json:"attributes"`
@@ -85,7 +110,7 @@ func (s *Service) Search(k *Kind, body []byte) (Document, error) {
 			q.Set(name, strconv.Itoa(*n))
 		}
 	}
-	return s.List(k, q)
+	return s.list(q, kinds...)
 }
 
 func number(q url.Values, name string, fallback int) (int, error) {
@@ -115,6 +140,9 @@ func (s *Service) Create(k *Kind, body []byte, q url.Values) (Document, string, 
 	if err != nil {
 		return nil, "", err
 	}
+	if _, said := d["active"]; !said && k == Users {
+		d["active"] = true
+	}
 	r, err := s.Directory.Create(k, d)
 	if err != nil {
 		return nil, "", err
@@ -128,7 +156,13 @@ func (s *Service) Replace(k *Kind, id string, body []byte, q url.Values) (Docume
 	if err != nil {
 		return nil, "", err
 	}
-	r, err := s.Directory.Change(k, id, func(Document) (Document, error) { return d, nil })
+	r, err := s.Directory.Change(k, id, func(before Document) (Document, error) {
+		// Whoever does not say whether a user is active does not change it.
+		if _, said := d["active"]; !said && before["active"] != nil {
+			d["active"] = before["active"]
+		}
+		return d, nil
+	})
 	if err != nil {
 		return nil, "", err
 	}
