@@ -4,6 +4,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -39,6 +40,8 @@ type Client struct {
 	token string
 	agent string
 	http  *http.Client
+	// accept is the type of reply that is asked for; "": JSON.
+	accept string
 }
 
 // New checks the options and returns a client; it does not connect.
@@ -178,6 +181,13 @@ func (c *Client) patient() *Client {
 	return &long
 }
 
+// accepting returns a client that asks for replies of another type.
+func (c *Client) accepting(contentType string) *Client {
+	other := *c
+	other.accept = contentType
+	return &other
+}
+
 // do sends a request and returns the body of a reply that is not an error. The
 // caller closes it.
 func (c *Client) do(ctx context.Context, method, path string, query url.Values, in any) (io.ReadCloser, error) {
@@ -201,7 +211,7 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	if err != nil {
 		return nil, fmt.Errorf("making the request: %w", err)
 	}
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", cmp.Or(c.accept, "application/json"))
 	req.Header.Set("User-Agent", c.agent)
 	if payload != nil {
 		req.Header.Set("Content-Type", "application/json")

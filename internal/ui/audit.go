@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -247,14 +248,13 @@ func (s *UI) auditRecord(c *call) error {
 	})
 }
 
-// bodyText is a body as people read it: JSON is indented.
+// bodyText is a body as people read it: JSON is indented, and nothing else of it
+// changed.
 func bodyText(b audit.Body) string {
 	text := string(b)
-	var v any
-	if len(b) <= bodyShown && json.Unmarshal(b, &v) == nil {
-		if pretty, err := json.MarshalIndent(v, "", "  "); err == nil {
-			text = string(pretty)
-		}
+	var pretty bytes.Buffer
+	if len(b) <= bodyShown && json.Indent(&pretty, b, "", "  ") == nil {
+		text = pretty.String()
 	}
 	if len(text) > bodyShown {
 		text = strings.ToValidUTF8(text[:bodyShown], "") + "\n… (cut here; the export has all of it)"

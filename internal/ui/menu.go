@@ -27,9 +27,13 @@ var menu = []menuGroup{
 	}},
 	{Title: "Manage", Entries: []menuEntry{
 		{Title: "People", Path: "/ui/people", Icon: "users", resource: policies.ResourceUsers, verb: policies.VerbList},
+		{Title: "Policies", Path: policiesPath, Icon: "shield-check", resource: policies.ResourcePolicies, verb: policies.VerbRead},
 	}},
 	{Title: "Watch", Entries: []menuEntry{
+		{Title: "Usage", Path: usagePath, Icon: "chart-no-axes-combined"},
 		{Title: "Audit", Path: auditPath, Icon: "scroll-text", resource: policies.ResourceAudit, verb: policies.VerbList},
+		{Title: "Status", Path: statusPath, Icon: "activity", resource: policies.ResourceStatus, verb: policies.VerbRead},
+		{Title: "API", Path: "/ui/api", Icon: "book-open"},
 	}},
 }
 

@@ -22,7 +22,8 @@ type route struct {
 
 // routes is the whole table. The mux answers HEAD where it answers GET.
 func (s *UI) routes() []route {
-	return slices.Concat(s.commonRoutes(), s.modelRoutes(), s.endpointRoutes(), s.accountRoutes(), s.peopleRoutes(), s.auditRoutes())
+	return slices.Concat(s.commonRoutes(), s.modelRoutes(), s.endpointRoutes(), s.accountRoutes(), s.peopleRoutes(), s.auditRoutes(),
+		s.usageRoutes(), s.policyRoutes(), s.statusRoutes(), s.apiRoutes())
 }
 
 func (s *UI) commonRoutes() []route {

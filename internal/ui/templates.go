@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"html/template"
 	"io"
+	"math"
 	"path"
 	"strconv"
 	"strings"
@@ -198,8 +199,8 @@ func money(nano int64) string {
 	switch {
 	case nano == 0:
 		return "$0"
-	case usd < 0.01:
-		return "$" + strconv.FormatFloat(usd, 'g', 2, 64)
+	case usd < 0.01: // two digits that count, never an exponent
+		return "$" + strconv.FormatFloat(usd, 'f', 1-int(math.Floor(math.Log10(usd))), 64)
 	}
 	whole, cents, _ := strings.Cut(strconv.FormatFloat(usd, 'f', 2, 64), ".")
 	return "$" + number(whole) + "." + cents

@@ -23,6 +23,7 @@ import (
 	"sluice/internal/session"
 	"sluice/internal/state"
 	"sluice/internal/ui"
+	"sluice/internal/usage"
 	"sluice/internal/vault"
 	"sluice/policies"
 )
@@ -62,6 +63,9 @@ func newWorld(t testing.TB, change ...func(*ui.Deps)) *world {
 	trail, err := audit.Open(audit.Options{Dir: filepath.Join(dir, "audit"), Now: time.Now, Log: log})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = trail.Close() })
+	counts, err := usage.Open(usage.Options{Path: filepath.Join(dir, "usage.db"), Trail: trail, Now: time.Now, Log: log})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = counts.Close() })
 	policy, err := policies.New(policies.Options{Sources: []policies.Source{{Name: "default"}}, Log: log, Now: time.Now, Timeout: time.Minute})
 	require.NoError(t, err)
 	w.sessions, err = session.New(session.Options{
@@ -72,7 +76,7 @@ func newWorld(t testing.TB, change ...func(*ui.Deps)) *world {
 	var ids atomic.Int64
 	newID := func() string { return fmt.Sprintf("exchange-%d", ids.Add(1)) }
 	w.rest = admin.New(admin.Deps{
-		Identity: w.identity, Catalog: w.catalog, Policy: policy, Trail: trail,
+		Identity: w.identity, Catalog: w.catalog, Policy: policy, Trail: trail, Usage: counts,
 		Activate: func(context.Context, *catalog.Endpoint) error { return nil }, CheckHost: func(context.Context, string) error { return nil },
 		Components: func() []admin.Component { return nil }, Sessions: w.sessions, Version: "1.2.3", Now: time.Now, NewID: newID, Log: log,
 	})
