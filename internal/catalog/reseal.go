@@ -43,8 +43,12 @@ func (s *Store) Reseal(ctx context.Context, stale func(owner string, sealed []by
 	}
 	out, total := Resealed{}, len(todo)
 	progress(0, total)
+	size := resealBatch
+	if vault.SealsElsewhere(s.vault) {
+		size = 1 // what is elsewhere and not in the database would stay there
+	}
 	for len(todo) > 0 {
-		batch := todo[:min(len(todo), resealBatch)]
+		batch := todo[:min(len(todo), size)]
 		todo = todo[len(batch):]
 		left, err := s.resealSome(ctx, batch)
 		if err != nil {

@@ -33,14 +33,14 @@ const (
 )
 
 const (
-	// retry is how often values are tried that wait for their vault: more and
-	// more seldom while it does not help.
-	retry, maxRetry = 5 * time.Second, 30 * time.Second
+	// defaultRetry is how often values are tried that wait for their vault: more
+	// and more seldom while it does not help.
+	defaultRetry, maxRetry = 5 * time.Second, 30 * time.Second
 	// sweep is how often removals are tried that could not be made.
 	sweep = time.Minute
 )
 
-// Options configure New. All fields are required.
+// Options configure New. All fields but Retry are required.
 type Options struct {
 	Catalog *catalog.Store
 	Vaults  *vault.Set
@@ -48,6 +48,9 @@ type Options struct {
 	Record func(*audit.Event) error
 	Now    func() time.Time
 	Log    *zap.Logger
+	// Retry is how long the first wait is before values are tried again that
+	// could not be opened. 0: 5 s.
+	Retry time.Duration
 }
 
 // Keeper looks after the vault. It is safe for concurrent use.
@@ -65,6 +68,9 @@ type Keeper struct {
 // New makes a keeper, which does nothing until Run. Values that a vault keeps
 // elsewhere are read again every refresh.
 func New(o Options, refresh time.Duration) *Keeper {
+	if o.Retry == 0 {
+		o.Retry = defaultRetry
+	}
 	return &Keeper{Options: o, wake: make(chan struct{}, 1), refresh: refresh}
 }
 
@@ -80,8 +86,8 @@ func (k *Keeper) Run(ctx context.Context) error {
 	var jobs sync.WaitGroup
 	defer jobs.Wait()
 	refreshed, swept := k.Now(), time.Time{}
-	wait, tried := retry, k.Now()
-	tick := time.NewTicker(retry)
+	wait, tried := k.Retry, k.Now()
+	tick := time.NewTicker(k.Retry)
 	defer tick.Stop()
 	for {
 		var woken bool
@@ -101,11 +107,11 @@ func (k *Keeper) Run(ctx context.Context) error {
 		if anew {
 			refreshed = k.Now()
 		}
-		waiting := k.Catalog.Waiting() > 0 && k.Now().Sub(tried) >= wait-retry/2
+		waiting := k.Catalog.Waiting() > 0 && k.Now().Sub(tried) >= wait-k.Retry/2
 		if anew || waiting {
 			tried, wait = k.Now(), min(2*wait, maxRetry)
 			if k.open(ctx, anew) > 0 {
-				wait = retry
+				wait = k.Retry
 			}
 		}
 		if woken || k.Now().Sub(swept) >= sweep {
