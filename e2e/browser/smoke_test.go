@@ -3,10 +3,12 @@ package browser_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -112,6 +114,60 @@ func TestAUserFindsCopiesAndTriesAModel(t *testing.T) {
 	b.Go("/ui/account")
 	require.Equal(t, "/ui/sign-in?return=%2Fui%2Faccount", b.Path())
 	require.NotContains(t, g.Output(), token)
+}
+
+// TestThePlaygroundStreamsStopsAndTellsErrors looks at what arrives before the
+// answer is whole, stops it, and at an error of the provider.
+func TestThePlaygroundStreamsStopsAndTellsErrors(t *testing.T) {
+	g := rig.Start(t, rig.Options{Limits: "{ idle_timeout: 60s, drain_timeout: 5s }"})
+	key := map[string]string{"openai_api_key": rig.OpenAIKey}
+	g.Admin("POST", "/api/aigateway/v1/endpoints", rig.Endpoint("endless", "chat", "openai", "words-5000-20", key))
+	g.Admin("POST", "/api/aigateway/v1/endpoints", rig.Endpoint("broken", "chat", "openai", "fault-500", key))
+	g.Admin("POST", "/api/aigateway/v1/endpoints", rig.Endpoint("limited", "completions", "openai", "gpt-3.5-turbo-instruct", key))
+	g.Admin("PATCH", "/api/aigateway/v1/endpoints/limited", `{"limit": {"calls": 1, "renewal_period": "hour"}}`)
+	b := browser.Open(t, g.URL)
+	b.SignIn(g.AdminToken)
+
+	b.Go("/ui/endpoints/endless")
+	b.Click("Settings")
+	b.Fill("System prompt", "Be brief.")
+	b.Fill("Temperature", "0.5")
+	b.Fill("Message", "Count")
+	b.Click("Send")
+	words := `document.querySelector(".from-model .play-text").textContent.length`
+	b.AwaitTrue("the first words", words+" > 20")
+	first := browser.Eval[int](b, words)
+	b.AwaitTrue("more words", fmt.Sprintf("%s > %d", words, first))
+	require.True(t, browser.Eval[bool](b, `document.querySelector(".from-model").classList.contains("running")`))
+	b.Click("Stop")
+	b.Await("ended: stopped")
+	exchange := browser.Eval[string](b, `document.querySelector(".play-facts a").textContent`)
+	require.Eventually(t, func() bool {
+		record := g.Call("GET", "/api/sluice/v1/audit/"+exchange, g.AdminToken, "")
+		return strings.Contains(string(record.Body), `"result":"client_gone"`)
+	}, 20*time.Second, 100*time.Millisecond, "the provider is not asked for more")
+	record := string(g.Admin("GET", "/api/sluice/v1/audit/"+exchange, "").Body)
+	require.Contains(t, record, "Be brief.")
+	require.Contains(t, record, `\"temperature\":0.5`)
+
+	b.Go("/ui/endpoints/broken")
+	b.Fill("Message", "Hello")
+	b.Click("Send")
+	b.AwaitTrue("the error", `document.querySelector(".play-log [role=alert]")`)
+	require.Equal(t, "Hello", browser.Eval[string](b, `document.getElementById("play-text").value`), "the question can be sent again")
+	b.Axe()
+
+	b.Go("/ui/endpoints/embeddings-openai")
+	b.Fill("Text to embed", "Hello")
+	b.Click("Send")
+	b.Await("numbers:")
+	b.Go("/ui/endpoints/limited")
+	b.Fill("Prompt", "Once")
+	b.Click("Send")
+	b.Await("tokens in")
+	b.Fill("Prompt", "Twice")
+	b.Click("Send")
+	b.Await("(rate_limit")
 }
 
 func TestAxeIsTheOneThatIsVendored(t *testing.T) {

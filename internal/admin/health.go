@@ -2,7 +2,6 @@ package admin
 
 import (
 	"net/http"
-	"strings"
 )
 
 // health is the reply of what only tells that it answers.
@@ -56,8 +55,9 @@ func (s *server) parts() []Component {
 	return append(s.Components(), policy, trail, store)
 }
 
-// links are the ways in, for people who open the address.
+// links are the ways in.
 var links = []struct{ Path, Text string }{
+	{"/ui/", "Web UI"},
 	{"/v1/models", "Models that you may use (OpenAI)"},
 	{"/api/2.0/endpoints/", "Endpoints that you may use (MLflow)"},
 	{"/api/aigateway/v1/endpoints", "Endpoints (REST)"},
@@ -72,27 +72,11 @@ type home struct {
 	Links   map[string]string `json:"links"`
 }
 
-// home is GET /: the links, as a page for browsers and as JSON for the rest.
+// home is GET /: the ways in. Browsers are led to the web UI before.
 func (s *server) home(c *call) error {
-	if !strings.Contains(c.r.Header.Get("Accept"), "text/html") {
-		paths := map[string]string{}
-		for _, l := range links {
-			paths[l.Text] = l.Path
-		}
-		return c.reply(http.StatusOK, home{"Sluice", s.Version, paths})
-	}
-	var b strings.Builder
-	b.WriteString("<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Sluice</title>\n" +
-		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n" +
-		"<style>body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem;" +
-		"color-scheme:light dark}</style>\n" +
-		"<h1>Sluice</h1>\n<p>An AI gateway. Every call below needs a token, save the last two.</p>\n<ul>\n")
+	paths := map[string]string{}
 	for _, l := range links {
-		b.WriteString("<li><a href=\"" + l.Path + "\">" + l.Text + "</a></li>\n")
+		paths[l.Text] = l.Path
 	}
-	b.WriteString("</ul>\n</html>\n")
-	c.w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	c.w.WriteHeader(http.StatusOK)
-	_, _ = c.w.Write([]byte(b.String()))
-	return nil
+	return c.reply(http.StatusOK, home{"Sluice", s.Version, paths})
 }

@@ -25,7 +25,7 @@ func (s *UI) endpointRoutes() []route {
 // snippet is code in one language.
 type snippet struct {
 	snippets.Language
-	Code string
+	Code, Note string
 }
 
 func (c *call) snippets(e api.Endpoint) []snippet {
@@ -36,7 +36,11 @@ func (c *call) snippets(e api.Endpoint) []snippet {
 	var out []snippet
 	for _, l := range snippets.Languages() {
 		if code := snippets.For(l.ID, in); code != "" {
-			out = append(out, snippet{l, strings.TrimSpace(code)})
+			note := ""
+			if l.Needs != "" {
+				note = "Needs " + l.Needs
+			}
+			out = append(out, snippet{l, strings.TrimSpace(code), note})
 		}
 	}
 	return out
