@@ -14,6 +14,20 @@ import (
 type activity struct {
 	at      atomic.Int64 // Unix milliseconds, to the minute; 0: never
 	written atomic.Int64 // what the database has
+
+	// claimed is when the newest token was issued that the user follows, Unix
+	// milliseconds; of users only.
+	claimed atomic.Int64
+}
+
+// raise sets a moment that only grows.
+func raise(at *atomic.Int64, to int64) {
+	for {
+		is := at.Load()
+		if is >= to || at.CompareAndSwap(is, to) {
+			return
+		}
+	}
 }
 
 func activityAt(ms sql.NullInt64) *activity {

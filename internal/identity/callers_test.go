@@ -10,21 +10,26 @@ import (
 )
 
 func TestPresentedBy(t *testing.T) {
+	header, certificate := clientCertificate(t, "trainer", []string{"spiffe://corp.example/sa/trainer"}, []string{"trainer.corp.example"})
 	tests := map[string]struct {
 		headers map[string][]string
 		want    identity.Presented
 		err     error
 	}{
 		"a token": {map[string][]string{"authorization": {"Bearer tok"}}, identity.Presented{Credential: "tok", Address: "192.0.2.1"}, nil},
-		"a certificate": {map[string][]string{"x-forwarded-client-cert": {"Subject=\"CN=a\""}},
-			identity.Presented{Address: "192.0.2.1", Certificate: `Subject="CN=a"`}, nil},
-		"both": {map[string][]string{"x-forwarded-client-cert": {"Hash=1"}, "api-key": {"tok"}},
-			identity.Presented{Credential: "tok", Address: "192.0.2.1", Certificate: "Hash=1"}, nil},
+		"a certificate": {map[string][]string{"x-forwarded-client-cert": {header}},
+			identity.Presented{Address: "192.0.2.1", Certificate: certificate}, nil},
+		"both": {map[string][]string{"x-forwarded-client-cert": {header}, "api-key": {"tok"}},
+			identity.Presented{Credential: "tok", Address: "192.0.2.1", Certificate: certificate}, nil},
 		"neither": {nil, identity.Presented{Address: "192.0.2.1"}, identity.ErrNoCredential},
-		"two certificates, which Envoy never sends": {map[string][]string{"x-forwarded-client-cert": {"Hash=1", "Hash=2"}},
-			identity.Presented{Address: "192.0.2.1"}, identity.ErrNoCredential},
-		"a certificate and a broken credential": {map[string][]string{"x-forwarded-client-cert": {"Hash=1"}, "authorization": {"Digest x"}},
-			identity.Presented{Address: "192.0.2.1", Certificate: "Hash=1"}, identity.ErrMalformedToken},
+		"two certificates, which Envoy never sends": {map[string][]string{"x-forwarded-client-cert": {header, header}},
+			identity.Presented{Address: "192.0.2.1"}, identity.ErrMalformedCertificate},
+		"a certificate that is none": {map[string][]string{"x-forwarded-client-cert": {`Hash=1;Cert="nonsense"`}, "api-key": {"tok"}},
+			identity.Presented{Address: "192.0.2.1"}, identity.ErrMalformedCertificate},
+		"names without the certificate": {map[string][]string{"x-forwarded-client-cert": {"Hash=1;URI=spiffe://a"}},
+			identity.Presented{Address: "192.0.2.1"}, identity.ErrMalformedCertificate},
+		"a certificate and a broken credential": {map[string][]string{"x-forwarded-client-cert": {header}, "authorization": {"Digest x"}},
+			identity.Presented{Address: "192.0.2.1", Certificate: certificate}, identity.ErrMalformedToken},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

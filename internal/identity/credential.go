@@ -96,6 +96,13 @@ var codes = [...]struct {
 	{ErrRevokedToken, "revoked_token"},
 	{ErrWrongNetwork, "wrong_network"},
 	{ErrDisabledUser, "disabled_user"},
+	{ErrUntrustedToken, "untrusted_token"},
+	{ErrProviderAway, "identity_provider_unavailable"},
+	{ErrUnknownUser, "unknown_user"},
+	{ErrNameTaken, "name_taken"},
+	{ErrUnknownCertificate, "unknown_certificate"},
+	{ErrExpiredCertificate, "expired_certificate"},
+	{ErrMalformedCertificate, "malformed_certificate"},
 }
 
 // Code returns the stable code of an authentication error, e.g.

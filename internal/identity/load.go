@@ -16,7 +16,7 @@ func load(db *sql.DB) (*snapshot, error) {
 		query string
 		row   func(scan func(...any) error) error
 	}{
-		{`SELECT id, name, full_name, email, kind, source, coalesce(subject, ''), disabled, created, last_seen
+		{`SELECT id, name, full_name, email, kind, source, coalesce(subject, ''), disabled, created, last_seen, claimed
 			FROM users`, snap.loadUser},
 		{"SELECT user_id, role, source FROM user_roles ORDER BY user_id, role", snap.loadRole},
 		{"SELECT id, name, source, created FROM organizations", snap.loadOrganization},
@@ -35,14 +35,15 @@ func load(db *sql.DB) (*snapshot, error) {
 func (d *snapshot) loadUser(scan func(...any) error) error {
 	var u User
 	var created int64
-	var seen sql.NullInt64
-	err := scan(&u.ID, &u.Name, &u.FullName, &u.Email, &u.Kind, &u.Source, &u.Subject, &u.Disabled, &created, &seen)
+	var seen, claimed sql.NullInt64
+	err := scan(&u.ID, &u.Name, &u.FullName, &u.Email, &u.Kind, &u.Source, &u.Subject, &u.Disabled, &created, &seen, &claimed)
 	if err != nil {
 		return err
 	}
 	u.Created, u.Roles = time.UnixMilli(created).UTC(), []string{}
 	d.setUser(&u)
 	d.seen.put(u.ID, activityAt(seen))
+	d.seen.get(u.ID).claimed.Store(claimed.Int64)
 	return nil
 }
 

@@ -17,22 +17,25 @@ const CertificateHeader = "x-forwarded-client-cert"
 
 // Presented is what a request brings to say who is asking.
 type Presented struct {
-	Credential  string // bare, see CredentialFrom; "": none
-	Address     string // the client's IP address, as Envoy saw it; "": not known
-	Certificate string // the value of CertificateHeader; "": no certificate
+	Credential  string       // bare, see CredentialFrom; "": none
+	Address     string       // the client's IP address, as Envoy saw it; "": not known
+	Certificate *Certificate // that Envoy has verified; nil: none
 }
 
 // PresentedBy reads what a request presents. get returns the values of a header
 // given in lower case, address is the client's. Where there is a certificate a
-// credential may be absent; other errors are those of CredentialFrom.
+// credential may be absent; a certificate that can't be read is
+// ErrMalformedCertificate. Other errors are those of CredentialFrom.
 func PresentedBy(get func(header string) []string, address string) (Presented, error) {
 	p := Presented{Address: address}
-	if values := get(CertificateHeader); len(values) == 1 {
-		p.Certificate = values[0]
-	}
 	var err error
+	if values := get(CertificateHeader); len(values) > 0 {
+		if p.Certificate, err = readCertificate(values); err != nil {
+			return p, err
+		}
+	}
 	p.Credential, err = CredentialFrom(get)
-	if p.Certificate != "" && errors.Is(err, ErrNoCredential) {
+	if p.Certificate != nil && errors.Is(err, ErrNoCredential) {
 		return p, nil
 	}
 	return p, err

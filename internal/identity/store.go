@@ -19,6 +19,8 @@ type Store struct {
 	snap  atomic.Pointer[snapshot]
 
 	lending lending
+	jwts    jwts
+	trust   Trust // set once, before the store is used
 
 	// mu is held by a mutation from reading the snapshot to swapping it.
 	mu sync.Mutex
@@ -42,10 +44,17 @@ func NewStore(db *sql.DB, now func() time.Time, newID func() string) (*Store, er
 
 // Authenticate returns the caller whom a request's credential stands for. For
 // a token it takes no lock and makes no query: a checksum, a SHA-256 and one map
-// look-up. The caller belongs to the snapshot and must not be changed.
+// look-up. A token of an identity provider is verified once (see Trust). Where
+// both a credential and a certificate are presented, the credential decides.
+// The caller belongs to the snapshot and must not be changed.
 func (s *Store) Authenticate(p Presented) (*Caller, error) {
-	if p.Credential == "" {
+	switch {
+	case p.Credential == "" && p.Certificate != nil:
+		return s.authenticateCertificate(p.Certificate)
+	case p.Credential == "":
 		return nil, ErrNoCredential
+	case s.trust.Verifier != nil && isJWT(p.Credential):
+		return s.authenticateJWT(p.Credential)
 	}
 	hash, err := ParseToken(p.Credential)
 	if err != nil {
