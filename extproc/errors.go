@@ -19,7 +19,7 @@ func errContentEncoding() *dialect.Error {
 }
 
 func errUnauthenticated(err error) *dialect.Error {
-	return &dialect.Error{Status: http.StatusUnauthorized, Code: identity.Code(err),
+	return &dialect.Error{Status: identity.Status(err), Code: identity.Code(err),
 		Message: "Authentication failed: " + err.Error() + `. Present a valid token, for example as "Authorization: Bearer <token>".`,
 		Headers: [][2]string{{"www-authenticate", `Bearer realm="sluice"`}}}
 }

@@ -103,6 +103,9 @@ func removable(name string) bool {
 func (x *exchange) authenticate(m *corev3.HeaderMap) *dialect.Error {
 	get := func(name string) []string { return headerValues(m, name) }
 	presented, err := identity.PresentedBy(get, x.record.ClientAddr)
+	if presented.Certificate != nil {
+		x.record.Certificate = presented.Certificate.String()
+	}
 	if err != nil {
 		return errUnauthenticated(err)
 	}

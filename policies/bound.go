@@ -14,12 +14,12 @@ const CodeTokenEndpoint = "token_endpoint"
 // outOfBounds is the denial for a token that is bound to endpoints. No bundle is
 // asked, so that none can forget it.
 func outOfBounds(in *Input) (d decision.Decision, denied bool) {
-	if in.Caller == nil || len(in.Caller.EndpointIDs) == 0 {
+	if in.Caller == nil || len(in.Caller.EndpointIDs()) == 0 {
 		return d, false
 	}
 	message := "The token that you use is bound to other endpoints. Use one of its endpoints, or another token."
 	switch {
-	case in.Endpoint != nil && !slices.Contains(in.Caller.EndpointIDs, in.Endpoint.ID):
+	case in.Endpoint != nil && !slices.Contains(in.Caller.EndpointIDs(), in.Endpoint.ID):
 	case in.Endpoint != nil && in.Action != ActionAPI, in.Action == ActionAPI && narrow(in):
 		return d, false
 	default:
@@ -44,7 +44,7 @@ func narrow(in *Input) bool {
 // narrowed takes the scope of an allowed question down to what a bound token
 // is for: with "all" an administrator's would show every endpoint.
 func narrowed(in *Input, d decision.Decision) decision.Decision {
-	if in.Action != ActionAPI || in.Caller == nil || len(in.Caller.EndpointIDs) == 0 || !d.Allow {
+	if in.Action != ActionAPI || in.Caller == nil || len(in.Caller.EndpointIDs()) == 0 || !d.Allow {
 		return d
 	}
 	scope := ScopeOwn

@@ -18,6 +18,8 @@ var (
 	LoadAssignment     = loadAssignment
 	ServerSecret       = serverSecret
 	RootsSecret        = rootsSecret
+	Pack               = pack
+	ClientsSecret      = clientsSecret
 	ReplyPaths         = replyPaths
 	CallPaths          = []string{invocationPath, geminiPath, nativePath}
 	EscapedSlash       = escapedSlash

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -27,30 +28,32 @@ func TestGolden(t *testing.T) {
 	addr := netip.MustParseAddrPort
 	openai := xds.Upstream{TLS: true, Host: "api.openai.com", Port: 443}
 	cases := map[string]proto.Message{
-		"http-manager":      manager(),
-		"ext-proc":          xds.ExtProc(),
-		"local-replies":     xds.LocalReplyConfig(),
-		"listener-tls":      listener(t, xds.TLSListener, "127.0.0.1:8443"),
-		"listener-plain":    listener(t, xds.PlainListener, "127.0.0.1:8080"),
-		"listener-inside":   xds.InsideListener("/run/inside.sock", time.Minute),
-		"routes-none":       xds.RouteConfiguration(nil, nil, 32<<20, time.Minute),
-		"routes":            xds.RouteConfiguration([]xds.Upstream{openai, {Local: "practice"}, {Host: "10.0.0.1", Port: 8000}}, nil, 32<<20, time.Minute),
-		"ext-proc-upstream": xds.ExtProcUpstream(),
-		"route-group":       xds.GroupRoute(xds.Group{Attempts: 3, HeadTimeout: 20 * time.Second}, time.Minute),
-		"cluster-staged":    xds.UpstreamCluster(xds.Upstream{TLS: true, Host: "api.openai.com", Port: 443, Staged: true}, nil, false),
-		"cluster-extproc":   xds.ExtProcCluster("/run/extproc.sock"),
-		"cluster-control":   xds.ControlCluster("/run/control.sock"),
-		"cluster-tls":       xds.UpstreamCluster(openai, nil, false),
-		"cluster-tls-ip":    xds.UpstreamCluster(xds.Upstream{TLS: true, Host: "192.0.2.7", Port: 8443}, nil, false),
-		"cluster-plain":     xds.UpstreamCluster(xds.Upstream{Host: "llm.internal", Port: 8000}, nil, false),
-		"cluster-proxied":   xds.UpstreamCluster(openai, nil, true),
-		"cluster-local":     xds.UpstreamCluster(xds.Upstream{Local: "practice"}, map[string]string{"practice": "/run/practice.sock"}, false),
-		"endpoints":         xds.LoadAssignment(openai, egress.Place{Addresses: []netip.AddrPort{addr("192.0.2.1:443"), addr("192.0.2.2:443"), addr("[2001:db8::1]:443")}}),
-		"endpoints-v6":      xds.LoadAssignment(openai, egress.Place{Addresses: []netip.AddrPort{addr("[2001:db8::1]:443")}}),
-		"endpoints-none":    xds.LoadAssignment(openai, egress.Place{}),
-		"endpoints-proxied": xds.LoadAssignment(openai, egress.Place{Proxy: addr("10.0.0.3:3128")}),
-		"secret-server":     xds.ServerSecret([]byte("CERT"), []byte("KEY")),
-		"secret-roots":      xds.RootsSecret([]byte("ROOTS")),
+		"http-manager":         manager(),
+		"ext-proc":             xds.ExtProc(),
+		"local-replies":        xds.LocalReplyConfig(),
+		"listener-tls":         tlsListener(t, xds.NoClientCertificates),
+		"listener-tls-clients": tlsListener(t, xds.RequiredClientCertificates),
+		"listener-plain":       listener(t, xds.PlainListener, "127.0.0.1:8080"),
+		"listener-inside":      xds.InsideListener("/run/inside.sock", time.Minute),
+		"routes-none":          xds.RouteConfiguration(nil, nil, 32<<20, time.Minute),
+		"routes":               xds.RouteConfiguration([]xds.Upstream{openai, {Local: "practice"}, {Host: "10.0.0.1", Port: 8000}}, nil, 32<<20, time.Minute),
+		"ext-proc-upstream":    xds.ExtProcUpstream(),
+		"route-group":          xds.GroupRoute(xds.Group{Attempts: 3, HeadTimeout: 20 * time.Second}, time.Minute),
+		"cluster-staged":       xds.UpstreamCluster(xds.Upstream{TLS: true, Host: "api.openai.com", Port: 443, Staged: true}, nil, false),
+		"cluster-extproc":      xds.ExtProcCluster("/run/extproc.sock"),
+		"cluster-control":      xds.ControlCluster("/run/control.sock"),
+		"cluster-tls":          xds.UpstreamCluster(openai, nil, false),
+		"cluster-tls-ip":       xds.UpstreamCluster(xds.Upstream{TLS: true, Host: "192.0.2.7", Port: 8443}, nil, false),
+		"cluster-plain":        xds.UpstreamCluster(xds.Upstream{Host: "llm.internal", Port: 8000}, nil, false),
+		"cluster-proxied":      xds.UpstreamCluster(openai, nil, true),
+		"cluster-local":        xds.UpstreamCluster(xds.Upstream{Local: "practice"}, map[string]string{"practice": "/run/practice.sock"}, false),
+		"endpoints":            xds.LoadAssignment(openai, egress.Place{Addresses: []netip.AddrPort{addr("192.0.2.1:443"), addr("192.0.2.2:443"), addr("[2001:db8::1]:443")}}),
+		"endpoints-v6":         xds.LoadAssignment(openai, egress.Place{Addresses: []netip.AddrPort{addr("[2001:db8::1]:443")}}),
+		"endpoints-none":       xds.LoadAssignment(openai, egress.Place{}),
+		"endpoints-proxied":    xds.LoadAssignment(openai, egress.Place{Proxy: addr("10.0.0.3:3128")}),
+		"secret-server":        xds.ServerSecret([]byte("CERT"), []byte("KEY")),
+		"secret-clients":       xds.ClientsSecret([]byte("CA"), []byte("CRL")),
+		"secret-roots":         xds.RootsSecret([]byte("ROOTS")),
 	}
 	for name, m := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -119,7 +122,24 @@ func TestValid(t *testing.T) {
 
 func TestListenAddressIsChecked(t *testing.T) {
 	for _, bad := range []string{"", "8443", "example.com:8443", "127.0.0.1:x", "127.0.0.1:70000"} {
-		_, err := xds.TLSListener(bad, time.Minute)
+		_, err := xds.TLSListener(bad, time.Minute, xds.NoClientCertificates)
 		require.Error(t, err, bad)
 	}
+}
+
+func tlsListener(t *testing.T, clients xds.ClientCertificates) *listenerv3.Listener {
+	t.Helper()
+	l, err := xds.TLSListener("127.0.0.1:8443", 5*time.Minute, clients)
+	require.NoError(t, err)
+	if clients == xds.NoClientCertificates {
+		l.FilterChains[0].Filters[0].ConfigType = nil // that is http-manager.json
+		return l
+	}
+	// Only what differs from http-manager.json.
+	var m hcmv3.HttpConnectionManager
+	require.NoError(t, l.FilterChains[0].Filters[0].GetTypedConfig().UnmarshalTo(&m))
+	l.FilterChains[0].Filters[0].ConfigType = &listenerv3.Filter_TypedConfig{TypedConfig: xds.Pack(&hcmv3.HttpConnectionManager{
+		ForwardClientCertDetails: m.ForwardClientCertDetails, SetCurrentClientCertDetails: m.SetCurrentClientCertDetails,
+	})}
+	return l
 }

@@ -42,6 +42,7 @@ const (
 	listenerPlain   = "ingress-plain" // Listener
 	listenerInside  = "inside"        // Listener
 	secretServer    = "server"        // Secret: certificate of the TLS listener
+	secretClients   = "clients"       // Secret: authorities of client certificates
 	secretRoots     = "roots"         // Secret: roots that providers are verified against
 	clusterExtProc  = "extproc"       // Cluster of the ext_proc server
 	clusterControl  = "control"       // Cluster of the control server

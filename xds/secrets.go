@@ -28,6 +28,16 @@ func rootsSecret(rootsPEM []byte) *tlsv3.Secret {
 	}
 }
 
+// clientsSecret is what client certificates are verified against. crlPEM is
+// empty where no revocations are known.
+func clientsSecret(caPEM, crlPEM []byte) *tlsv3.Secret {
+	v := &tlsv3.CertificateValidationContext{TrustedCa: inline(caPEM)}
+	if len(crlPEM) > 0 {
+		v.Crl, v.OnlyVerifyLeafCertCrl = inline(crlPEM), true
+	}
+	return &tlsv3.Secret{Name: secretClients, Type: &tlsv3.Secret_ValidationContext{ValidationContext: v}}
+}
+
 func inline(b []byte) *corev3.DataSource {
 	return &corev3.DataSource{Specifier: &corev3.DataSource_InlineBytes{InlineBytes: b}}
 }

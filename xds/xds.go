@@ -11,6 +11,8 @@ package xds
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"sync"
@@ -26,11 +28,12 @@ import (
 
 // Options configures a ControlPlane.
 type Options struct {
-	ListenAddr   string        // address:port of the TLS listener
-	ListenPlain  string        // address:port of the listener without TLS; "" for none
-	ListenSocket string        // unix socket of the listener for the web UI's own calls; "" for none
-	BodyBytes    int64         // largest body of a call; above it: 413
-	IdleTimeout  time.Duration // longest silence on a stream: 504 before the head, a reset after it
+	ListenAddr   string             // address:port of the TLS listener
+	Clients      ClientCertificates // of the TLS listener; with them it waits for SetClientAuthorities
+	ListenPlain  string             // address:port of the listener without TLS; "" for none
+	ListenSocket string             // unix socket of the listener for the web UI's own calls; "" for none
+	BodyBytes    int64              // largest body of a call; above it: 413
+	IdleTimeout  time.Duration      // longest silence on a stream: 504 before the head, a reset after it
 
 	ExtProcSocket string            // unix socket of the ext_proc gRPC server
 	ControlSocket string            // unix socket of the control HTTP server
@@ -101,7 +104,7 @@ func New(o Options) (*ControlPlane, error) {
 func (c *ControlPlane) pushFixed() error {
 	listeners := map[string]types.Resource{}
 	if c.o.ListenAddr != "" {
-		l, err := tlsListener(c.o.ListenAddr, c.o.IdleTimeout)
+		l, err := tlsListener(c.o.ListenAddr, c.o.IdleTimeout, c.o.Clients)
 		if err != nil {
 			return err
 		}
@@ -167,6 +170,27 @@ func (c *ControlPlane) SetCertificate(certPEM, keyPEM []byte) error {
 		return fmt.Errorf("checking the server certificate: %w", err)
 	}
 	_, err := c.put(resource.SecretType, map[string]types.Resource{secretServer: serverSecret(certPEM, keyPEM)})
+	return err
+}
+
+// SetClientAuthorities replaces the authorities whose client certificates are
+// taken, and the list of those that they have revoked, which may be empty: new
+// connections are held to them. What can't be read is refused, and the last good
+// ones stay.
+func (c *ControlPlane) SetClientAuthorities(caPEM, crlPEM []byte) error {
+	if !x509.NewCertPool().AppendCertsFromPEM(caPEM) {
+		return errors.New("checking the authorities of client certificates: there is no certificate in the file")
+	}
+	if len(crlPEM) > 0 {
+		block, _ := pem.Decode(crlPEM)
+		if block == nil {
+			return errors.New("checking the revoked client certificates: the file is not PEM")
+		}
+		if _, err := x509.ParseRevocationList(block.Bytes); err != nil {
+			return fmt.Errorf("checking the revoked client certificates: %w", err)
+		}
+	}
+	_, err := c.put(resource.SecretType, map[string]types.Resource{secretClients: clientsSecret(caPEM, crlPEM)})
 	return err
 }
 

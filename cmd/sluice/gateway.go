@@ -30,6 +30,7 @@ import (
 	"sluice/internal/egress"
 	"sluice/internal/identity"
 	"sluice/internal/keeper"
+	"sluice/internal/oidc"
 	"sluice/internal/pki"
 	"sluice/internal/prices"
 	"sluice/internal/scim"
@@ -53,6 +54,7 @@ type gateway struct {
 	trail    *audit.Trail
 	usage    *usage.Usage
 	identity *identity.Store
+	oidc     *oidc.Provider // nil: there is none
 	sessions *session.Manager
 	scim     *scim.Store
 	catalog  *catalog.Store
@@ -101,7 +103,7 @@ func newGateway(f runFlags, cfg config.Config, log *zap.Logger) (_ *gateway, err
 	if g.runDir, err = os.MkdirTemp("", "sluice-"); err != nil {
 		return nil, fmt.Errorf("making the run folder: %w", err)
 	}
-	for _, step := range []func() error{g.openStores, g.openPolicies, g.openEnvoySide} {
+	for _, step := range []func() error{g.openStores, g.openPolicies, g.openEnvoySide, g.openIdentityProvider} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -222,7 +224,7 @@ func (g *gateway) policyActivated(s policies.Status) {
 func (g *gateway) openEnvoySide() (err error) {
 	c := g.cfg
 	g.plane, err = xds.New(xds.Options{
-		ListenAddr: c.Listen, ListenPlain: c.ListenPlain, ListenSocket: g.socket("inside"), BodyBytes: c.Limits.BodyBytes, IdleTimeout: c.Limits.IdleTimeout,
+		ListenAddr: c.Listen, Clients: clientCertificates(c.TLS), ListenPlain: c.ListenPlain, ListenSocket: g.socket("inside"), BodyBytes: c.Limits.BodyBytes, IdleTimeout: c.Limits.IdleTimeout,
 		ExtProcSocket: g.socket("extproc"), ControlSocket: g.socket("control"),
 		LocalSockets: map[string]string{provider.PracticeLocal: g.socket("practice"), batch.Local: g.socket("batch")},
 		CAFile:       c.Egress.CAFile, Proxy: c.Egress.Proxy, Resolve: c.Egress.Resolve, AllowPrivate: c.Egress.AllowPrivate,
@@ -348,7 +350,10 @@ func (g *gateway) loadCertificate() error {
 	if err != nil {
 		return fmt.Errorf("loading the server certificate: %w", err)
 	}
-	return g.plane.SetCertificate(pair.Cert, pair.Key)
+	if err := g.plane.SetCertificate(pair.Cert, pair.Key); err != nil {
+		return err
+	}
+	return g.loadClientAuthorities()
 }
 
 // close ends what newGateway opened.

@@ -31,7 +31,7 @@ func (g *gateway) components() []admin.Component {
 	if !process.Ready {
 		process.Missing = "The gateway is draining and will stop."
 	}
-	return []admin.Component{process, envoyPart, plane, g.vaultComponent()}
+	return append([]admin.Component{process, envoyPart, plane, g.vaultComponent()}, g.providerComponent()...)
 }
 
 // metricsHandler serves metrics and health where only operators reach, also

@@ -119,7 +119,7 @@ func (g *gateway) controlHandler() http.Handler {
 		Identity: g.identity, Catalog: g.catalog, Policy: g.policy, Trail: g.trail, Usage: g.usage, ServeUnrecorded: g.serveUnrecorded(),
 		Activate: g.activate, CheckHost: g.egress.CheckHost, Components: g.components, Version: version,
 		Settings:     g.inForce.settings,
-		TargetHealth: g.targetHealth, Vault: g.keeper, Probe: g.prober().Test, Prices: g.prices, Sessions: g.sessions, SCIM: g.scim, AdoptBySCIM: g.cfg.Identity.SCIM.Adopt, Registerer: g.registry, Now: time.Now, NewID: newExchangeID, Log: g.log.Named("api"),
+		TargetHealth: g.targetHealth, Vault: g.keeper, Probe: g.prober().Test, Prices: g.prices, Sessions: g.sessions, SignIn: g.signInWays, SCIM: g.scim, AdoptBySCIM: g.cfg.Identity.SCIM.Adopt, Registerer: g.registry, Now: time.Now, NewID: newExchangeID, Log: g.log.Named("api"),
 	})
 }
 
@@ -145,6 +145,12 @@ func (g *gateway) background(failed chan<- error) {
 	g.goStop(failed, g.policy.Watch)
 	g.goStop(failed, g.watchCertificate)
 	g.goStop(failed, g.forgetTokens)
+	if g.oidc != nil {
+		g.goStop(failed, func(ctx context.Context) error {
+			g.oidc.Run(ctx)
+			return nil
+		})
+	}
 	g.goStop(failed, g.keeper.Run)
 	g.goStop(failed, g.sessions.Run)
 	g.goStop(failed, func(ctx context.Context) error {
@@ -192,8 +198,12 @@ func (g *gateway) watchCertificate(ctx context.Context) error {
 		}
 		g.log.Info("the server certificate was loaded")
 	}
-	if g.cfg.TLS.Certificate != "" {
-		return pki.Watch(ctx, []string{g.cfg.TLS.Certificate, g.cfg.TLS.Key}, g.log, load)
+	if files := g.certificateFiles(); len(files) > 0 && g.cfg.TLS.Certificate != "" {
+		return pki.Watch(ctx, files, g.log, load)
+	} else if len(files) > 0 {
+		watched := make(chan error, 1)
+		go func() { watched <- pki.Watch(ctx, files, g.log, load) }()
+		defer func() { <-watched }()
 	}
 	tick := time.NewTicker(certificateCheck)
 	defer tick.Stop()
@@ -205,6 +215,21 @@ func (g *gateway) watchCertificate(ctx context.Context) error {
 			load()
 		}
 	}
+}
+
+// certificateFiles are those of the configuration, whose changes are followed.
+func (g *gateway) certificateFiles() (files []string) {
+	t := g.cfg.TLS
+	named := []string{t.Certificate, t.Key}
+	if t.AsksForCertificates() {
+		named = append(named, t.ClientCA, t.ClientCRL)
+	}
+	for _, f := range named {
+		if f != "" {
+			files = append(files, f)
+		}
+	}
+	return files
 }
 
 // tokensCheck is how often tokens are looked through that ended long ago.

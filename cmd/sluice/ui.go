@@ -15,11 +15,11 @@ import (
 func (g *gateway) withUI(rest http.Handler) http.Handler {
 	pages := ui.New(ui.Deps{
 		REST: rest, Sessions: g.sessions, Tokens: g.identity, Policy: g.policy, Gateway: g.inside(), CA: g.ca(),
-		Provider: "single sign-on", Version: version, Now: time.Now, NewID: newExchangeID, Log: g.log.Named("ui"),
+		Provider: g.cfg.Identity.OIDC.Name, Version: version, Now: time.Now, NewID: newExchangeID, Log: g.log.Named("ui"),
 	})
 	mux := http.NewServeMux()
 	signin.New(signin.Options{
-		Sessions: g.sessions, Directory: g.identity, Trail: g.trail, ServeUnrecorded: g.serveUnrecorded(),
+		Sessions: g.sessions, Directory: g.identity, Provider: g.signInProvider(), Trail: g.trail, ServeUnrecorded: g.serveUnrecorded(),
 		Render: pages.SignInPage, Registerer: g.registry, Now: time.Now, NewID: newExchangeID, Log: g.log.Named("signin"),
 	}).Register(mux)
 	mux.Handle("/", pages)

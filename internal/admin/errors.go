@@ -54,7 +54,7 @@ func noEndpoint(name string) *dialect.Error {
 func unauthenticated(err error) *dialect.Error {
 	reason := err.Error()
 	return &dialect.Error{
-		Status: http.StatusUnauthorized, Code: identity.Code(err),
+		Status: identity.Status(err), Code: identity.Code(err),
 		Message: strings.ToUpper(reason[:1]) + reason[1:] +
 			". Send a token as \"Authorization: Bearer <token>\"; your administrator can give you one.",
 		Headers: [][2]string{{"WWW-Authenticate", `Bearer realm="sluice"`}},

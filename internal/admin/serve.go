@@ -97,7 +97,7 @@ func (s *server) run(c *call) error {
 			return err
 		}
 	}
-	if rt.access == authenticated && !rt.narrow && len(c.caller.EndpointIDs) > 0 {
+	if rt.access == authenticated && !rt.narrow && len(c.caller.EndpointIDs()) > 0 {
 		if err := s.decide(c, "", "", subject(c.r)); err != nil {
 			return err
 		}
@@ -157,6 +157,7 @@ func (s *server) authenticate(c *call) error {
 		return nil
 	}
 	presented, err := identity.PresentedBy(c.r.Header.Values, c.client)
+	c.certificate = presented.Certificate
 	if err == nil {
 		c.caller, err = s.Identity.Authenticate(presented)
 	}
@@ -264,6 +265,9 @@ func (s *server) refuse(c *call, result string, e *dialect.Error) error {
 	}
 	if c.caller != nil {
 		x.Credential = c.caller.Credential
+	}
+	if c.certificate != nil {
+		x.Certificate = c.certificate.String()
 	}
 	if endpoint, ok := s.Catalog.Snapshot().Get(c.r.PathValue("name")); ok {
 		x.EndpointID, x.EndpointName, x.EndpointType = endpoint.ID, endpoint.Name, string(endpoint.Type)

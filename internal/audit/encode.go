@@ -137,6 +137,7 @@ func (e *encoder) appendExchange(buf []byte, x *Exchange, at time.Time) ([]byte,
 		f.buf = e.appendCaller(f.buf, x.Caller)
 	}
 	f.text("credential", x.Credential)
+	f.text("certificate", x.Certificate)
 	f.text("endpointId", x.EndpointID)
 	f.text("endpointName", x.EndpointName)
 	f.text("endpointType", x.EndpointType)

@@ -30,9 +30,12 @@ type Exchange struct {
 	Time time.Time `json:"time"`
 	// Caller is nil when authentication failed.
 	Caller *identity.Caller `json:"caller,omitempty"`
-	// Credential is the kind of credential presented ("token"), never the
+	// Credential is the kind of credential presented ("token", "jwt" …), never the
 	// credential.
-	Credential   string `json:"credential,omitempty"`
+	Credential string `json:"credential,omitempty"`
+	// Certificate names the client certificate that was shown, whether or not it
+	// decided who the caller is.
+	Certificate  string `json:"certificate,omitempty"`
 	EndpointID   string `json:"endpointId,omitempty"`
 	EndpointName string `json:"endpointName,omitempty"`
 	EndpointType string `json:"endpointType,omitempty"`

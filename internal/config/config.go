@@ -11,6 +11,8 @@ import (
 	"os"
 	"reflect"
 	"time"
+
+	"sluice/internal/identity"
 )
 
 // Config is the whole configuration. The zero value of a field means what its
@@ -43,7 +45,21 @@ type Config struct {
 type TLS struct {
 	Certificate string // PEM file, chain included
 	Key         string // PEM file
+
+	ClientCA   string // PEM file of the authorities whose client certificates are taken; "": none is asked for
+	ClientAuth string // ClientAuthOff …; "": optional where there is a ClientCA
+	ClientCRL  string // PEM file of certificates that were revoked; "": none is looked at
 }
+
+// Whether clients must show a certificate, for TLS.ClientAuth.
+const (
+	ClientAuthOff      = "off"
+	ClientAuthOptional = "optional" // one that is shown must be good
+	ClientAuthRequired = "required"
+)
+
+// AsksForCertificates reports whether the TLS listener asks clients for one.
+func (t TLS) AsksForCertificates() bool { return t.ClientCA != "" && t.ClientAuth != ClientAuthOff }
 
 // Bundle is one policy bundle.
 type Bundle struct {
@@ -83,8 +99,12 @@ type Prices struct {
 
 // Identity says who is let in, and for how long.
 type Identity struct {
-	SCIM     SCIM
-	Sessions Sessions
+	OIDC OIDC
+	// Certificates map client certificates to users; the first that matches
+	// decides.
+	Certificates []identity.CertificateRule
+	SCIM         SCIM
+	Sessions     Sessions
 }
 
 // SCIM says what a company's directory may keep here.
@@ -109,7 +129,7 @@ func Default() Config {
 		Vault:         defaultVault(),
 		Audit:         Audit{RetentionDays: 184, Bodies: "full", OnFailure: "refuse"},
 		Limits:        Limits{BodyBytes: 32 << 20, IdleTimeout: 5 * time.Minute, DrainTimeout: 30 * time.Second},
-		Identity:      Identity{Sessions: Sessions{Idle: 30 * time.Minute, Absolute: 12 * time.Hour, PerUser: 10}},
+		Identity:      Identity{OIDC: DefaultOIDC(), Sessions: Sessions{Idle: 30 * time.Minute, Absolute: 12 * time.Hour, PerUser: 10}},
 	}
 }
 
@@ -161,11 +181,13 @@ func (c *Config) Validate() error {
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		add("tls", "certificate and key go together: give both, or neither for the local CA")
 	}
+	c.checkIdentity(add)
 	if s := c.Identity.Sessions; s.Idle > s.Absolute {
 		add("identity.sessions", "idle (%s) is longer than absolute (%s): no session could be idle so long", s.Idle, s.Absolute)
 	}
 	files := []struct{ key, path string }{
-		{"tls.certificate", c.TLS.Certificate}, {"tls.key", c.TLS.Key}, {"egress.ca_file", c.Egress.CAFile},
+		{"tls.certificate", c.TLS.Certificate}, {"tls.key", c.TLS.Key},
+		{"tls.client_ca", c.TLS.ClientCA}, {"tls.client_crl", c.TLS.ClientCRL}, {"egress.ca_file", c.Egress.CAFile},
 		{"prices.file", c.Prices.File},
 	}
 	for _, b := range c.Policies {

@@ -10,9 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sluice/internal/config"
+	"sluice/internal/identity"
+	"sluice/internal/oidc"
 )
 
 func TestGoodFilesLoad(t *testing.T) {
+	t.Setenv("SLUICE_TEST_CLIENT_SECRET", "s")
 	files, err := filepath.Glob("testdata/*.good.yaml")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
@@ -48,6 +51,29 @@ func TestEveryKeyArrives(t *testing.T) {
 	require.Equal(t, config.Sessions{Idle: 15 * time.Minute, Absolute: 8 * time.Hour, PerUser: 3}, c.Identity.Sessions)
 	require.True(t, c.Identity.SCIM.Adopt)
 	require.True(t, c.HasEndpoints)
+}
+
+func TestEveryKeyOfIdentityArrives(t *testing.T) {
+	t.Setenv("SLUICE_TEST_CLIENT_SECRET", "secret of the environment")
+	c, err := config.Load("testdata/oidc.good.yaml")
+	require.NoError(t, err)
+	require.Equal(t, config.OIDC{
+		Issuer: "https://keycloak.corp.example/realms/corp", Audience: "sluice", ClientID: "sluice-web",
+		ClientSecret: "secret of the environment", CLIClientID: "sluice-cli", Name: "Corp SSO",
+		Scopes: []string{"openid", "profile", "groups"}, Algorithms: []string{"RS256", "EdDSA"},
+		Claims: oidc.ClaimPaths{User: "upn", FullName: "display", Email: "mail", Organizations: "groups",
+			Roles: "resource_access.sluice.roles", Project: "team"},
+		FirstSight: "refuse", Link: true, Skew: 10 * time.Second,
+		RolesMap:         map[string][]string{"ai-admins": {"administrator"}, "risk/readers": {"auditor", "reader"}},
+		OrganizationsMap: map[string][]string{"science": {"Science"}},
+	}, c.Identity.OIDC)
+	require.Equal(t, []identity.CertificateRule{
+		{URI: "spiffe://corp.example/ns/*/sa/trainer", User: "trainer"}, {CN: "*", User: "{1}"},
+	}, c.Identity.Certificates)
+	require.Equal(t, config.ClientAuthRequired, c.TLS.ClientAuth)
+	require.True(t, c.TLS.AsksForCertificates())
+	c.TLS.ClientAuth = config.ClientAuthOff
+	require.False(t, c.TLS.AsksForCertificates())
 }
 
 func TestAnEmptyFileIsTheDefault(t *testing.T) {
@@ -89,6 +115,13 @@ func TestBadFilesSayWhere(t *testing.T) {
 		"routes.bad.yaml":           "testdata/routes.bad.yaml:1: routes: want a list of routes",
 		"prices.bad.yaml":           "testdata/prices.bad.yaml:1: prices.date: unknown key; known here: file",
 		"sessions.bad.yaml":         "testdata/sessions.bad.yaml:2: identity.sessions.max_per_user: want a whole number from 1 to 1000",
+		"oidc_algorithm.bad.yaml":   "oidc_algorithm.bad.yaml:2: identity.oidc.algorithms[1]: want one of: RS256",
+		"oidc_claims.bad.yaml":      "identity.oidc.claims.groups: unknown key; known here: email, full_name, organizations",
+		"oidc_map.bad.yaml":         "identity.oidc.roles_map.a: want a list of texts",
+		"oidc_secret.bad.yaml":      "identity.oidc.client_secret: the environment variable SLUICE_TEST_NOT_SET is not set",
+		"oidc_file.bad.yaml":        "identity.oidc.client_secret: the file testdata/missing.secret can't be read",
+		"certificates.bad.yaml":     "certificates.bad.yaml:3: identity.certificates[0]: want exactly one of uri, dns and cn",
+		"client_auth.bad.yaml":      "tls.client_auth: want one of: off, optional, required",
 		"twice.bad.yaml":            "testdata/twice.bad.yaml",
 		"syntax.bad.yaml":           "testdata/syntax.bad.yaml: not valid YAML: [1:9]",
 		"missing.bad.yaml":          "reading the configuration: open testdata/missing.bad.yaml",
@@ -102,12 +135,20 @@ func TestBadFilesSayWhere(t *testing.T) {
 
 func TestWhatNoSingleKeyTells(t *testing.T) {
 	for file, want := range map[string]string{
-		"listen.invalid.yaml":   "listen: want host:port",
-		"plain.invalid.yaml":    "listen_plain: only a loopback address may be served without TLS",
-		"pair.invalid.yaml":     "tls: certificate and key go together",
-		"prices.invalid.yaml":   "prices.file: testdata/missing.json can't be read",
-		"sessions.invalid.yaml": "identity.sessions: idle (2h0m0s) is longer than absolute (1h0m0s)",
-		"missing.invalid.yaml":  "egress.ca_file: testdata/missing.pem can't be read",
+		"listen.invalid.yaml":        "listen: want host:port",
+		"plain.invalid.yaml":         "listen_plain: only a loopback address may be served without TLS",
+		"oidc_issuer.invalid.yaml":   "identity.oidc.issuer: want an https address",
+		"oidc_missing.invalid.yaml":  "identity.oidc: issuer is missing",
+		"oidc_audience.invalid.yaml": "identity.oidc: audience is missing",
+		"oidc_scopes.invalid.yaml":   "identity.oidc.scopes: want openid among them",
+		"oidc_skew.invalid.yaml":     "identity.oidc.skew: want at most 5m",
+		"certificates.invalid.yaml":  "identity.certificates: needs tls.client_ca",
+		"client_auth.invalid.yaml":   "tls.client_auth: needs tls.client_ca",
+		"client_crl.invalid.yaml":    "tls.client_crl: testdata/missing.pem can't be read",
+		"pair.invalid.yaml":          "tls: certificate and key go together",
+		"prices.invalid.yaml":        "prices.file: testdata/missing.json can't be read",
+		"sessions.invalid.yaml":      "identity.sessions: idle (2h0m0s) is longer than absolute (1h0m0s)",
+		"missing.invalid.yaml":       "egress.ca_file: testdata/missing.pem can't be read",
 	} {
 		c, err := config.Load(filepath.Join("testdata", file))
 		require.NoError(t, err, file)

@@ -51,6 +51,9 @@ func schema(c *Config) fields {
 		"tls": group(fields{
 			"certificate": text(&c.TLS.Certificate),
 			"key":         text(&c.TLS.Key),
+			"client_ca":   text(&c.TLS.ClientCA),
+			"client_auth": oneOf(&c.TLS.ClientAuth, ClientAuthOff, ClientAuthOptional, ClientAuthRequired),
+			"client_crl":  text(&c.TLS.ClientCRL),
 		}),
 		"policies": group(fields{"bundles": bundles(&c.Policies)}),
 		"vault":    vaultSection(&c.Vault, false),
@@ -72,7 +75,9 @@ func schema(c *Config) fields {
 			"drain_timeout": duration(&c.Limits.DrainTimeout, 0),
 		}),
 		"identity": group(fields{
-			"scim": group(fields{"adopt": boolean(&c.Identity.SCIM.Adopt)}),
+			"oidc":         group(oidcSchema(&c.Identity.OIDC)),
+			"certificates": certificates(&c.Identity.Certificates),
+			"scim":         group(fields{"adopt": boolean(&c.Identity.SCIM.Adopt)}),
 			"sessions": group(fields{
 				"idle":         duration(&c.Identity.Sessions.Idle, time.Minute),
 				"absolute":     duration(&c.Identity.Sessions.Absolute, time.Minute),

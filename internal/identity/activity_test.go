@@ -113,7 +113,7 @@ func TestEndpointBinding(t *testing.T) {
 	for _, s := range []*identity.Store{w.Store, w.reopen()} {
 		c, err := s.Authenticate(bare(plain))
 		require.NoError(t, err)
-		require.Equal(t, []string{a, b}, c.EndpointIDs)
+		require.Equal(t, []string{a, b}, c.EndpointIDs())
 		require.True(t, c.Bound())
 	}
 	_, _, err := w.IssueToken(t.Context(), identity.Token{Name: "x", UserID: ann.ID, EndpointIDs: []string{"chat"}})

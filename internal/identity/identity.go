@@ -71,14 +71,17 @@ type Caller struct {
 	Execution     string   `json:"execution,omitempty"`     // workspace or run the token is bound to
 	TokenID       string   `json:"tokenId,omitempty"`       // 24 hex digits
 	TokenName     string   `json:"tokenName,omitempty"`
-	// EndpointIDs are the only endpoints that the token may call or see, sorted;
-	// none: all that the user may. The policy engine holds the caller to it.
-	EndpointIDs []string `json:"-"`
-	Credential  string   `json:"credential,omitempty"` // what was presented: CredentialToken …
+	Credential    string   `json:"credential,omitempty"` // what was presented: CredentialToken …
 
-	bound bool
-	memo  *decision.Memo[Caller]
+	endpointIDs []string
+	bound       bool
+	memo        *decision.Memo[Caller]
 }
+
+// EndpointIDs are the only endpoints that the caller's token may call or see,
+// sorted; none: all that the user may. The policy engine holds the caller to it.
+// Records name the token, not these.
+func (c *Caller) EndpointIDs() []string { return c.endpointIDs }
 
 // Bound reports whether the caller's token is bound to a project, an execution,
 // endpoints or networks. Such a token must not be exchanged for something that

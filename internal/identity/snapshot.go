@@ -203,7 +203,7 @@ func (d *snapshot) credential(t Token, used *activity) *credential {
 		UserID: u.ID, UserName: u.Name,
 		Organizations: d.memberOf.get(u.ID), Roles: u.Roles,
 		Project: t.Project, Execution: t.Execution,
-		TokenID: t.ID, TokenName: t.Name, EndpointIDs: t.EndpointIDs,
+		TokenID: t.ID, TokenName: t.Name, endpointIDs: t.EndpointIDs,
 		Credential: CredentialToken, bound: t.bound(),
 	}
 	c.caller.memo = decision.NewMemo(c.caller)
