@@ -51,13 +51,6 @@ func (c *Client) RemoveTarget(ctx context.Context, endpoint, name string) error 
 	return c.call(ctx, http.MethodDelete, targetPath(endpoint, name), nil, nil, nil)
 }
 
-// TestTarget tries whether a provider takes a key and knows a model, by one small
-// call.
-func (c *Client) TestTarget(ctx context.Context, in api.TargetTest) (out api.TargetTestResult, err error) {
-	err = c.call(ctx, http.MethodPost, own+"/targets/test", nil, in, &out)
-	return out, err
-}
-
 // Providers returns the table of providers.
 func (c *Client) Providers(ctx context.Context) (out api.ProviderList, err error) {
 	err = c.call(ctx, http.MethodGet, own+"/providers", nil, nil, &out)
