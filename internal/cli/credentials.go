@@ -208,17 +208,7 @@ func credentialsTestCommand(r *remote) *cobra.Command {
 			if in.CredentialID, err = m.credentialID(cmd.Context(), c); err != nil {
 				return err
 			}
-			result, err := c.TestTarget(cmd.Context(), in)
-			if err != nil {
-				return err
-			}
-			if err := r.say(cmd, result, "%s (%d ms)", result.Message, result.DurationMillis); err != nil {
-				return err
-			}
-			if !result.OK {
-				return fmt.Errorf("the test did not work: %s", result.Code)
-			}
-			return nil
+			return r.testTarget(cmd, c, in)
 		}),
 	}
 	m.flags(cmd, r)
