@@ -94,7 +94,7 @@ func (g *gateway) handler() http.Handler {
 	go func() { defer close(ended); _ = keep.Run(running) }()
 	g.t.Cleanup(func() { cancel(); <-ended })
 	return admin.New(admin.Deps{
-		Vault: keep,
+		Vault:    keep,
 		Identity: people, Catalog: endpoints, Policy: policy, Trail: g.trail,
 		Activate:   func(context.Context, *catalog.Endpoint) error { return nil },
 		CheckHost:  func(context.Context, string) error { return nil },
