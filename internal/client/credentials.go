@@ -51,3 +51,9 @@ func (c *Client) UpdateCredential(ctx context.Context, id string, patch api.Cred
 func (c *Client) DeleteCredential(ctx context.Context, id string) error {
 	return c.call(ctx, http.MethodDelete, credentialPath(id), nil, nil, nil)
 }
+
+// TestTarget tries a target by one small call, before it is saved.
+func (c *Client) TestTarget(ctx context.Context, in api.TargetTest) (out api.TargetTestResult, err error) {
+	err = c.call(ctx, http.MethodPost, own+"/targets/test", nil, in, &out)
+	return out, err
+}
