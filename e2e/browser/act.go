@@ -37,7 +37,7 @@ func labelled(label string) string {
 })()`, quote(label))
 }
 
-const clickable = "a, button, summary, [role=tab], [role=button], label, input[type=submit]"
+const clickable = "a, button, summary, [role=tab], [role=button], [role=option], label, input[type=submit]"
 
 // Click clicks on a link, button, tab or label with the text, as the mouse does.
 func (b *Browser) Click(text string) {

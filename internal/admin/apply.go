@@ -141,6 +141,22 @@ func (st step) kind() string {
 	return audit.KindUpdateEndpoint
 }
 
+// shape is what the step would do.
+func (st step) shape() api.Applied {
+	out := api.Applied{EndpointName: st.after.Name, Change: api.Updated}
+	switch {
+	case st.before == nil:
+		out.Change = api.Created
+	case len(st.changes) == 0:
+		out.Change = api.Unchanged
+	default:
+		for _, ch := range st.changes {
+			out.Fields = append(out.Fields, ch.Field)
+		}
+	}
+	return out
+}
+
 func onlyPermissions(changes []audit.Change) bool {
 	for _, ch := range changes {
 		switch ch.Field {
@@ -154,6 +170,7 @@ func onlyPermissions(changes []audit.Change) bool {
 
 // apply is POST /api/sluice/v1/apply: the endpoints of a file in MLflow's form
 // are created or brought to what the file says, all of them or none. With
+// ?dryRun=true nothing is, and the reply tells what would be. With
 // ?isEveryoneAllowed=true, a new endpoint whose permissions the file does not
 // give is open to everyone, as it was on MLflow's server.
 func (s *server) apply(c *call) error {
@@ -164,6 +181,10 @@ func (s *server) apply(c *call) error {
 		return err
 	}
 	everyone, err := readBool(c.r.URL.Query(), "isEveryoneAllowed", false)
+	if err != nil {
+		return err
+	}
+	dry, err := readBool(c.r.URL.Query(), "dryRun", false)
 	if err != nil {
 		return err
 	}
@@ -180,6 +201,12 @@ func (s *server) apply(c *call) error {
 		return err
 	}
 	out := api.ApplyResult{Results: []api.Applied{}, Warnings: append([]string{}, file.Warnings...)}
+	if dry {
+		for _, st := range s.plan(file.Endpoints, wanted, everyone) {
+			out.Results = append(out.Results, st.shape())
+		}
+		return c.reply(http.StatusOK, out)
+	}
 	for attempt := 1; ; attempt++ {
 		out.Results, err = s.tryApply(c, file.Endpoints, wanted, everyone, attempt == maxAttempts)
 		if attempt == maxAttempts || !errors.Is(err, errMoved) {
@@ -237,8 +264,8 @@ func (s *server) tryApply(
 	results := []api.Applied{}
 	err := s.change(c, func() error {
 		changes, err := s.Catalog.Apply(c.ctx(), list)
-		for _, ch := range changes {
-			results = append(results, api.Applied{EndpointName: ch.Name, Change: ch.Action})
+		for i, ch := range changes {
+			results = append(results, api.Applied{EndpointName: ch.Name, Change: ch.Action, Fields: steps[i].shape().Fields})
 		}
 		return err
 	}, events...)

@@ -69,6 +69,8 @@ func (s *server) endpointRoutes() []route {
 				query: []parameter{{
 					name: "isEveryoneAllowed", kind: kindBoolean, fallback: false,
 					text: "Opens to everyone each new endpoint whose permissions the file does not give.",
+				}, {
+					name: "dryRun", kind: kindBoolean, fallback: false, text: "Tells what would be done, and does nothing.",
 				}},
 			},
 		},

@@ -97,3 +97,10 @@ func (c *Client) Apply(ctx context.Context, file []byte, everyone bool) (out api
 	err = c.call(ctx, http.MethodPost, own+"/apply", q, file, &out)
 	return out, err
 }
+
+// PreviewApply tells what Apply would do, and does nothing.
+func (c *Client) PreviewApply(ctx context.Context, file []byte, everyone bool) (out api.ApplyResult, err error) {
+	q := url.Values{"isEveryoneAllowed": {strconv.FormatBool(everyone)}, "dryRun": {"true"}}
+	err = c.call(ctx, http.MethodPost, own+"/apply", q, file, &out)
+	return out, err
+}

@@ -26,6 +26,8 @@ var menu = []menuGroup{
 		{Title: "Gateway LLMs", Path: "/ui/", Icon: "layout-grid"},
 	}},
 	{Title: "Manage", Entries: []menuEntry{
+		{Title: "Endpoints", Path: endpointsPath, Icon: "plug", resource: policies.ResourceEndpoints, verb: policies.VerbCreate},
+		{Title: "Credentials", Path: credentialsPath, Icon: "key-round", resource: policies.ResourceCredentials, verb: policies.VerbList},
 		{Title: "People", Path: "/ui/people", Icon: "users", resource: policies.ResourceUsers, verb: policies.VerbList},
 		{Title: "Policies", Path: policiesPath, Icon: "shield-check", resource: policies.ResourcePolicies, verb: policies.VerbRead},
 	}},
@@ -66,7 +68,13 @@ func (c *call) menu() []menuGroup {
 
 // offered reports whether an entry is shown: owners see their endpoints' pages.
 func (c *call) offered(e menuEntry) bool {
-	switch c.scope(e.resource, e.verb) {
+	return c.offeredTo(e.resource, e.verb)
+}
+
+// offeredTo reports whether the caller may do verb to everything of a kind, or
+// to what he owns.
+func (c *call) offeredTo(resource, verb string) bool {
+	switch c.scope(resource, verb) {
 	case policies.ScopeAll, policies.ScopeOwned:
 		return true
 	}

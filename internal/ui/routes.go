@@ -23,6 +23,7 @@ type route struct {
 // routes is the whole table. The mux answers HEAD where it answers GET.
 func (s *UI) routes() []route {
 	return slices.Concat(s.commonRoutes(), s.modelRoutes(), s.endpointRoutes(), s.accountRoutes(), s.peopleRoutes(), s.auditRoutes(),
+		s.adminEndpointRoutes(), s.targetRoutes(), s.credentialRoutes(),
 		s.usageRoutes(), s.policyRoutes(), s.statusRoutes(), s.apiRoutes())
 }
 

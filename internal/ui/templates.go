@@ -38,12 +38,13 @@ func loadTemplates(s *UI) *templates {
 	return t
 }
 
-func (t *templates) run(w io.Writer, name string, v *view) error {
+// run writes one block of a page's template; "layout" is the whole page.
+func (t *templates) run(w io.Writer, name, block string, v *view) error {
 	p, ok := t.pages[name]
 	if !ok {
 		return fmt.Errorf("there is no template %q", name)
 	}
-	if err := p.ExecuteTemplate(w, "layout", v); err != nil {
+	if err := p.ExecuteTemplate(w, block, v); err != nil {
 		return fmt.Errorf("rendering the page %s: %w", name, err)
 	}
 	return nil

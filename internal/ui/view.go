@@ -33,9 +33,22 @@ func (c *call) page(template, title string, data any) error {
 }
 
 func (c *call) pageStatus(status int, template, title string, data any) error {
+	return c.render(status, template, "layout", title, data)
+}
+
+// part answers with one block of a page's template, for htmx to put into a page
+// that is open.
+func (c *call) part(template, block string, data any) error {
+	return c.render(http.StatusOK, template, block, "", data)
+}
+
+func (c *call) render(status int, template, block, title string, data any) error {
 	v := &view{
 		Title: title, Data: data, Path: c.r.URL.Path, Address: c.r.URL.RequestURI(), Theme: c.theme(),
-		Toast: c.toast(), Version: c.s.Version, c: c,
+		Version: c.s.Version, c: c,
+	}
+	if block == "layout" {
+		v.Toast = c.toast()
 	}
 	if c.session != nil {
 		v.CSRF = maskCSRF(c.session.CSRF)
@@ -43,7 +56,7 @@ func (c *call) pageStatus(status int, template, title string, data any) error {
 		v.Menu = c.menu()
 	}
 	var buf bytes.Buffer
-	if err := c.s.pages.run(&buf, template, v); err != nil {
+	if err := c.s.pages.run(&buf, template, block, v); err != nil {
 		return err
 	}
 	c.w.Header().Set("Content-Type", "text/html; charset=utf-8")

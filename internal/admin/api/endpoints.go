@@ -130,6 +130,9 @@ const (
 type Applied struct {
 	EndpointName string `json:"endpointName"`
 	Change       string `json:"change"` // created, updated or unchanged
+	// Fields are what differs in one that is updated, such as "modelName" or
+	// "targets.first.weight".
+	Fields []string `json:"fields,omitempty"`
 }
 
 // ApplyResult is the answer of POST /api/sluice/v1/apply, in the order of the
