@@ -17,6 +17,8 @@ import (
 const (
 	Wide   = 1440
 	Narrow = 390
+	// narrowest is the least that pages fit into.
+	narrowest = 360
 )
 
 // Screen sets how wide the page is, and whether the system is dark.
@@ -78,6 +80,8 @@ func (b *Browser) Shots(name string) {
 			}
 		}
 	}
+	b.Screen(narrowest, false)
+	b.level(name, narrowest)
 	b.Screen(Wide, false)
 }
 

@@ -68,6 +68,13 @@ func TestAUserFindsCopiesAndTriesAModel(t *testing.T) {
 	require.Contains(t, record, `"endpointName":"chat-openai"`)
 	require.Regexp(t, `"clientAddr":"[0-9a-f.:]+"`, record, "the address is the browser's")
 	require.Contains(t, record, `"userName":"admin"`)
+	require.Eventually(t, func() bool {
+		b.Go("/ui/endpoints/chat-openai")
+		return strings.Contains(b.Text(), "Half answer within")
+	}, 30*time.Second, 500*time.Millisecond, "the person's own usage is shown")
+	b.Fill("Message", "And now?")
+	b.Click("Send")
+	b.Await("tokens in")
 	b.Shots("endpoint")
 	b.Axe()
 

@@ -136,6 +136,7 @@
       t.tabIndex = t === tab ? 0 : -1;
       document.getElementById(t.getAttribute("aria-controls")).hidden = t !== tab;
     }
+    tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 24;
     const key = tab.parentElement.dataset.remember;
     if (key) { try { localStorage.setItem("sluice-tab-" + key, tab.id); } catch { /* not kept */ } }
   }
