@@ -30,7 +30,8 @@ type program struct {
 	txn      storage.Transaction // reads only; nothing is ever written
 	query    ast.Body
 	queries  ast.QueryCompiler
-	memory   *memory // nil: the program is not pure, every question is asked anew
+	lenses   map[string]*lens // by action, for questions about endpoints without a request
+	memory   *memory          // nil: the program is not pure, every question is asked anew
 }
 
 // assemble parses bundles and puts them together; prepare makes a program that
@@ -103,6 +104,7 @@ func (p *program) prepare() error {
 		return explain(err)
 	}
 	p.query = query
+	p.lenses = map[string]*lens{ActionView: newLens(p.compiler, ActionView), ActionAPI: newLens(p.compiler, ActionAPI)}
 	if pure(p.compiler.Modules) {
 		p.memory = &memory{}
 	}

@@ -33,6 +33,8 @@ type Engine struct {
 	print print.Hook
 	state atomic.Pointer[state]
 
+	evaluations atomic.Uint64
+
 	reloading sync.Mutex // held from reading bundles to the end of OnActivate
 
 	mu       sync.Mutex // guards the following
@@ -115,6 +117,7 @@ func (e *Engine) evaluate(ctx context.Context, p *program, in *Input) (d decisio
 	if now.IsZero() {
 		now = e.opts.Now()
 	}
+	e.evaluations.Add(1)
 	cancel := topdown.NewCancel()
 	timer := time.AfterFunc(e.opts.Timeout, cancel.Cancel)
 	defer timer.Stop()

@@ -41,6 +41,7 @@ import (
 // Policy decides and can be reloaded.
 type Policy interface {
 	Decide(ctx context.Context, in *policies.Input) (decision.Decision, error)
+	DecideEach(ctx context.Context, in *policies.Input, endpoints []*catalog.Endpoint) ([]decision.Decision, error)
 	Reload() error
 	Status() policies.Status
 	Files(bundle string) (files []policies.File, ok bool)

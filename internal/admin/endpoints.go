@@ -10,6 +10,7 @@ import (
 	"sluice/extproc/dialect"
 	"sluice/internal/admin/api"
 	"sluice/internal/catalog"
+	"sluice/policies"
 )
 
 // listEndpoints is GET /api/aigateway/v1/endpoints: what the caller may use,
@@ -35,13 +36,9 @@ func (s *server) listEndpoints(c *call) error {
 		return err
 	}
 	order(found, p, endpointSortKey(p.sortBy))
-	out := api.EndpointList{Endpoints: []api.Endpoint{}, Metadata: c.metadata(p, len(found))}
-	for _, e := range cut(found, p) {
-		shape, err := s.endpointShape(c, e)
-		if err != nil {
-			return err
-		}
-		out.Endpoints = append(out.Endpoints, shape)
+	out := api.EndpointList{Metadata: c.metadata(p, len(found))}
+	if out.Endpoints, err = s.endpointShapes(c, cut(found, p)); err != nil {
+		return err
 	}
 	return c.reply(http.StatusOK, out)
 }
@@ -115,9 +112,36 @@ func (s *server) replyEndpoint(c *call, e *catalog.Endpoint) error {
 	return c.replyVersioned(shownAs(etag(e), shape.MayChange, shape.MayInvoke, shape.Problem), shape)
 }
 
-// endpointShape shows the first target, as Domino's clients know of one, and
-// what the caller may do.
+// endpointShape shows an endpoint, and what the caller may do with it.
 func (s *server) endpointShape(c *call, e *catalog.Endpoint) (api.Endpoint, error) {
+	shapes, err := s.endpointShapes(c, []*catalog.Endpoint{e})
+	if err != nil {
+		return api.Endpoint{}, err
+	}
+	return shapes[0], nil
+}
+
+// endpointShapes shows several.
+func (s *server) endpointShapes(c *call, list []*catalog.Endpoint) ([]api.Endpoint, error) {
+	changes, err := s.mayEach(c, policies.ResourceEndpoints, policies.VerbUpdate, list)
+	if err != nil {
+		return nil, err
+	}
+	calls, err := s.about(list, make([]bool, len(list)), func(i int) bool { return !list[i].Disabled },
+		func(some []*catalog.Endpoint) ([]bool, error) { return s.mayViewEach(c, some) })
+	if err != nil {
+		return nil, err
+	}
+	shapes := make([]api.Endpoint, len(list))
+	for i, e := range list {
+		shapes[i] = plainShape(e)
+		shapes[i].MayChange, shapes[i].MayInvoke = changes[i], calls[i]
+	}
+	return shapes, nil
+}
+
+// plainShape shows the first target, as Domino's clients know of one.
+func plainShape(e *catalog.Endpoint) api.Endpoint {
 	t := e.First()
 	out := api.Endpoint{
 		EndpointID: e.ID, EndpointName: e.Name, EndpointType: string(e.Type),
@@ -129,14 +153,7 @@ func (s *server) endpointShape(c *call, e *catalog.Endpoint) (api.Endpoint, erro
 	if e.Limit != nil {
 		out.Limit = &api.Limit{Calls: e.Limit.Calls, RenewalPeriod: e.Limit.Period, Key: e.Limit.Key}
 	}
-	var err error
-	if out.MayChange, err = s.mayChange(c, e); err != nil {
-		return out, err
-	}
-	if !e.Disabled {
-		out.MayInvoke, err = s.mayView(c, e)
-	}
-	return out, err
+	return out
 }
 
 // shown is a time as replies give it: UTC, to the millisecond.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/url"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -78,12 +77,23 @@ func cut[T any](list []T, p page) []T {
 
 // order sorts a list by its keys, stably, as the page asks.
 func order[T any](list []T, p page, key func(T) string) {
-	sort.SliceStable(list, func(i, j int) bool {
+	type keyed struct {
+		key   string
+		value T
+	}
+	sorted := make([]keyed, len(list))
+	for i, v := range list {
+		sorted[i] = keyed{key(v), v}
+	}
+	slices.SortStableFunc(sorted, func(a, b keyed) int {
 		if p.descending {
-			i, j = j, i
+			a, b = b, a
 		}
-		return key(list[i]) < key(list[j])
+		return cmp.Compare(a.key, b.key)
 	})
+	for i := range sorted {
+		list[i] = sorted[i].value
+	}
 }
 
 func (c *call) metadata(p page, total int) api.Metadata {

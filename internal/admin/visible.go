@@ -2,9 +2,6 @@ package admin
 
 import (
 	"net/http"
-	"runtime"
-	"sync"
-	"sync/atomic"
 
 	"go.uber.org/zap"
 
@@ -15,17 +12,10 @@ import (
 	"sluice/policies"
 )
 
-// A listing of many endpoints asks the policy about each. Up to maxAskers
-// goroutines do it, one for every askEach endpoints.
-const (
-	maxAskers = 4
-	askEach   = 100
-)
-
 // callable lists the endpoints that match and that the caller may call, by name.
 func (s *server) callable(c *call, match func(*catalog.Endpoint) bool) ([]*catalog.Endpoint, error) {
 	on := func(e *catalog.Endpoint) bool { return !e.Disabled && match(e) }
-	return s.pick(c, on, s.mayView)
+	return s.pick(c, on, s.mayViewEach)
 }
 
 // visible lists the endpoints that match and that the caller may see in the
@@ -34,7 +24,7 @@ func (s *server) visible(c *call, match func(*catalog.Endpoint) bool) ([]*catalo
 	if c.all() {
 		return s.pick(c, match, nil)
 	}
-	return s.pick(c, match, s.sees)
+	return s.pick(c, match, s.seesEach)
 }
 
 // pick lists the endpoints that match and of which ask says yes; nil: of all.
@@ -49,7 +39,7 @@ func (s *server) pick(c *call, match func(*catalog.Endpoint) bool, ask question)
 	if ask == nil {
 		return found, nil
 	}
-	yes, err := s.askAll(c, found, ask)
+	yes, err := ask(c, found)
 	if err != nil {
 		return nil, err
 	}
@@ -62,52 +52,77 @@ func (s *server) pick(c *call, match func(*catalog.Endpoint) bool, ask question)
 	return shown, nil
 }
 
-// question is one that is asked about each of several endpoints, from several
-// goroutines.
-type question func(*call, *catalog.Endpoint) (bool, error)
+// question is one that is asked about each of several endpoints.
+type question func(*call, []*catalog.Endpoint) ([]bool, error)
 
-// askAll asks about each endpoint; the first question without an answer ends it.
-func (s *server) askAll(c *call, list []*catalog.Endpoint, about question) ([]bool, error) {
-	yes := make([]bool, len(list))
-	var next atomic.Int64
-	var failed atomic.Pointer[error]
-	ask := func() {
-		for failed.Load() == nil {
-			i := int(next.Add(1)) - 1
-			if i >= len(list) {
-				return
-			}
-			var err error
-			if yes[i], err = about(c, list[i]); err != nil {
-				failed.CompareAndSwap(nil, &err)
-				return
-			}
+// seesEach tells which endpoints are shown to the caller in the REST API: those
+// that he may call and that are not switched off, and those that he may change.
+func (s *server) seesEach(c *call, list []*catalog.Endpoint) ([]bool, error) {
+	viewed := c.scope() == policies.ScopePermitted
+	yes, err := s.about(list, make([]bool, len(list)), func(i int) bool { return viewed && !list[i].Disabled },
+		func(some []*catalog.Endpoint) ([]bool, error) { return s.mayViewEach(c, some) })
+	if err != nil {
+		return nil, err
+	}
+	changeable := func(i int) bool { return !yes[i] && (len(list[i].Permissions.Owners) > 0 || list[i].Disabled) }
+	return s.about(list, yes, changeable, func(some []*catalog.Endpoint) ([]bool, error) {
+		return s.mayEach(c, policies.ResourceEndpoints, policies.VerbUpdate, some)
+	})
+}
+
+// about asks about those endpoints of a list that which selects, and puts the
+// answers into yes.
+func (s *server) about(list []*catalog.Endpoint, yes []bool, which func(i int) bool,
+	ask func([]*catalog.Endpoint) ([]bool, error),
+) ([]bool, error) {
+	var some []*catalog.Endpoint
+	var places []int
+	for i, e := range list {
+		if which(i) {
+			some, places = append(some, e), append(places, i)
 		}
 	}
-	var group sync.WaitGroup
-	for range min(maxAskers, runtime.GOMAXPROCS(0), len(list)/askEach) {
-		group.Go(ask)
+	if len(some) == 0 {
+		return yes, nil
 	}
-	ask()
-	group.Wait()
-	if err := failed.Load(); err != nil {
-		return nil, *err
+	answers, err := ask(some)
+	if err != nil {
+		return nil, err
+	}
+	for n, i := range places {
+		yes[i] = answers[n]
 	}
 	return yes, nil
 }
 
-// sees reports whether an endpoint is shown to the caller in the REST API:
-// where he may call it, and it is not switched off, or where he may change it.
-func (s *server) sees(c *call, e *catalog.Endpoint) (bool, error) {
-	if c.scope() == policies.ScopePermitted && !e.Disabled {
-		if ok, err := s.mayView(c, e); ok || err != nil {
-			return ok, err
+// mayViewEach asks which endpoints the caller may see, and so call.
+func (s *server) mayViewEach(c *call, list []*catalog.Endpoint) ([]bool, error) {
+	decisions, err := s.askEach(c, &policies.Input{Action: policies.ActionView}, list)
+	yes := make([]bool, len(decisions))
+	for i := range decisions {
+		yes[i] = decisions[i].Allow
+	}
+	return yes, err
+}
+
+// mayEach asks of which endpoints the caller may do verb to the resource.
+func (s *server) mayEach(c *call, resource, verb string, list []*catalog.Endpoint) ([]bool, error) {
+	decisions, err := s.askEach(c, &policies.Input{Action: policies.ActionAPI, Resource: resource, Verb: verb}, list)
+	if err != nil {
+		return nil, err
+	}
+	yes := make([]bool, len(list))
+	scope := func(i int) any {
+		if !decisions[i].Allow {
+			return nil
 		}
+		return decisions[i].Obligations[policies.ObligationScope]
 	}
-	if len(e.Permissions.Owners) == 0 && !e.Disabled {
-		return false, nil
+	for i := range list {
+		yes[i] = scope(i) == policies.ScopeAll || scope(i) == policies.ScopeOwned
 	}
-	return s.mayChange(c, e)
+	return s.about(list, yes, func(i int) bool { return scope(i) == policies.ScopePermitted },
+		func(some []*catalog.Endpoint) ([]bool, error) { return s.mayViewEach(c, some) })
 }
 
 // mayView asks whether the caller may see, and so call, an endpoint.
@@ -123,17 +138,8 @@ func (s *server) mayChange(c *call, e *catalog.Endpoint) (bool, error) {
 
 // may asks whether the caller may do verb to the resource of an endpoint.
 func (s *server) may(c *call, resource, verb string, e *catalog.Endpoint) (bool, error) {
-	d, err := s.ask(c, &policies.Input{Action: policies.ActionAPI, Resource: resource, Verb: verb, Name: e.Name, Endpoint: e})
-	if err != nil || !d.Allow {
-		return false, err
-	}
-	switch d.Obligations[policies.ObligationScope] {
-	case policies.ScopeAll, policies.ScopeOwned:
-		return true, nil
-	case policies.ScopePermitted:
-		return s.mayView(c, e)
-	}
-	return false, nil
+	yes, err := s.mayEach(c, resource, verb, []*catalog.Endpoint{e})
+	return err == nil && yes[0], err
 }
 
 // covered refuses what the scope of the call's decision does not cover of an
@@ -161,20 +167,32 @@ func (s *server) covered(c *call, e *catalog.Endpoint) error {
 // owner.
 func (s *server) owned(c *call, resource, verb string) ([]*catalog.Endpoint, error) {
 	has := func(e *catalog.Endpoint) bool { return len(e.Permissions.Owners) > 0 }
-	return s.pick(c, has, func(c *call, e *catalog.Endpoint) (bool, error) { return s.may(c, resource, verb, e) })
+	return s.pick(c, has, func(c *call, list []*catalog.Endpoint) ([]bool, error) { return s.mayEach(c, resource, verb, list) })
 }
 
 // ask asks the policy for the caller.
 func (s *server) ask(c *call, in *policies.Input) (decision.Decision, error) {
 	in.Caller, in.SourceAddress, in.Time = c.caller, c.client, c.start
 	d, err := s.Policy.Decide(c.ctx(), in)
+	return d, s.unanswered(c, err)
+}
+
+// askEach asks the policy the same about each of several endpoints.
+func (s *server) askEach(c *call, in *policies.Input, list []*catalog.Endpoint) ([]decision.Decision, error) {
+	in.Caller, in.SourceAddress, in.Time = c.caller, c.client, c.start
+	d, err := s.Policy.DecideEach(c.ctx(), in, list)
+	return d, s.unanswered(c, err)
+}
+
+// unanswered is what the caller is told of an error of the policy.
+func (s *server) unanswered(c *call, err error) error {
 	if err == nil {
-		return d, nil
+		return nil
 	}
 	if c.ctx().Err() == nil {
 		s.Log.Error("policy did not decide", zap.String("exchange", c.id), zap.Error(err))
 	}
-	return d, &dialect.Error{
+	return &dialect.Error{
 		Status: http.StatusServiceUnavailable, Code: dialect.CodePolicyUnavailable,
 		Message: "The policy could not decide what you may see. Try again, or tell an administrator.",
 	}

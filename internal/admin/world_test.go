@@ -222,6 +222,13 @@ func (p countingPolicy) Decide(ctx context.Context, in *policies.Input) (decisio
 	return p.Engine.Decide(ctx, in)
 }
 
+func (p countingPolicy) DecideEach(ctx context.Context, in *policies.Input, list []*catalog.Endpoint) ([]decision.Decision, error) {
+	if in.Action == policies.ActionView {
+		p.asked.Add(int64(len(list)))
+	}
+	return p.Engine.DecideEach(ctx, in, list)
+}
+
 func (w *world) people() {
 	ctx := context.Background()
 	for name, roles := range map[string][]string{
