@@ -49,7 +49,6 @@ var eachCallers = map[string]*identity.Caller{
 	"a member":             {UserID: "u2", Organizations: []string{"o1", "o2", "o3"}, Roles: []string{"r1"}, Project: "p1"},
 	"an administrator":     {UserID: "u3", Roles: []string{identity.RoleAdministrator}},
 	"an operator":          {UserID: "u4", Roles: []string{"operator", "r2"}, Organizations: []string{"o4"}},
-	"a bound token":        {UserID: "u1", Organizations: []string{"o1"}, EndpointIDs: []string{fmt.Sprintf("%024x", 3), fmt.Sprintf("%024x", 5)}},
 	"without an id":        {},
 }
 
@@ -161,6 +160,20 @@ func TestDecideEachIsDecide(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestDecideEachHoldsBoundTokens(t *testing.T) {
+	w := newWorld(t)
+	root := w.user("root", identity.RoleAdministrator)
+	endpoints := manyEndpoints(40)
+	bound := w.caller(identity.Token{UserID: root.ID, EndpointIDs: []string{endpoints[7].ID}})
+	e := eachEngine(t, "")
+	in := policies.Input{Action: policies.ActionAPI, Resource: policies.ResourceEndpoints, Verb: policies.VerbRead, Caller: bound}
+	got, err := e.DecideEach(t.Context(), &in, endpoints)
+	require.NoError(t, err)
+	for i, d := range got {
+		require.Equal(t, i == 7, d.Allow)
 	}
 }
 

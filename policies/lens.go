@@ -77,7 +77,7 @@ type listView struct {
 
 // by returns the lens for a caller; nil where endpoints are not alike.
 func (l *lens) by(c *identity.Caller) *view {
-	if l == nil || l.whole || c == nil || len(c.EndpointIDs) > 0 { // bound tokens tell endpoints apart
+	if l == nil || l.whole || c == nil || len(c.EndpointIDs()) > 0 { // bound tokens tell endpoints apart
 		return nil
 	}
 	v := &view{}
