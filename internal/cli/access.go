@@ -34,7 +34,7 @@ func policyAccessCommand(r *remote) *cobra.Command {
 					}
 					in.Caller = &caller
 				}
-				answers, err := c.Access(cmd.Context(), in)
+				answers, err := c.PolicyAccess(cmd.Context(), in)
 				if err != nil {
 					return err
 				}

@@ -14,7 +14,7 @@ import (
 func credentialsCommand() *cobra.Command {
 	r := &remote{}
 	return withRemote(group("credentials", "Keep keys of providers that many endpoints share, and try keys",
-		credentialsListCommand(r), credentialsGetCommand(r), credentialsCreateCommand(r), credentialsRotateCommand(r),
+		credentialsListCommand(r), credentialsShowCommand(r), credentialsCreateCommand(r), credentialsRotateCommand(r),
 		credentialsRenameCommand(r), credentialsDeleteCommand(r), credentialsTestCommand(r)), r)
 }
 
@@ -41,9 +41,10 @@ func credentialState(k api.Credential) string {
 	return "ok"
 }
 
-func credentialsGetCommand(r *remote) *cobra.Command {
+func credentialsShowCommand(r *remote) *cobra.Command {
 	return &cobra.Command{
-		Use:               "get NAME",
+		Use:               "show NAME",
+		Aliases:           []string{"get"},
 		Short:             "Show a stored credential, without its values, and which endpoints use it",
 		Args:              Exactly("NAME"),
 		ValidArgsFunction: firstArg(r.completeCredentials()),
@@ -198,8 +199,8 @@ func credentialsTestCommand(r *remote) *cobra.Command {
 			"with 1 when the call did not work.",
 		Args: Exactly(),
 		RunE: r.run(func(cmd *cobra.Command, c *client.Client, _ []string) (err error) {
-			if m.provider == "" || m.name == "" || in.EndpointType == "" {
-				return usagef("--type, --provider and --model are required")
+			if err := required(cmd, "type", "provider", "model"); err != nil {
+				return err
 			}
 			in.ModelProvider, in.ModelName = m.provider, m.name
 			if in.ModelConfig, err = m.config(cmd); err != nil {

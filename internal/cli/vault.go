@@ -16,9 +16,8 @@ import (
 
 func vaultCommand() *cobra.Command {
 	r := &remote{}
-	remote := func(cmd *cobra.Command) *cobra.Command { return withRemote(cmd, r) }
-	return group("vault", "See where keys are kept, and move them to another vault or key",
-		remote(vaultStatusCommand(r)), remote(vaultMigrateCommand(r)), remote(vaultRotateCommand(r)), vaultPassphraseCommand())
+	return withRemote(group("vault", "See where keys are kept, and move them to another vault or key",
+		vaultStatusCommand(r), vaultMigrateCommand(r), vaultRotateCommand(r), vaultPassphraseCommand()), r)
 }
 
 func vaultStatusCommand(r *remote) *cobra.Command {
