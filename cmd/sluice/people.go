@@ -93,6 +93,9 @@ func (b browsers) Exchange(ctx context.Context, code, verifier, nonce, redirectU
 	}
 	userID, err := b.directory.Seen(ctx, claims)
 	if err != nil {
+		if identity.Code(err) == "unauthenticated" { // it is not about the user
+			err = fmt.Errorf("%w: %w", signin.ErrDirectory, err)
+		}
 		return signin.Identified{}, err
 	}
 	return signin.Identified{UserID: userID, IDToken: claims.IDToken}, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -265,6 +266,29 @@ func TestSessionOfAToken(t *testing.T) {
 	require.Empty(t, w.List(""), "not listed once its token is revoked")
 	_, err = w.Of(b.get())
 	require.ErrorIs(t, err, session.ErrRefused)
+}
+
+func TestSessionOfABoundToken(t *testing.T) {
+	w := newWorld(t)
+	endpoint := w.newID()
+	_, token, err := w.people.IssueToken(context.Background(), identity.Token{
+		Name: "desk", UserID: w.alice.ID, EndpointIDs: []string{endpoint}, Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
+	})
+	require.NoError(t, err)
+	b, _ := w.signIn(session.SignIn{UserID: w.alice.ID, TokenID: token.ID, Method: session.MethodToken}, nil)
+	s, err := w.Of(b.get())
+	require.NoError(t, err)
+	require.Equal(t, []string{endpoint}, s.Caller.EndpointIDs)
+	require.True(t, s.Caller.Bound())
+
+	elsewhere := b.get()
+	elsewhere.Header.Set("X-Forwarded-For", "192.0.2.7, 198.51.100.1")
+	_, err = w.Of(elsewhere)
+	require.ErrorIs(t, err, session.ErrElsewhere)
+	require.Equal(t, "elsewhere", session.Reason(err))
+	_, err = w.Of(b.get())
+	require.NoError(t, err, "it goes on where the token is let in")
+	require.Len(t, w.List(""), 1)
 }
 
 func TestGuard(t *testing.T) {

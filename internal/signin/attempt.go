@@ -149,6 +149,9 @@ func (a *attempt) succeed(in session.SignIn) {
 		return
 	}
 	e := a.event(KindSignIn, who)
+	if in.TokenID != "" {
+		e.Metadata["tokenId"] = in.TokenID
+	}
 	if err := h.Trail.Event(e); err != nil {
 		h.Log.Error("the trail took no event", zap.String("exchange", e.RequestID), zap.String("kind", e.Kind), zap.Error(err))
 		if !h.ServeUnrecorded {

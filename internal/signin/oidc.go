@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"sluice/internal/identity"
 	"sluice/internal/session"
 )
 
@@ -63,15 +64,35 @@ func (h *Handler) Callback(w http.ResponseWriter, r *http.Request) {
 	who, err := h.Provider.Exchange(r.Context(), q.Get("code"), f.Verifier, f.Nonce, f.RedirectURI)
 	if err != nil {
 		h.Log.Warn("a sign-in at the identity provider failed", zap.String("exchange", h.requestID(r)), zap.Error(err))
-		if errors.Is(err, ErrProviderAway) {
+		switch {
+		case errors.Is(err, ErrProviderAway):
 			a.show(providerAway)
-			return
+		case errors.Is(err, ErrDirectory):
+			a.show(problem{http.StatusServiceUnavailable, "directory_unavailable",
+				"The gateway could not take note of you at the moment. Try again later."})
+		default:
+			a.fail(exchangeProblem(err), nil)
 		}
-		a.fail(problem{http.StatusUnauthorized, "oidc_refused",
-			"The answer of the identity provider was not accepted. Begin again; if it stays so, give the request id to an administrator."}, nil)
 		return
 	}
 	a.succeed(session.SignIn{UserID: who.UserID, Method: a.method, IDToken: who.IDToken})
+}
+
+// exchangeProblem says why whoever comes from the provider is not let in.
+func exchangeProblem(err error) problem {
+	p := problem{http.StatusForbidden, identity.Code(err), ""}
+	switch {
+	case errors.Is(err, identity.ErrDisabledUser):
+		p.message = "Your user is disabled here. Ask an administrator."
+	case errors.Is(err, identity.ErrUnknownUser):
+		p.message = "The identity provider knows you, and this gateway does not yet. Ask an administrator to add you."
+	case errors.Is(err, identity.ErrNameTaken):
+		p.message = "Another user of this gateway has your name. Ask an administrator."
+	default:
+		return problem{http.StatusUnauthorized, "oidc_refused",
+			"The answer of the identity provider was not accepted. Begin again; if it stays so, give the request id to an administrator."}
+	}
+	return p
 }
 
 // errorCode is the form of an OAuth error code; what else a provider, or who

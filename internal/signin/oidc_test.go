@@ -168,6 +168,10 @@ func TestTheProviderSaysNo(t *testing.T) {
 		{"error=%3Cscript%3E", nil, 401, "oidc_refused", "(unknown)", true},
 		{"code=bad", nil, 401, "oidc_refused", "was not accepted", true},
 		{"", nil, 401, "oidc_refused", "was not accepted", true},
+		{"code=good", fmt.Errorf("following: %w", identity.ErrDisabledUser), 403, "disabled_user", "Your user is disabled", true},
+		{"code=good", fmt.Errorf("following: %w", identity.ErrUnknownUser), 403, "unknown_user", "this gateway does not yet", true},
+		{"code=good", fmt.Errorf("following: %w", identity.ErrNameTaken), 403, "name_taken", "has your name", true},
+		{"code=good", fmt.Errorf("%w: disk", signin.ErrDirectory), 503, "directory_unavailable", "Try again later", false},
 		{"code=good", fmt.Errorf("asking: %w", signin.ErrProviderAway), 502, "oidc_unavailable", "does not answer", false},
 	} {
 		t.Run(c.query, func(t *testing.T) {

@@ -64,15 +64,22 @@ type Provider interface {
 	// challenge that belongs to it is in the address.
 	AuthURL(state, nonce, verifier, redirectURI string) (string, error)
 	// Exchange turns the code that the browser brought into who has signed in. An
-	// error that the user can do nothing about but wait is ErrProviderAway.
+	// error that the user can do nothing about but wait is ErrProviderAway or
+	// ErrDirectory. Those of package identity for users who are not let in are told
+	// in words.
 	Exchange(ctx context.Context, code, verifier, nonce, redirectURI string) (Identified, error)
 	// LogoutURL is where the browser is sent to sign out; "" where the provider
 	// has no such address.
 	LogoutURL(idTokenHint, postLogout string) string
 }
 
-// ErrProviderAway says that the identity provider does not answer.
-var ErrProviderAway = errors.New("the identity provider does not answer")
+// Errors of Provider.Exchange.
+var (
+	// ErrProviderAway says that the identity provider does not answer.
+	ErrProviderAway = errors.New("the identity provider does not answer")
+	// ErrDirectory says that the directory could not take the provider's word down.
+	ErrDirectory = errors.New("the directory can't be changed")
+)
 
 // Identified is who has signed in at the provider.
 type Identified struct {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -289,6 +290,10 @@ func TestRefusedTokens(t *testing.T) {
 			require.NoError(w.t, err)
 			return plain
 		}, 401, "revoked_token", []string{"FailSignIn  alice token revoked_token"}},
+		{"of another network", func(w *world) string {
+			plain, _ := w.issue(identity.Token{Networks: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}})
+			return plain
+		}, 401, "wrong_network", []string{"FailSignIn  alice token wrong_network"}},
 		{"of a disabled user", func(w *world) string {
 			_, err := w.people.UpdateUser(context.Background(), w.alice.ID, func(u *identity.User) error { u.Disabled = true; return nil })
 			require.NoError(w.t, err)
