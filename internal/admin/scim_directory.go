@@ -87,21 +87,31 @@ func (d *directory) findOrganization(id string) (identity.Organization, error) {
 // user is a user as SCIM sees him.
 func (d *directory) user(u *identity.User) scim.Resource {
 	kept, _ := d.s.SCIM.Get(u.ID)
-	doc := scim.Describe(kept.Attributes, u.Name, u.FullName, u.Email, !u.Disabled)
-	var groups []any
-	for _, id := range d.s.Identity.OrganizationsOf(u.ID) {
+	return resource(u.ID, u.Name, kept, u.Created, func(lists bool) scim.Document {
+		doc := scim.Describe(kept.Attributes, u.Name, u.FullName, u.Email, !u.Disabled)
+		if groups := d.groups(u.ID, lists); groups != nil {
+			doc["groups"] = groups
+		}
+		return doc
+	})
+}
+
+// groups are those organizations of a user that SCIM put him into; none unless
+// they are asked for.
+func (d *directory) groups(userID string, wanted bool) (groups []any) {
+	if !wanted {
+		return nil
+	}
+	for _, id := range d.s.Identity.OrganizationsOf(userID) {
 		o := d.organizations()[id]
 		if o == nil {
 			continue
 		}
-		if m, _ := o.Member(u.ID); m.Source == identity.SourceSCIM {
+		if m, _ := o.Member(userID); m.Source == identity.SourceSCIM {
 			groups = append(groups, scim.Document{"value": o.ID, "display": o.Name, "type": "direct"})
 		}
 	}
-	if groups != nil {
-		doc["groups"] = groups
-	}
-	return resource(u.ID, doc, u.Created, kept.Modified)
+	return groups
 }
 
 // organizations are those that SCIM sees, by id.
@@ -120,29 +130,33 @@ func (d *directory) organizations() map[string]*identity.Organization {
 // organization is an organization as SCIM sees it.
 func (d *directory) organization(o *identity.Organization) scim.Resource {
 	kept, _ := d.s.SCIM.Get(o.ID)
-	doc := scim.Document{"displayName": o.Name}
-	if id, ok := kept.Attributes["externalId"]; ok {
-		doc["externalId"] = id
-	}
-	var members []any
-	for _, m := range o.Members {
-		if m.Source == identity.SourceSCIM {
-			members = append(members, scim.Document{"value": m.UserID, "type": "User"})
+	return resource(o.ID, o.Name, kept, o.Created, func(lists bool) scim.Document {
+		doc := scim.Document{"displayName": o.Name}
+		if id, ok := kept.Attributes["externalId"]; ok {
+			doc["externalId"] = id
 		}
-	}
-	if members != nil {
-		doc["members"] = members
-	}
-	return resource(o.ID, doc, o.Created, kept.Modified)
+		var members []any
+		for _, m := range o.Members {
+			if lists && m.Source == identity.SourceSCIM {
+				members = append(members, scim.Document{"value": m.UserID, "type": "User"})
+			}
+		}
+		if members != nil {
+			doc["members"] = members
+		}
+		return doc
+	})
 }
 
-func resource(id string, doc scim.Document, created, modified time.Time) scim.Resource {
+func resource(id, name string, kept scim.Kept, created time.Time, document func(lists bool) scim.Document) scim.Resource {
+	modified := kept.Modified
 	if modified.Before(created) {
 		modified = created
 	}
+	externalID, _ := kept.Attributes["externalId"].(string)
 	return scim.Resource{
-		ID: id, Document: doc, Created: created, Modified: modified,
-		Version: func() string { return etagOf(id, doc) },
+		ID: id, Name: name, ExternalID: externalID, Document: document, Created: created, Modified: modified,
+		Version: func() string { return etagOf(id, document(true)) },
 	}
 }
 
@@ -167,7 +181,7 @@ func (d *directory) Change(k *scim.Kind, id string, change func(scim.Document) (
 	if err := d.c.ifMatch(strings.ToLower(k.Name), before.Version()); err != nil {
 		return scim.Resource{}, err
 	}
-	doc, err := change(before.Document)
+	doc, err := change(before.Document(true))
 	if err != nil {
 		return scim.Resource{}, err
 	}

@@ -75,7 +75,7 @@ func (d *directory) changeUser(seen scim.Resource, doc scim.Document) (scim.Reso
 		return scim.Resource{}, errLastAdministrator
 	}
 	changes := diff(
-		scimFields(userFields(before), before.Source, seen.Document, scim.UserAttributes),
+		scimFields(userFields(before), before.Source, seen.Document(true), scim.UserAttributes),
 		scimFields(userFields(after), after.Source, doc, scim.UserAttributes))
 	if len(changes) == 0 {
 		return seen, nil
@@ -157,7 +157,7 @@ func (d *directory) changeOrganization(seen scim.Resource, doc scim.Document) (s
 		return scim.Resource{}, err
 	}
 	changes := diff(
-		scimFields(organizationFields(before), before.Source, seen.Document, scim.GroupAttributes),
+		scimFields(organizationFields(before), before.Source, seen.Document(true), scim.GroupAttributes),
 		scimFields(organizationFields(after), after.Source, doc, scim.GroupAttributes))
 	if len(changes) == 0 {
 		return seen, nil

@@ -211,12 +211,16 @@ func (p *Prober) judge(call provider.Call, status int, header http.Header, body 
 	if out.Message == "" {
 		out.Message = fmt.Sprintf("The provider did not answer the call as it should (status %d).", status)
 	}
-	if said = clip(said); said != "" {
+	if said = clip(said); said != "" && telling[code] {
 		out.Message += " It says: " + said
 	}
 	out.Status = status
 	return out
 }
+
+// telling are the codes of failures of which the provider's own words are told
+// to clients; of the others it would be the gateway's again.
+var telling = map[string]bool{dialect.CodeProviderRejected: true, CodeModelUnknown: true, dialect.CodeProviderError: true}
 
 // sentences say what to do about the usual failures.
 var sentences = map[string]string{

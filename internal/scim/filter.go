@@ -94,6 +94,46 @@ func checkOperator(a *attribute, op filter.CompareOperator) error {
 	return refuse(typeFilter, "The attribute %s is true or false, which %s does not compare.", a.Name, op)
 }
 
+// names reports whether a filter names an attribute.
+func (k *Kind) names(e filter.Expression, attribute string) bool {
+	switch e := e.(type) {
+	case *filter.LogicalExpression:
+		return k.names(e.Left, attribute) || k.names(e.Right, attribute)
+	case *filter.NotExpression:
+		return k.names(e.Expression, attribute)
+	case *filter.ValuePath:
+		return strings.EqualFold(e.AttributePath.AttributeName, attribute)
+	case *filter.AttributeExpression:
+		return strings.EqualFold(e.AttributePath.AttributeName, attribute)
+	}
+	return false
+}
+
+// excludes reports whether a resource can't pass a filter, by what is known of it
+// without its document: clients look for one name or id in most requests.
+func (k *Kind) excludes(r *Resource, e filter.Expression) bool {
+	switch e := e.(type) {
+	case *filter.LogicalExpression:
+		return e.Operator == filter.AND && (k.excludes(r, e.Left) || k.excludes(r, e.Right))
+	case *filter.AttributeExpression:
+		want, ok := e.CompareValue.(string)
+		if !ok || e.Operator != filter.EQ {
+			return false
+		}
+		switch a, _, _ := k.resolve(e.AttributePath.URI(), e.AttributePath.AttributeName, ""); {
+		case a == nil:
+			return true
+		case a.Name == k.naming:
+			return !strings.EqualFold(r.Name, unescape(want))
+		case a.Name == "externalId":
+			return r.ExternalID != unescape(want)
+		case a.Name == "id":
+			return r.ID != unescape(want)
+		}
+	}
+	return false
+}
+
 // matches reports whether a document passes a filter that was checked. An
 // attribute that is not kept has no value.
 func (k *Kind) matches(d Document, e filter.Expression) bool {

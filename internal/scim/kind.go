@@ -16,6 +16,7 @@ type Kind struct {
 	Endpoint string // "/Users" or "/Groups"
 	Schema   string // URN
 	naming   string // the attribute that names a resource to people
+	lists    string // the attribute that Resource.Document makes only where it is asked for
 	schema   json.RawMessage
 	attrs    []*attribute
 	// others are attributes of the standard that are taken and not kept.
@@ -41,9 +42,9 @@ const (
 
 // Users and Groups are the kinds of resources.
 var (
-	Users = load("User", "userName", "nickName", "profileUrl", "title", "userType", "preferredLanguage", "locale", "timezone",
+	Users = load("User", "userName", "groups", "nickName", "profileUrl", "title", "userType", "preferredLanguage", "locale", "timezone",
 		"password", "phoneNumbers", "ims", "photos", "addresses", "entitlements", "roles", "x509Certificates")
-	Groups = load("Group", "displayName")
+	Groups = load("Group", "displayName", "members")
 )
 
 // common are the attributes that every resource has.
@@ -58,7 +59,7 @@ var common = []*attribute{
 	}},
 }
 
-func load(name, naming string, others ...string) *Kind {
+func load(name, naming, lists string, others ...string) *Kind {
 	raw, err := schemaFiles.ReadFile("schemas/" + name + ".json")
 	if err != nil {
 		panic(err) // embedded
@@ -71,7 +72,7 @@ func load(name, naming string, others ...string) *Kind {
 		panic(fmt.Sprintf("scim: schema %s: %v", name, err))
 	}
 	k := &Kind{
-		Name: name, Endpoint: "/" + name + "s", Schema: s.ID, naming: naming, schema: raw,
+		Name: name, Endpoint: "/" + name + "s", Schema: s.ID, naming: naming, lists: lists, schema: raw,
 		attrs: append(append([]*attribute{}, common...), s.Attributes...), others: map[string]bool{},
 	}
 	for _, o := range others {

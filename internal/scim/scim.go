@@ -43,10 +43,11 @@ type Document = map[string]any
 
 // Resource is one user or group.
 type Resource struct {
-	ID string
-	// Document has the attributes, externalId among them, and what is read only
-	// (groups of a user). It must not be changed.
-	Document          Document
+	ID, Name, ExternalID string
+	// Document makes the document: the attributes, externalId among them. With
+	// lists it has also the long ones: groups of a user, members of a group. It must
+	// not be changed.
+	Document          func(lists bool) Document
 	Created, Modified time.Time
 	// Version makes the ETag, which differs whenever the document does.
 	Version func() string

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"encoding/json"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -77,10 +78,12 @@ func (s *Service) found(k *Kind, q url.Values) ([]func() Document, error) {
 	if err != nil {
 		return nil, err
 	}
+	lists := e != nil && k.names(e, k.lists)
 	var found []func() Document
 	for i := range all {
-		if e == nil || k.matches(s.document(k, &all[i]), e) {
-			found = append(found, func() Document { return show(s.complete(k, &all[i])) })
+		r := &all[i]
+		if e == nil || !k.excludes(r, e) && k.matches(s.document(k, r, lists), e) {
+			found = append(found, func() Document { return show.of(s.complete(k, r, show.lists)) })
 		}
 	}
 	return found, nil
@@ -200,17 +203,13 @@ func (s *Service) shown(k *Kind, r Resource, q url.Values) (Document, string, er
 	if err != nil {
 		return nil, "", err
 	}
-	d := s.complete(k, &r)
-	return show(d), d["meta"].(Document)["version"].(string), nil
+	return show.of(s.complete(k, &r, show.lists)), r.Version(), nil
 }
 
 // document is a resource with the attributes that all have, for filters to look
 // at.
-func (s *Service) document(k *Kind, r *Resource) Document {
-	d := make(Document, len(r.Document)+3)
-	for name, value := range r.Document {
-		d[name] = value
-	}
+func (s *Service) document(k *Kind, r *Resource, lists bool) Document {
+	d := maps.Clone(r.Document(lists))
 	d["schemas"], d["id"] = []any{k.Schema}, r.ID
 	d["meta"] = Document{
 		"resourceType": k.Name, "location": s.Address + k.Endpoint + "/" + r.ID,
@@ -221,8 +220,8 @@ func (s *Service) document(k *Kind, r *Resource) Document {
 
 // complete is a document with what a filter has no need of: its version, and
 // the addresses of what it refers to.
-func (s *Service) complete(k *Kind, r *Resource) Document {
-	d := s.document(k, r)
+func (s *Service) complete(k *Kind, r *Resource, lists bool) Document {
+	d := s.document(k, r, lists)
 	d["meta"].(Document)["version"] = r.Version()
 	for list, of := range map[string]*Kind{"members": Users, "groups": Groups} {
 		if all, ok := d[list].([]any); ok {
@@ -251,31 +250,46 @@ func moment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000
 // always are the attributes that every reply has.
 var always = []string{"id", "schemas"}
 
-// projection reads attributes and excludedAttributes, and returns what shows so
-// much of a document.
-func (k *Kind) projection(q url.Values) (func(Document) Document, error) {
+// projection is how much of a document is shown.
+type projection struct {
+	of    func(Document) Document
+	lists bool // it shows the long lists
+}
+
+// projection reads attributes and excludedAttributes.
+func (k *Kind) projection(q url.Values) (projection, error) {
 	only, without := q.Get("attributes"), q.Get("excludedAttributes")
 	switch {
 	case only != "" && without != "":
-		return nil, Invalid("The parameters attributes and excludedAttributes exclude each other.")
+		return projection{}, Invalid("The parameters attributes and excludedAttributes exclude each other.")
 	case only != "":
-		return func(d Document) Document {
+		names := append(strings.Split(only, ","), always...)
+		return projection{lists: k.anyNamed(names, false), of: func(d Document) Document {
 			out := Document{}
-			for _, name := range append(strings.Split(only, ","), always...) {
+			for _, name := range names {
 				k.pick(d, out, name)
 			}
 			return out
-		}, nil
+		}}, nil
 	case without != "":
-		return func(d Document) Document {
+		names := strings.Split(without, ",")
+		return projection{lists: !k.anyNamed(names, true), of: func(d Document) Document {
 			out := clone(d).(Document)
-			for _, name := range strings.Split(without, ",") {
+			for _, name := range names {
 				k.drop(out, name)
 			}
 			return out
-		}, nil
+		}}, nil
 	}
-	return func(d Document) Document { return d }, nil
+	return projection{lists: true, of: func(d Document) Document { return d }}, nil
+}
+
+// anyNamed reports whether one of names is the long list, as a whole or not.
+func (k *Kind) anyNamed(names []string, whole bool) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		a, s := k.named(name)
+		return a != nil && a.Name == k.lists && (s == nil || !whole)
+	})
 }
 
 // named finds what the name of an attribute in a parameter means.

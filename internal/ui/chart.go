@@ -14,6 +14,7 @@ import (
 type chart struct {
 	Label  string // what it shows, for those who don't see it
 	Lines  bool   // lines; else bars that stand on each other
+	Small  bool   // for a narrow column
 	Starts []time.Time
 	Series []series
 	// Format writes a value; nil: a whole number.
@@ -26,25 +27,33 @@ type series struct {
 	Values []float64 // as many as there are intervals
 }
 
-// The size of a drawing in its own units, and its margins.
+// The margins of a drawing in its own units, and how many colours there are.
 const (
-	chartWidth, chartHeight           = 720.0, 220.0
-	chartLeft, chartRight             = 56.0, 8.0
-	chartTop, chartBottom             = 10.0, 24.0
-	chartInnerWidth, chartInnerHeight = chartWidth - chartLeft - chartRight, chartHeight - chartTop - chartBottom
-	chartColours                      = 6
+	chartRight            = 8.0
+	chartTop, chartBottom = 10.0, 24.0
+	chartColours          = 6
 )
+
+// size is the whole drawing, and the place of the labels at its left. A small
+// one is for a narrow column, where the labels of a large one would be tiny.
+func (c *chart) size() (width, height, left float64) {
+	if c.Small {
+		return 320, 150, 34
+	}
+	return 720, 220, 56
+}
 
 // SVG draws the chart.
 func (c *chart) SVG() template.HTML {
 	var b strings.Builder
+	width, height, left := c.size()
 	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %g %g" role="img" aria-label="%s">`,
-		chartWidth, chartHeight, template.HTMLEscapeString(c.Label))
-	top, step := scale(c.highest())
+		width, height, template.HTMLEscapeString(c.Label))
+	top, step := scale(c.highest(), c.Format == nil)
 	for v := 0.0; v <= top+step/2; v += step {
 		y := c.y(v, top)
-		fmt.Fprintf(&b, `<line class="grid" x1="%g" x2="%g" y1="%.1f" y2="%.1f"/>`, chartLeft, chartWidth-chartRight, y, y)
-		fmt.Fprintf(&b, `<text x="%g" y="%.1f" text-anchor="end">%s</text>`, chartLeft-6, y+4, template.HTMLEscapeString(c.format(v)))
+		fmt.Fprintf(&b, `<line class="grid" x1="%g" x2="%g" y1="%.1f" y2="%.1f"/>`, left, width-chartRight, y, y)
+		fmt.Fprintf(&b, `<text x="%g" y="%.1f" text-anchor="end">%s</text>`, left-6, y+4, template.HTMLEscapeString(c.format(v)))
 	}
 	c.times(&b)
 	if c.Lines {
@@ -97,7 +106,8 @@ func (c *chart) highest() float64 {
 }
 
 // scale is a round number above high, and the distance of the grid's lines.
-func scale(high float64) (top, step float64) {
+// Whole numbers have no lines between them.
+func scale(high float64, whole bool) (top, step float64) {
 	if high <= 0 {
 		return 1, 1
 	}
@@ -107,29 +117,45 @@ func scale(high float64) (top, step float64) {
 			break
 		}
 	}
+	if whole {
+		step = math.Ceil(step)
+	}
 	return step * math.Ceil(high/step), step
 }
 
-func (c *chart) y(v, top float64) float64 { return chartTop + chartInnerHeight*(1-v/top) }
+func (c *chart) y(v, top float64) float64 {
+	_, height, _ := c.size()
+	return chartTop + (height-chartTop-chartBottom)*(1-v/top)
+}
 
-func (c *chart) width() float64 { return chartInnerWidth / float64(max(1, len(c.Starts))) }
+// width is that of one interval.
+func (c *chart) width() float64 {
+	width, _, left := c.size()
+	return (width - left - chartRight) / float64(max(1, len(c.Starts)))
+}
 
-// times writes up to seven times below.
+// times writes up to seven times below, or three.
 func (c *chart) times(b *strings.Builder) {
 	n := len(c.Starts)
-	every := (n + 6) / 7
+	_, height, left := c.size()
+	most := 7
+	if c.Small {
+		most = 3
+	}
+	every := (n + most - 1) / most
 	for i := 0; i < n; i += max(1, every) {
 		layout := "2 Jan"
 		if n > 1 && c.Starts[1].Sub(c.Starts[0]) < 24*time.Hour {
 			layout = "15:04"
 		}
-		x := chartLeft + c.width()*(float64(i)+0.5)
-		fmt.Fprintf(b, `<text x="%.1f" y="%g" text-anchor="middle">%s</text>`, x, chartHeight-6, c.Starts[i].UTC().Format(layout))
+		x := left + c.width()*(float64(i)+0.5)
+		fmt.Fprintf(b, `<text x="%.1f" y="%g" text-anchor="middle">%s</text>`, x, height-6, c.Starts[i].UTC().Format(layout))
 	}
 }
 
 func (c *chart) bars(b *strings.Builder, top float64) {
 	w := c.width()
+	_, _, left := c.size()
 	for i, start := range c.Starts {
 		below := 0.0
 		for n, s := range c.Series {
@@ -139,7 +165,7 @@ func (c *chart) bars(b *strings.Builder, top float64) {
 			}
 			y := c.y(below+v, top)
 			fmt.Fprintf(b, `<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="1.5"><title>%s</title></rect>`, colour(n),
-				chartLeft+w*(float64(i)+0.12), y, w*0.76, c.y(below, top)-y, template.HTMLEscapeString(c.tip(start, s.Name, v)))
+				left+w*(float64(i)+0.12), y, w*0.76, c.y(below, top)-y, template.HTMLEscapeString(c.tip(start, s.Name, v)))
 			below += v
 		}
 	}
@@ -147,15 +173,16 @@ func (c *chart) bars(b *strings.Builder, top float64) {
 
 func (c *chart) lines(b *strings.Builder, top float64) {
 	w := c.width()
+	_, _, left := c.size()
 	for n, s := range c.Series {
 		points := make([]string, len(s.Values))
 		for i, v := range s.Values {
-			points[i] = fmt.Sprintf("%.1f,%.1f", chartLeft+w*(float64(i)+0.5), c.y(v, top))
+			points[i] = fmt.Sprintf("%.1f,%.1f", left+w*(float64(i)+0.5), c.y(v, top))
 		}
 		fmt.Fprintf(b, `<polyline class="line %s" points="%s"/>`, colour(n), strings.Join(points, " "))
 		for i, v := range s.Values {
 			fmt.Fprintf(b, `<circle class="dot %s" cx="%.1f" cy="%.1f" r="4"><title>%s</title></circle>`, colour(n),
-				chartLeft+w*(float64(i)+0.5), c.y(v, top), template.HTMLEscapeString(c.tip(c.Starts[i], s.Name, v)))
+				left+w*(float64(i)+0.5), c.y(v, top), template.HTMLEscapeString(c.tip(c.Starts[i], s.Name, v)))
 		}
 	}
 }

@@ -13,11 +13,21 @@ func TestScaleIsRoundAndHoldsTheHighest(t *testing.T) {
 	for high, want := range map[float64][2]float64{
 		0: {1, 1}, 1: {1, 0.25}, 3: {3, 1}, 4: {4, 1}, 7: {8, 2}, 99: {100, 25}, 101: {150, 50}, 1234: {1500, 500}, 0.0004: {0.0004, 0.0001},
 	} {
-		top, step := scale(high)
+		top, step := scale(high, false)
 		require.InDelta(t, want[0], top, 1e-9, "%v", high)
 		require.InDelta(t, want[1], step, 1e-9, "%v", high)
 		require.GreaterOrEqual(t, top, high)
 	}
+}
+
+func TestCountsHaveNoLinesBetweenWholeNumbers(t *testing.T) {
+	for high, want := range map[float64][2]float64{1: {1, 1}, 3: {3, 1}, 9: {9, 3}, 99: {100, 25}} {
+		top, step := scale(high, true)
+		require.Equal(t, want, [2]float64{top, step}, "%v", high)
+	}
+	large, small := (&chart{Label: "x"}).SVG(), (&chart{Label: "x", Small: true}).SVG()
+	require.Contains(t, large, `viewBox="0 0 720 220"`)
+	require.Contains(t, small, `viewBox="0 0 320 150"`)
 }
 
 func TestChartDrawsEveryValueAndEscapesNames(t *testing.T) {

@@ -88,7 +88,7 @@ func (c *call) myUsage(endpointID string) (*ownUsage, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &ownUsage{Total: found.Total, Days: usageDays, Chart: &chart{Label: "My requests by day", Series: []series{{Name: "Requests"}}}}
+	u := &ownUsage{Total: found.Total, Days: usageDays, Chart: &chart{Small: true, Label: "My requests by day", Series: []series{{Name: "Requests"}}}}
 	for _, row := range found.Rows {
 		if row.Start != nil {
 			u.Chart.Starts = append(u.Chart.Starts, *row.Start)
