@@ -53,6 +53,7 @@ type gateway struct {
 	db       *sql.DB
 	trail    *audit.Trail
 	usage    *usage.Usage
+	machine  *machine
 	identity *identity.Store
 	oidc     *oidc.Provider // nil: there is none
 	sessions *session.Manager
@@ -83,6 +84,7 @@ type gateway struct {
 // newGateway opens and connects every part. Nothing is served yet.
 func newGateway(f runFlags, cfg config.Config, log *zap.Logger) (_ *gateway, err error) {
 	g := &gateway{cfg: cfg, inForce: newInForce(cfg, time.Now()), log: log, adminToken: f.adminTokenFile, registry: prometheus.NewRegistry()}
+	g.machine = &machine{g: g, started: time.Now()}
 	defer func() {
 		if err != nil {
 			_ = g.close()
@@ -353,6 +355,7 @@ func (g *gateway) loadCertificate() error {
 	if err := g.plane.SetCertificate(pair.Cert, pair.Key); err != nil {
 		return err
 	}
+	g.machine.served(pair.Cert)
 	return g.loadClientAuthorities()
 }
 

@@ -71,6 +71,12 @@ func (g *gateway) registerParts() {
 	gauge("sluice_envoy_up", "1 while Envoy's process runs.", func() float64 { return oneIf(g.envoy.Status().State == "running") })
 	gauge("sluice_envoy_restarts", "How often Envoy was started again since the gateway's start.",
 		func() float64 { return float64(g.envoy.Status().Restarts) })
+	gauge("sluice_certificate_not_after_seconds", "When the listener's certificate ends, in Unix seconds.", g.machine.notAfter)
+	gauge("sluice_disk_free_bytes", "What is free on the file system of the data folder, for the gateway's user.",
+		func() float64 { return float64(diskOf(g.cfg.Data).FreeBytes) })
+	gauge("sluice_disk_bytes", "The size of the file system of the data folder.", func() float64 { return float64(diskOf(g.cfg.Data).Bytes) })
+	gauge("sluice_usage_behind_frames", "Frames of the trail that usage has not counted yet.",
+		func() float64 { return float64(g.usage.Status().Behind) })
 	gauge("sluice_policy_refused", "1 while the newest bundle is refused and an older one is in force.",
 		func() float64 { return oneIf(g.policy.Status().LastError != "") })
 	gauge("sluice_sessions", "Browsers that are signed in to the web UI.", func() float64 { return float64(g.sessions.Count()) })

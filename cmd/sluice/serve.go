@@ -116,7 +116,7 @@ func (g *gateway) listenHTTP(failed chan<- error, network, addr string, h http.H
 
 func (g *gateway) controlHandler() http.Handler {
 	return admin.New(admin.Deps{
-		Identity: g.identity, Catalog: g.catalog, Policy: g.policy, Trail: g.trail, Usage: g.usage, ServeUnrecorded: g.serveUnrecorded(),
+		Identity: g.identity, Catalog: g.catalog, Policy: g.policy, Trail: g.trail, Usage: g.usage, Machine: g.machine.look, ServeUnrecorded: g.serveUnrecorded(),
 		Activate: g.activate, CheckHost: g.egress.CheckHost, Components: g.components, Version: version,
 		Settings:     g.inForce.settings,
 		TargetHealth: g.targetHealth, Vault: g.keeper, Probe: g.prober().Test, Prices: g.prices, Sessions: g.sessions, SignIn: g.signInWays, SCIM: g.scim, AdoptBySCIM: g.cfg.Identity.SCIM.Adopt, Registerer: g.registry, Now: time.Now, NewID: newExchangeID, Log: g.log.Named("api"),

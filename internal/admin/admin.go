@@ -98,6 +98,8 @@ type Deps struct {
 	Vault Vault
 	// Components reports the parts that this package does not know itself.
 	Components func() []Component
+	// Machine looks at what the gateway runs on and keeps. Nil: nobody does.
+	Machine func(ctx context.Context) api.Machine
 	// Prices is the table of prices that is shown. Nil: the built-in one.
 	Prices *prices.Table
 	// Sessions are those of browsers that have signed in to the web UI. Nil:

@@ -22,6 +22,17 @@ func (s *server) readStatus(c *call) error {
 		out.Ready = out.Ready && p.Ready
 		out.Parts = append(out.Parts, api.Part{Name: p.Name, Ready: p.Ready, Missing: p.Missing, Detail: p.Detail})
 	}
+	if s.Machine != nil {
+		m := s.Machine(c.ctx())
+		out.Machine = &m
+	}
+	if s.Usage != nil {
+		u := s.Usage.Status()
+		out.Usage = &api.Counting{
+			Bytes: u.Bytes, Behind: u.Behind, Missed: u.Missed, Series: u.Series, Rebuilding: u.Rebuilding, Rebuilt: u.Rebuilt, Error: u.Error,
+		}
+	}
+	out.Warnings = s.warnings(&out)
 	return c.reply(http.StatusOK, out)
 }
 

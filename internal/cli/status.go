@@ -23,6 +23,9 @@ func statusCommand() *cobra.Command {
 			}
 			return r.show(cmd, s, "PART READY DETAIL", func(add func(...any)) {
 				add("sluice", s.Ready, s.Version)
+				for _, text := range s.Warnings {
+					add("warning", "", text)
+				}
 				for _, p := range s.Parts {
 					detail := p.Missing
 					if detail == "" && p.Detail != nil {

@@ -1,0 +1,69 @@
+package admin
+
+import (
+	"fmt"
+	"strings"
+
+	"sluice/internal/admin/api"
+)
+
+const (
+	// warnDays is how long before its end a certificate is warned of. The local
+	// authority renews its own well before.
+	warnDays = 14
+	// warnFree is the share of the disk below which it is warned of.
+	warnFree = 0.1
+)
+
+// warnings are sentences about what needs somebody's attention.
+func (s *server) warnings(st *api.Status) []string {
+	out := []string{}
+	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	for _, p := range st.Parts {
+		if !p.Ready {
+			add("%s", p.Missing)
+		}
+	}
+	if m := st.Machine; m != nil {
+		if d := m.Disk; d.Bytes > 0 && float64(d.FreeBytes) < warnFree*float64(d.Bytes) {
+			add("The disk of the data folder has %d %% left (%d MB). When it is full, calls are refused.",
+				d.FreeBytes*100/d.Bytes, d.FreeBytes>>20)
+		}
+		for _, c := range m.Certificates {
+			what := "The listener's certificate"
+			if c.For == api.ForClients {
+				what = "The authority of client certificates " + c.Subject
+			}
+			switch {
+			case c.DaysLeft < 0:
+				add("%s has ended on %s.", what, c.NotAfter.Format("2006-01-02"))
+			case c.DaysLeft <= warnDays:
+				add("%s ends in %d days, on %s.", what, c.DaysLeft, c.NotAfter.Format("2006-01-02"))
+			}
+		}
+		for _, store := range m.Stores {
+			if store.Integrity != "ok" {
+				add("The database %s is damaged: %s. Restore it from a backup.", store.Name, store.Integrity)
+			}
+		}
+	}
+	if p := s.Policy.Status(); p.LastError != "" {
+		first, _, _ := strings.Cut(p.LastError, "\n")
+		add("The newest policies were refused, and older ones are in force: %s", first)
+	}
+	if a := s.Trail.Stats(); a.IndexErr != "" {
+		add("The index of the audit trail can't be written; the trail itself can.")
+	}
+	if u := st.Usage; u != nil && u.Error != "" {
+		add("Usage is not counted at the moment; it will be counted from the trail.")
+	}
+	if n := len(s.Catalog.Status().Broken); n > 0 {
+		add("%d of the endpoints can't be called because of a fault in their configuration.", n)
+	}
+	for _, t := range st.Targets {
+		if t.State == api.TargetCooling {
+			add("The target %s of the endpoint %s fails (%s) and is tried last for a while.", t.TargetName, t.EndpointName, t.LastCode)
+		}
+	}
+	return out
+}

@@ -1,0 +1,50 @@
+package admin_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"sluice/internal/admin"
+	"sluice/internal/admin/api"
+)
+
+func TestStatusWarns(t *testing.T) {
+	w := newWorld(t)
+	var status api.Status
+	w.as("root", "GET", "/api/sluice/v1/status", "").must(http.StatusOK).into(&status)
+	require.Empty(t, status.Warnings)
+	require.Nil(t, status.Machine)
+	require.NotNil(t, status.Usage)
+
+	end := time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
+	machine := api.Machine{
+		Nodes: []api.Node{{ID: "sluice", HostName: "h"}}, Disk: api.Disk{Bytes: 1000 << 20, FreeBytes: 50 << 20},
+		Certificates: []api.Certificate{
+			{For: api.ForListener, Names: []string{}, DaysLeft: 10, NotAfter: end}, {For: api.ForListener, Names: []string{}, DaysLeft: 15, NotAfter: end},
+			{For: api.ForClients, Subject: "CN=staff", Names: []string{}, DaysLeft: -1, NotAfter: end},
+		},
+		Stores: []api.Store{{Name: "sluice.db", Integrity: "row 3 missing from index x"}, {Name: "other.db", Integrity: "ok"}},
+	}
+	w.serve(func(d *admin.Deps) {
+		d.Machine = func(context.Context) api.Machine { return machine }
+		d.TargetHealth = func() []api.TargetHealth {
+			return []api.TargetHealth{
+				{EndpointName: "chat", TargetName: "a", State: api.TargetCooling, LastCode: "provider_timeout"},
+				{EndpointName: "chat", TargetName: "b", State: api.TargetOK},
+			}
+		}
+	})
+	w.as("root", "GET", "/api/sluice/v1/status", "").must(http.StatusOK).into(&status)
+	require.Equal(t, []string{
+		"The disk of the data folder has 5 % left (50 MB). When it is full, calls are refused.",
+		"The listener's certificate ends in 10 days, on 2026-04-01.",
+		"The authority of client certificates CN=staff has ended on 2026-04-01.",
+		"The database sluice.db is damaged: row 3 missing from index x. Restore it from a backup.",
+		"The target a of the endpoint chat fails (provider_timeout) and is tried last for a while.",
+	}, status.Warnings)
+	require.Equal(t, machine.Nodes[0].HostName, status.Machine.Nodes[0].HostName)
+}
