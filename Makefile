@@ -22,14 +22,14 @@ run: build $(TOOLS)/envoy ## build and start the gateway on 127.0.0.1:8443 with 
 build: ## build bin/sluice
 	$(BUILD) -o bin/sluice ./cmd/sluice
 
-tools: $(TOOLS)/envoy $(TOOLS)/clients/ok ## fetch the pinned Envoy and the Python clients of the tests into .tools
+tools: $(TOOLS)/envoy $(TOOLS)/clients/ok $(TOOLS)/openapi/ok ## fetch the pinned Envoy and the Python clients of the tests into .tools
 	@:
 
 $(TOOLS)/envoy: tools/fetch-envoy tools/envoy-requirements.txt
 	sh tools/fetch-envoy
 
-$(TOOLS)/clients/ok: e2e/clients/requirements.txt
-	sh tools/fetch-clients
+$(TOOLS)/clients/ok $(TOOLS)/openapi/ok: $(TOOLS)/%/ok: e2e/%/requirements.txt
+	sh tools/fetch-clients $*
 
 $(TOOLS)/bin/staticcheck $(TOOLS)/bin/opa: tools/go.mod tools/go.sum
 	cd tools && GOBIN=$(TOOLS)/bin $(GO) install tool

@@ -23,7 +23,7 @@ type doc struct {
 	status   int // of success; 0: 200
 	// also are statuses besides status and those that follow from the row: 401,
 	// 403, 429 and 503 from its access; 400 where there are parameters or a body; 413
-	// from a body; 404 from a name in the path; 304 or 412 from versioned.
+	// from a body; 400 and 404 from a name in the path; 304 or 412 from versioned.
 	also []int
 	// versioned: the reply carries an ETag; a read takes If-None-Match, a change
 	// If-Match.
@@ -110,7 +110,8 @@ func (rt *route) statuses() []int {
 		all = append(all, http.StatusRequestEntityTooLarge)
 	}
 	if rt.named() {
-		all = append(all, http.StatusNotFound)
+		// Envoy refuses a path that can't be read, such as one with an encoded slash.
+		all = append(all, http.StatusNotFound, http.StatusBadRequest)
 	}
 	if status, _, _ := rt.precondition(); status != 0 {
 		all = append(all, status)
