@@ -278,7 +278,7 @@ func TestSessionOfABoundToken(t *testing.T) {
 	b, _ := w.signIn(session.SignIn{UserID: w.alice.ID, TokenID: token.ID, Method: session.MethodToken}, nil)
 	s, err := w.Of(b.get())
 	require.NoError(t, err)
-	require.Equal(t, []string{endpoint}, s.Caller.EndpointIDs)
+	require.Equal(t, []string{endpoint}, s.Caller.EndpointIDs())
 	require.True(t, s.Caller.Bound())
 
 	elsewhere := b.get()
