@@ -11,7 +11,7 @@ import (
 
 // variable is a value that names a variable of the environment, as MLflow's
 // files have for keys.
-var variable = regexp.MustCompile(`(?m)[:\-]\s*["']?\$\{?([A-Za-z_]\w*)\}?["']?\s*$`)
+var variable = regexp.MustCompile(`(?m)[:\-]\s*["']?\$\{?([A-Za-z_]\w*)\}?["']?\s*(?:[,}\]#]|$)`)
 
 // imported is what came of a file, or would.
 type imported struct {

@@ -16,7 +16,9 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/net/html"
 
+	"sluice/extproc/provider"
 	"sluice/internal/admin"
+	"sluice/internal/admin/api"
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
 	"sluice/internal/identity"
@@ -45,6 +47,7 @@ type world struct {
 	csrf     map[string]string       // user name → secret of the pages
 	science  string                  // id of the organization
 	gateway  http.RoundTripper
+	probed   []provider.Target // what was tried
 }
 
 func newWorld(t testing.TB, change ...func(*ui.Deps)) *world {
@@ -78,7 +81,7 @@ func newWorld(t testing.TB, change ...func(*ui.Deps)) *world {
 	w.rest = admin.New(admin.Deps{
 		Identity: w.identity, Catalog: w.catalog, Policy: policy, Trail: trail, Usage: counts,
 		Activate: func(context.Context, *catalog.Endpoint) error { return nil }, CheckHost: func(context.Context, string) error { return nil },
-		Components: func() []admin.Component { return nil }, Sessions: w.sessions, Version: "1.2.3", Now: time.Now, NewID: newID, Log: log,
+		Components: func() []admin.Component { return nil }, Sessions: w.sessions, Probe: w.onProbe, Version: "1.2.3", Now: time.Now, NewID: newID, Log: log,
 	})
 	d := ui.Deps{
 		REST: w.rest, Sessions: w.sessions, Tokens: w.identity, Policy: policy, Version: "1.2.3", Now: time.Now, NewID: newID, Log: log,
@@ -99,6 +102,18 @@ func newWorld(t testing.TB, change ...func(*ui.Deps)) *world {
 	require.NoError(t, err)
 	w.science = o.ID
 	return w
+}
+
+// onProbe stands in for the provider of a target that is tried: it takes the
+// canary and no other key.
+func (w *world) onProbe(_ context.Context, t provider.Target, _ string) api.TargetTestResult {
+	w.probed = append(w.probed, t)
+	for _, v := range t.Config {
+		if v == canary {
+			return api.TargetTestResult{OK: true, Message: "OpenAI answered.", Status: 200, DurationMillis: 412}
+		}
+	}
+	return api.TargetTestResult{Code: "provider_credential_rejected", Message: "OpenAI refused the key. Give another.", Status: 401, DurationMillis: 98}
 }
 
 // signIn begins a session.
