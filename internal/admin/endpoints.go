@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"encoding/binary"
 	"maps"
 	"net/http"
 	"slices"
@@ -47,7 +48,7 @@ func endpointSortKey(field string) func(*catalog.Endpoint) string {
 	return func(e *catalog.Endpoint) string {
 		switch field {
 		case "creationDate":
-			return e.Created.UTC().Format("20060102150405.000000000")
+			return string(binary.BigEndian.AppendUint64(nil, uint64(e.Created.UnixNano())))
 		case "endpointType":
 			return string(e.Type)
 		case "modelName":
