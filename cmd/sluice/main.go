@@ -22,5 +22,5 @@ func main() {
 
 // commands are those that run something, beside those of package cli.
 func commands() []*cobra.Command {
-	return []*cobra.Command{runCommand(), simulateCommand()}
+	return []*cobra.Command{runCommand(), backupCommand(), restoreCommand(), simulateCommand()}
 }
