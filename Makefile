@@ -22,8 +22,8 @@ run: build $(TOOLS)/envoy ## build and start the gateway on 127.0.0.1:8443 with 
 build: ## build bin/sluice
 	$(BUILD) -o bin/sluice ./cmd/sluice
 
-tools: $(TOOLS)/envoy $(TOOLS)/clients/ok $(TOOLS)/openapi/ok ## fetch the pinned Envoy and the Python clients of the tests into .tools
-	@:
+tools: $(TOOLS)/envoy $(TOOLS)/clients/ok $(TOOLS)/openapi/ok ## fetch the pinned Envoy, Keycloak and the Python clients of the tests into .tools
+	@sh tools/fetch-keycloak
 
 $(TOOLS)/envoy: tools/fetch-envoy tools/envoy-requirements.txt
 	sh tools/fetch-envoy

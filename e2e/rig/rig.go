@@ -44,6 +44,8 @@ type Options struct {
 	// on port 443 over TLS under the host's own name, the others without TLS.
 	Hosts     []string
 	Providers http.Handler
+	// Resolve adds to egress.resolve: "host:port" to "address:port".
+	Resolve map[string]string
 	// AllProviders starts a stand-in for every provider (see Providers) in place
 	// of Hosts, and makes an endpoint for each of its types.
 	AllProviders bool
@@ -150,6 +152,9 @@ func (g *Gateway) configure(o Options) {
 		"wrong-name.example": openai.Addr, "refused.example": freeAddr(t),
 	} {
 		yaml += fmt.Sprintf("    %s: %q\n", host, to)
+	}
+	for host, to := range o.Resolve {
+		yaml += fmt.Sprintf("    %q: %q\n", host, to)
 	}
 	for host, to := range startHosts(t, ca, o) {
 		yaml += fmt.Sprintf("    %q: %q\n", host, to)

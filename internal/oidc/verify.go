@@ -174,8 +174,10 @@ type claimSet map[string]any
 // ways.
 func (c claimSet) machine() bool {
 	subject := c.text("sub")
+	// Keycloak's user of a client, whose token the client has asked for itself.
+	keycloak := "service-account-" + c.text("azp")
 	return c.text("idtyp") == "app" || subject == c.text("client_id") || subject == c.text("azp") || subject == c.text("cid") ||
-		strings.HasPrefix(c.text("preferred_username"), "service-account-") && c.text("client_id") != ""
+		c.text("azp") != "" && c.text("preferred_username") == keycloak
 }
 
 func (c claimSet) text(name string) string {

@@ -209,7 +209,7 @@ func TestMachines(t *testing.T) {
 		machine bool
 	}{
 		"a person":          {map[string]any{"azp": "notebook"}, false},
-		"of Keycloak":       {map[string]any{"preferred_username": "service-account-batch", "client_id": "batch", "azp": "batch"}, true},
+		"of Keycloak":       {map[string]any{"preferred_username": "service-account-batch", "azp": "batch"}, true},
 		"of Entra ID":       {map[string]any{"idtyp": "app"}, true},
 		"of Okta":           {map[string]any{"cid": "s-1"}, true},
 		"of RFC 9068":       {map[string]any{"client_id": "s-1"}, true},
