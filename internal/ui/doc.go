@@ -67,8 +67,11 @@
 //	return c.form(f)
 //
 // Input survives an error. Fields of a provider come from fieldsOf(schema).
-// Kinds of fields: see field. Fields with a Step make a dialog of steps. A question before something that can't be
-// undone is a form without fields: c.confirm("Delete …?", text, button, back).
+// Kinds of fields: see field. Fields with a Step make a dialog of steps; those
+// with More are folded. A question before something that can't be undone is a
+// form without fields: c.form(confirm("Delete …?", text, action, button, back)).
+// An answer that a dialog is to show in place of its form, such as a new token,
+// has the id "shown".
 // A page that makes its own <form> puts {{template "csrf" .}} (or $) into it.
 // htmx and app.js send the secret as the header X-CSRF-Token.
 //
@@ -76,12 +79,15 @@
 // hx-select="#parts" hx-headers='{"X-Poll":"1"}'; the header keeps an open page
 // from keeping the session alive.
 //
-// # Partials (templates/partials.html)
+// # Partials (templates/layout/partials.html)
 //
-//	header (head "Title" "Subtitle" …actions)  search  th  pager  empty  badge  state  avatar
+//	header (head "Title" "Text")  search  th  pager  empty  badge  state  avatar
 //	field  form  kv  tabs  code  stat  csrf  chart (a *chart: bars or lines, see chart.go)
 //
 // and the functions icon, dict, list, asset, ago, date, number, money, millis,
-// bytes, typeName, short, may, th, search, initials, hue. Classes are in assets/app.css, in the
-// order tokens, base, layout, components.
+// bytes, typeName, short, may, th, search, initials, hue. Classes are in
+// assets/app.css, in the order tokens, base, layout, components. A wide table
+// that is to scroll in its box, and not become cards, is in "table-box table-wide".
+//
+// A page is looked at in a real browser: see package sluice/e2e/browser.
 package ui
