@@ -8,8 +8,8 @@
 // opens sealed credentials, and the private keys of the CA and the listener.
 // Without one these are left out, and the file gives away no credential.
 //
-// Not in it: tokens in files, which the next start makes anew, and what is
-// derived from the trail and made again: its index, and the counts of usage.
+// Not in it: tokens in files, which the next start makes anew, and the trail's
+// index, which is made again.
 package backup
 
 import (
@@ -37,6 +37,7 @@ import (
 // Names within the data folder.
 const (
 	database     = "sluice.db"
+	usage        = "usage.db"
 	trail        = "audit"
 	trailHead    = "audit/head.json"
 	manifestName = "manifest.json"
@@ -130,7 +131,7 @@ type archive struct {
 }
 
 func (a *archive) all(o Options) error {
-	if err := a.database(); err != nil {
+	if err := a.databases(); err != nil {
 		return err
 	}
 	files := plainFiles
@@ -148,18 +149,28 @@ func (a *archive) all(o Options) error {
 	return a.trail()
 }
 
-// database takes a copy that is whole, whatever the gateway writes meanwhile.
-func (a *archive) database() error {
+// databases takes copies that are whole, whatever the gateway writes meanwhile.
+// Usage is counted from the trail, but kept for longer.
+func (a *archive) databases() error {
 	folder, err := os.MkdirTemp(a.data, ".backup-") // 0700, and on a disk with room
 	if err != nil {
-		return fmt.Errorf("copying the database: %w", err)
+		return fmt.Errorf("copying the databases: %w", err)
 	}
 	defer os.RemoveAll(folder) //nolint:errcheck // a next start's backup does not mind it
-	copied := filepath.Join(folder, database)
-	if err := state.Copy(a.ctx, filepath.Join(a.data, database), copied); err != nil {
-		return err
+	for _, name := range []string{database, usage} {
+		from, copied := filepath.Join(a.data, name), filepath.Join(folder, name)
+		err := state.Copy(a.ctx, from, copied)
+		if name == usage && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = a.file(name, copied, false)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return a.file(database, copied, false)
+	return nil
 }
 
 // trail takes the head first: the segments may only be longer than it says.

@@ -19,6 +19,7 @@ import (
 	"sluice/internal/catalog"
 	"sluice/internal/identity"
 	"sluice/internal/state"
+	"sluice/internal/usage"
 )
 
 var ctx = context.Background()
@@ -38,8 +39,11 @@ func folder(t *testing.T) (data string, people *identity.Store, trail *audit.Tra
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = trail.Close() })
 	require.NoError(t, trail.Event(&audit.Event{Kind: "Before"}))
+	counts, err := usage.Open(usage.Options{Path: filepath.Join(data, "usage.db"), Trail: trail, Now: time.Now})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = counts.Close() })
 	for name, text := range map[string]string{
-		"ca.pem": "public", "ca.key": "canary-ca-key", "vault.keyset": "canary-keyset", "admin-token": "canary-token", "usage.db": "derived",
+		"ca.pem": "public", "ca.key": "canary-ca-key", "vault.keyset": "canary-keyset", "admin-token": "canary-token",
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(data, name), []byte(text), 0o600))
 	}
@@ -98,7 +102,7 @@ func TestABackupOfARunningGatewayComesBack(t *testing.T) {
 		names := strings.Join(files(t, again), " ")
 		for name, want := range map[string]bool{
 			"sluice.db": true, "ca.pem": true, "audit/head.json": true, ".log": true,
-			"vault.keyset": secrets, "ca.key": secrets, "admin-token": false, "usage.db": false, "lock": false,
+			"vault.keyset": secrets, "ca.key": secrets, "admin-token": false, "usage.db": true, "lock": false,
 		} {
 			require.Equal(t, want, strings.Contains(names, name), "%s in %s", name, names)
 		}

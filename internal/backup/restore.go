@@ -147,7 +147,7 @@ func unpack(ctx context.Context, plain io.Reader, folder string) (m Manifest, er
 }
 
 func known(name string) bool {
-	return name == database || slices.Contains(plainFiles, name) || slices.Contains(secretFiles, name) ||
+	return name == database || name == usage || slices.Contains(plainFiles, name) || slices.Contains(secretFiles, name) ||
 		trailFile.MatchString(name) && !strings.Contains(name, "..")
 }
 
