@@ -96,6 +96,7 @@ func (k *Keycloak) Start() {
 		"--http-enabled=true", "--http-host=127.0.0.1", "--http-port="+port, "--hostname="+k.URL)
 	k.cmd.Env = append(os.Environ(), "JAVA_OPTS_KC_HEAP=-Xms128m -Xmx512m",
 		"KC_BOOTSTRAP_ADMIN_USERNAME=root", "KC_BOOTSTRAP_ADMIN_PASSWORD=root-password")
+	k.cmd.Dir = k.home
 	k.cmd.Stdout, k.cmd.Stderr = log, log
 	// Java runs in place of the shell: it ends with the test.
 	k.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
