@@ -79,6 +79,15 @@
 // hx-select="#parts" hx-headers='{"X-Poll":"1"}'; the header keeps an open page
 // from keeping the session alive.
 //
+// # Pickers (assets/pick.js)
+//
+// A select within <div class="pick" data-pick> can be searched. The partial
+// chips (a *chips) picks users and organizations from the directory; the posted
+// ids are under its name, names that were typed and not picked under name.typed.
+// The fields of a provider, with its keys and the test of a connection, are a
+// modelForm with the partials provider-pick and model-fields. Keys are never
+// shown again: pick.js keeps what was typed where the server refuses the form.
+//
 // # Partials (templates/layout/partials.html)
 //
 //	header (head "Title" "Text")  search  th  pager  empty  badge  state  avatar
