@@ -83,6 +83,10 @@ func (g *gateway) reloadVault(ctx context.Context, next config.Vault) {
 	if reflect.DeepEqual(next, g.cfg.Vault) {
 		return
 	}
+	if g.keeper.Busy() {
+		g.log.Error("the vault was not changed: a migration or rotation is under way; send SIGHUP again when it has ended")
+		return
+	}
 	current, previous, err := g.openVaults(next)
 	if err == nil {
 		err = g.covered(append([]vault.Vault{current}, previous...))

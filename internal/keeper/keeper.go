@@ -87,6 +87,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	defer jobs.Wait()
 	refreshed, swept := k.Now(), time.Time{}
 	wait, tried := k.Retry, k.Now()
+	var prepared vault.Vault
 	tick := time.NewTicker(k.Retry)
 	defer tick.Stop()
 	for {
@@ -97,6 +98,10 @@ func (k *Keeper) Run(ctx context.Context) error {
 		case <-k.wake:
 			woken = true
 		case <-tick.C:
+		}
+		// A vault behind an alias tells which values are its own when it has its key.
+		if v := k.Vaults.Current(); v != prepared && v.Prepare(ctx, false) == nil {
+			prepared = v
 		}
 		if start := k.begin(); start != nil {
 			jobs.Go(func() { start(ctx) })
@@ -182,6 +187,13 @@ func (k *Keeper) Start(ctx context.Context, kind, to string) error {
 	k.mu.Unlock()
 	k.Removed()
 	return nil
+}
+
+// Busy reports whether a migration or rotation is under way.
+func (k *Keeper) Busy() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.job != nil && k.job.Running
 }
 
 func (k *Keeper) begin() func(context.Context) {
