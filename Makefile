@@ -40,12 +40,12 @@ debian: ## install the Debian packages that tests need, when missing and root
 lint: $(TOOLS)/bin/staticcheck $(TOOLS)/bin/opa ## gofmt, go vet, staticcheck, opa fmt and check
 	sh tools/lint
 
-test: tools debian $(TOOLS)/bin/opa ## every test that needs no container
+test: debian tools $(TOOLS)/bin/opa ## every test that needs no container
 	$(TOOLS)/bin/opa test policies/bundle
 	$(GO) build $(RACE) -o bin/sluice-test ./cmd/sluice
 	SLUICE_BIN=$(CURDIR)/bin/sluice-test $(GO) test $(RACE) -timeout 30m ./...
 
-test-long: build tools debian ## the kill and change series at full length
+test-long: build debian tools ## the kill and change series at full length
 	SLUICE_LONG=1 SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -timeout 80m -count 1 -v ./e2e
 
 fuzz: ## run every fuzz target for FUZZTIME (60s)
