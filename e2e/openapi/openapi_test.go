@@ -22,8 +22,9 @@ import (
 // may see.
 const canary = "kx7canary"
 
-// budget is how many seconds each run has, at least.
-var budget = map[string]int{"administrator": 60, "user": 35, "nobody": 15}
+// cases is how many requests each operation gets at most. It bounds the work and
+// not the time, so that a busy machine tests as much as an idle one.
+var cases = map[string]int{"administrator": 10, "user": 7, "nobody": 3}
 
 // TestTheGatewayIsAsDescribed runs generated requests for every operation: no
 // answer is a server error (save a documented 501), has a status or a content
@@ -38,7 +39,7 @@ func TestTheGatewayIsAsDescribed(t *testing.T) {
 			g := rig.Start(t, rig.Options{})
 			secrets(t, g)
 			token := map[string]string{"administrator": g.AdminToken, "user": g.UserToken}[who]
-			seen := schemathesis(t, g, token, budget[who])
+			seen := schemathesis(t, g, token, cases[who])
 			assert.NotContains(t, seen, rig.OpenAIKey)
 			assert.NotContains(t, seen, rig.AnthropicKey)
 			if who == "administrator" {
@@ -73,8 +74,9 @@ func secrets(t *testing.T, g *rig.Gateway) {
 
 var tested = regexp.MustCompile(`Selected: (\d+)/(\d+)\s+Tested: (\d+)`)
 
-// schemathesis runs for the seconds and returns every reply that it had.
-func schemathesis(t *testing.T, g *rig.Gateway, token string, seconds int) (replies string) {
+// schemathesis makes up to so many requests for every operation, and returns
+// every reply.
+func schemathesis(t *testing.T, g *rig.Gateway, token string, cases int) (replies string) {
 	t.Helper()
 	bin, err := filepath.Abs("../../.tools/openapi/bin/schemathesis")
 	require.NoError(t, err)
@@ -86,8 +88,9 @@ func schemathesis(t *testing.T, g *rig.Gateway, token string, seconds int) (repl
 	cassette := filepath.Join(t.TempDir(), "replies.yaml")
 	args := []string{
 		"--config-file", config, "run", g.URL + "/api/openapi.json", "--tls-verify", g.CAFile,
-		"--workers", "2", "--seed", "1", "--phases", "examples,coverage,fuzzing", "--max-examples", "3", "--max-time", strconv.Itoa(seconds),
-		"--no-shrink", "--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off", "--request-timeout", "20",
+		// One worker: Hypothesis compiles in threads what the interpreter can't.
+		"--workers", "1", "--seed", "1", "--phases", "fuzzing", "--max-examples", strconv.Itoa(cases),
+		"--no-shrink", "--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off", "--request-timeout", "60",
 		"--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
 		"--report", "vcr", "--report-vcr-path", cassette,
 	}

@@ -192,7 +192,11 @@ func (d *description) responses(rt *route, path string) object {
 			}
 		case status >= http.StatusBadRequest:
 			under := dialect.Of(path)
-			r["content"] = object{dialect.ContentType(under): object{"schema": d.schemas.of(errorShape(under, status))}}
+			content := object{dialect.ContentType(under): object{"schema": d.schemas.of(errorShape(under, status))}}
+			if _, plain := content[dialect.ContentTypeJSON]; !plain { // Envoy's own word for a path that can't be read
+				content[dialect.ContentTypeJSON] = object{"schema": object{"type": "object"}}
+			}
+			r["content"] = content
 		}
 		out[strconv.Itoa(status)] = r
 	}
@@ -224,14 +228,17 @@ func (s *server) readDescription(c *call) error {
 // the vendors.
 func (d *description) call(m modelCall) {
 	item := d.path(m.path)
+	answer := object{"application/json": object{"schema": object{"type": "object"}}, "text/event-stream": object{}}
+	failure := d.content(errorShape(m.dialect, 0))
+	if m.dialect == dialect.Native { // the provider's own, whatever it is
+		answer, failure = object{"*/*": object{}}, object{"*/*": object{}}
+	}
 	for _, method := range m.methods {
 		op := object{
 			"operationId": m.id, "tags": []string{m.tag}, "summary": m.summary,
 			"responses": object{
-				"200": object{"description": "The answer of the model.", "content": object{
-					"application/json": object{"schema": object{"type": "object"}}, "text/event-stream": object{},
-				}},
-				"default": object{"description": "A refusal, or what the provider answered.", "content": d.content(errorShape(m.dialect, 0))},
+				"200":     object{"description": "The answer of the model.", "content": answer},
+				"default": object{"description": "A refusal, or what the provider answered.", "content": failure},
 			},
 		}
 		if len(m.methods) > 1 {
