@@ -237,6 +237,17 @@ func TestCredentialStaysHome(t *testing.T) {
 		r := w.as(c.user, c.method, c.path, c.body)
 		assert.Equal(t, c.status, r.status, "%s %s %s %s: %s", c.user, c.method, c.path, c.body, r.body)
 	}
+	// Nor where the parameter that leads there is no URL by itself.
+	for provider, in := range map[string]map[string]any{
+		"databricks": {"key": "token", "config": map[string]string{"host": "evil.example"}},
+		"litellm":    {"key": "api_key", "config": map[string]string{"litellm_provider": "openai", "api_base": "https://evil.example"}},
+	} {
+		id := w.credential(provider, provider, in["key"].(string), canary)
+		target := map[string]any{"endpointType": "llm/v1/chat", "modelProvider": provider, "modelName": "m", "credentialId": id, "modelConfig": in["config"]}
+		w.as("bob", "POST", testPath, text(target)).must(403)
+		w.as("bob", "POST", endpoints, newEndpoint(provider, target)).must(403)
+		w.as("root", "POST", endpoints, newEndpoint(provider, target)).must(200)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	require.Empty(t, w.probed)

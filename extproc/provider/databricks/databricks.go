@@ -22,7 +22,7 @@ const alias = "databricks-model-serving"
 var Provider = &kit.Provider{
 	ID: "databricks", Aliases: []string{alias}, Title: "Databricks",
 	Fields: []kit.Field{
-		{Name: "host", Title: "Workspace URL", Required: true,
+		{Name: "host", Title: "Workspace URL", Required: true, Routes: true, // it may lack what makes it a URL
 			Description: "The workspace, e.g. https://my-workspace.cloud.databricks.com."},
 		{Name: "token", Title: "Access token", Secret: true, Usual: true,
 			Description: "A personal access token, sent as a bearer token. Leave it empty for a service principal."},

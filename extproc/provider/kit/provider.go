@@ -30,8 +30,10 @@ type Field struct {
 	// Multiline allows line breaks in the value, which then never becomes a
 	// header as it is: JSON credentials.
 	Multiline bool
-	// Routes: the server sends a call on by it, with the target's keys, so that
-	// a change of it takes them to someone else.
+	// Routes: it says where a call goes, with the target's keys, and is no URL by
+	// itself: the server sends the call on by it, or it stands for the server. A
+	// change of it takes the keys to someone else. What is neither URL nor Routes
+	// never leads to a server of the caller's choice.
 	Routes bool
 	// Group is the key under which MLflow's files nest the parameter
 	// ("aws_config"); "" for most.

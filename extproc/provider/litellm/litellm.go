@@ -21,11 +21,11 @@ func Row(rows []*kit.Provider) *kit.Provider {
 	return &kit.Provider{
 		ID: "litellm", Title: "LiteLLM",
 		Fields: []kit.Field{
-			{Name: "litellm_provider", Title: "Provider", Required: true, Enum: r.names(),
+			{Name: "litellm_provider", Title: "Provider", Required: true, Routes: true, Enum: r.names(),
 				Description: "LiteLLM's name of the provider."},
 			{Name: "auth_mode", Title: "Way to authenticate", Group: group, Description: "MLflow's own; not needed."},
 			{Name: "api_key", Title: "API key", Group: group, Secret: true, Description: "The provider's key."},
-			{Name: "api_base", Title: "API base URL", Group: group, Description: "Where the API is reached; the provider's own place if empty."},
+			{Name: "api_base", Title: "API base URL", Group: group, Routes: true, Description: "Where the API is reached; the provider's own place if empty."},
 			{Name: "api_version", Title: "API version", Group: group, Description: "Azure's."},
 			{Name: "organization", Title: "Organization", Group: group, Description: "OpenAI's."},
 			{Name: "aws_region_name", Title: "AWS region", Group: group, Description: "Bedrock's, e.g. us-east-1."},
