@@ -158,14 +158,24 @@ func (st step) shape() api.Applied {
 }
 
 func onlyPermissions(changes []audit.Change) bool {
-	for _, ch := range changes {
-		switch ch.Field {
-		case "isEveryoneAllowed", "userIds", "organizationIds", "roles", "projects", "ownerIds":
-		default:
-			return false
-		}
+	return !slices.ContainsFunc(changes, func(ch audit.Change) bool { return !isPermission(ch) })
+}
+
+func isPermission(ch audit.Change) bool {
+	switch ch.Field {
+	case "isEveryoneAllowed", "userIds", "organizationIds", "roles", "projects", "ownerIds":
+		return true
 	}
-	return true
+	return false
+}
+
+// mayShare asks the policy about the permissions of endpoints that there are:
+// who may change endpoints need not be allowed to change who calls them.
+func (s *server) mayShare(c *call, steps []step) error {
+	if !slices.ContainsFunc(steps, func(st step) bool { return st.before != nil && slices.ContainsFunc(st.changes, isPermission) }) {
+		return nil
+	}
+	return s.alsoDecide(c, policies.ResourcePermissions, policies.VerbUpdate, "")
 }
 
 // apply is POST /api/sluice/v1/apply: the endpoints of a file in MLflow's form
@@ -177,7 +187,7 @@ func (s *server) apply(c *call) error {
 	if !c.all() {
 		return s.beyond(c)
 	}
-	if err := s.decide(c, policies.ResourceEndpoints, policies.VerbUpdate, ""); err != nil {
+	if err := s.alsoDecide(c, policies.ResourceEndpoints, policies.VerbUpdate, ""); err != nil {
 		return err
 	}
 	everyone, err := readBool(c.r.URL.Query(), "isEveryoneAllowed", false)
@@ -236,6 +246,9 @@ func (s *server) tryApply(
 		defer s.endpoints.Unlock()
 	}
 	steps := s.plan(file, wanted, everyone)
+	if err := s.mayShare(c, steps); err != nil {
+		return nil, err
+	}
 	for _, st := range steps {
 		if err := s.mayLend(c, st.before, st.after); err != nil {
 			return nil, inEndpoint(st.after.Name, err)

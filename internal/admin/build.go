@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"sort"
 	"time"
 
 	"go.uber.org/zap"
@@ -149,12 +148,7 @@ func without(list []string, s string) []string {
 
 // distinct sorts a list and takes out what is there twice; never nil.
 func distinct(list []string) []string {
-	out := []string{}
-	for _, v := range list {
-		if !slices.Contains(out, v) {
-			out = append(out, v)
-		}
-	}
-	sort.Strings(out)
-	return out
+	out := append([]string{}, list...)
+	slices.Sort(out)
+	return slices.Compact(out)
 }

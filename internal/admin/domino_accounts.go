@@ -151,6 +151,9 @@ func (s *server) switchAccount(c *call, disabled bool) error {
 	if err != nil {
 		return err
 	}
+	if err := s.mayTouch(c, before); err != nil {
+		return err
+	}
 	after := before
 	after.Disabled = disabled
 	if after.Disabled == before.Disabled {
@@ -289,6 +292,9 @@ func (s *server) invalidateAccountToken(c *call) error {
 	defer s.people.Unlock()
 	t, err := s.namedToken(c)
 	if err != nil {
+		return err
+	}
+	if err := s.mayTouchOwner(c, t.UserID); err != nil {
 		return err
 	}
 	if t.Revoked == nil {

@@ -2,12 +2,9 @@ package admin
 
 import (
 	"errors"
-	"net/http"
-	"slices"
 	"strings"
 	"time"
 
-	"sluice/extproc/dialect"
 	"sluice/internal/audit"
 	"sluice/internal/identity"
 	"sluice/internal/scim"
@@ -214,22 +211,7 @@ func (d *directory) Delete(k *scim.Kind, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := d.mayTouch(u); err != nil {
-		return err
-	}
 	return d.s.removeUser(d.c, u)
-}
-
-// mayTouch keeps administrators out of reach of whoever is none: who may
-// provision must not thereby become one, or shut them out.
-func (d *directory) mayTouch(u identity.User) error {
-	if !slices.Contains(u.Roles, identity.RoleAdministrator) || d.c.caller.HasRole(identity.RoleAdministrator) {
-		return nil
-	}
-	return &dialect.Error{
-		Status: http.StatusForbidden, Code: "not_permitted",
-		Message: "The user " + u.Name + " is an administrator, whom only another administrator may change.",
-	}
 }
 
 // told turns an error of the store into one of SCIM.

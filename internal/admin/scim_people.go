@@ -63,7 +63,7 @@ func (d *directory) changeUser(seen scim.Resource, doc scim.Document) (scim.Reso
 	if err != nil {
 		return scim.Resource{}, err
 	}
-	if err := d.mayTouch(before); err != nil {
+	if err := d.s.mayTouch(d.c, before); err != nil {
 		return scim.Resource{}, err
 	}
 	after := before

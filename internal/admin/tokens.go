@@ -141,6 +141,9 @@ func (s *server) revokeToken(c *call) error {
 	if err := c.ifMatch("token", tokenETag(&t)); err != nil {
 		return err
 	}
+	if err := s.mayTouchOwner(c, t.UserID); err != nil {
+		return err
+	}
 	if t.Revoked == nil {
 		err = s.change(c, func() (err error) {
 			t, err = s.Identity.RevokeToken(c.ctx(), t.ID)

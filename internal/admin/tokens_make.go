@@ -27,6 +27,9 @@ func (s *server) newToken(c *call, in api.NewToken) (identity.Token, error) {
 	if t.Expires != nil && !t.Expires.After(s.Now()) {
 		return t, badRequest("invalid_field", "expires", "The field expires must be a time to come.")
 	}
+	if len(in.EndpointNames)+len(in.EndpointIDs) > identity.MaxEndpointIDs { // before the policy is asked about each
+		return t, badRequest("invalid_field", "endpointIds", "A token can be bound to at most %d endpoints.", identity.MaxEndpointIDs)
+	}
 	var err error
 	if t.EndpointIDs, err = s.endpointIDs(c, in); err != nil {
 		return t, err
@@ -35,6 +38,9 @@ func (s *server) newToken(c *call, in api.NewToken) (identity.Token, error) {
 		return t, err
 	}
 	if c.all() {
+		if err := s.mayTouchOwner(c, t.UserID); err != nil {
+			return t, err
+		}
 		return t, s.knownUsers(c, []string{t.UserID}, "userId")
 	}
 	if t.UserID != c.caller.UserID {

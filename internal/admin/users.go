@@ -167,6 +167,9 @@ func (s *server) createUser(c *call) error {
 		ID: catalog.NewID(), Name: in.UserName, FullName: in.FullName, Email: in.Email,
 		Kind: in.Kind, Roles: distinct(in.Roles),
 	}
+	if err := s.mayTouch(c, u); err != nil {
+		return err
+	}
 	s.people.Lock()
 	defer s.people.Unlock()
 	if _, err := s.Identity.FindUser(c.ctx(), u.Name); err == nil {
@@ -205,6 +208,9 @@ func (s *server) patchUser(c *call) error {
 	set(&after.Disabled, patch.Disabled)
 	if patch.Roles != nil {
 		after.Roles = distinct(*patch.Roles)
+	}
+	if err := s.mayTouch(c, before, after); err != nil {
+		return err
 	}
 	if err := s.checkUserPatch(c, before, after); err != nil {
 		return err
@@ -271,6 +277,9 @@ func (s *server) deleteUser(c *call) error {
 // removeUser deletes a user, unless nobody would be left to administer. The
 // caller holds people.
 func (s *server) removeUser(c *call, u identity.User) error {
+	if err := s.mayTouch(c, u); err != nil {
+		return err
+	}
 	if s.lastAdministrator(u) {
 		return errLastAdministrator
 	}

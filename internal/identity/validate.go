@@ -64,7 +64,7 @@ func (o *Organization) normalize() error {
 
 // Bounds of what one token can be bound to.
 const (
-	maxEndpointIDs = 1000
+	MaxEndpointIDs = 1000
 	maxNetworks    = 100
 )
 
@@ -82,8 +82,8 @@ func (t *Token) normalize() error {
 	slices.SortFunc(networks, netip.Prefix.Compare)
 	t.Networks = slices.Compact(networks)
 	switch {
-	case len(t.EndpointIDs) > maxEndpointIDs:
-		return fmt.Errorf("%w: endpointIds: more than %d", ErrInvalid, maxEndpointIDs)
+	case len(t.EndpointIDs) > MaxEndpointIDs:
+		return fmt.Errorf("%w: endpointIds: more than %d", ErrInvalid, MaxEndpointIDs)
 	case len(t.Networks) > maxNetworks:
 		return fmt.Errorf("%w: networks: more than %d", ErrInvalid, maxNetworks)
 	}

@@ -1,0 +1,113 @@
+package admin_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sluice/internal/identity"
+	"sluice/policies"
+)
+
+// custom puts a bundle with a table of scopes beside the built-in one.
+func (w *world) custom(table string) {
+	w.t.Helper()
+	dir := w.t.TempDir()
+	require.NoError(w.t, os.WriteFile(filepath.Join(dir, "custom.rego"), []byte("package sluice.custom\n\napi := "+table+"\n"), 0o600))
+	engine, err := policies.New(policies.Options{Sources: []policies.Source{{Name: "default"}, {Name: "custom", Dir: dir}}})
+	require.NoError(w.t, err)
+	w.policy.Engine = engine
+}
+
+// Whom a bundle lets keep all users and tokens does not become an
+// administrator by it, nor act as one, nor shut them out.
+func TestWhoKeepsUsersIsNoAdministrator(t *testing.T) {
+	w := newWorld(t)
+	all := `{"list": "all", "read": "all", "create": "all", "update": "all", "delete": "all"}`
+	w.custom(`{"keeper": {"users": ` + all + `, "tokens": ` + all + `}}`)
+	alice, root := w.users["alice"], w.users["root"]
+	w.as("root", "PATCH", own+"/users/"+alice, `{"roles":["keeper"]}`).must(200)
+	accounts := "/api/serviceAccounts/v1/serviceAccounts"
+	robot := w.as("root", "POST", own+"/users", `{"userName":"robot","kind":"service-account","roles":["administrator"]}`).must(200).at("id").(string)
+	w.as("root", "POST", accounts+"/"+robot+"/tokens", `{"name":"ci"}`).must(200)
+	token := w.as("root", "GET", own+"/tokens?userId="+root, "").must(200).at("tokens", 0, "id").(string)
+	for _, c := range [][3]string{
+		{"PATCH", own + "/users/" + alice, `{"roles":["keeper","administrator"]}`},
+		{"PATCH", own + "/users/" + w.users["bob"], `{"roles":["administrator"]}`},
+		{"POST", own + "/users", `{"userName":"mallory","roles":["administrator"]}`},
+		{"PATCH", own + "/users/" + root, `{"userName":"mallory"}`},
+		{"PATCH", own + "/users/" + root, `{"disabled":true}`},
+		{"PATCH", own + "/users/" + robot, `{"roles":[]}`},
+		{"DELETE", own + "/users/" + robot, ""},
+		{"DELETE", accounts + "/" + robot, ""},
+		{"POST", accounts + "/" + robot + "/deactivate", ""},
+		{"POST", accounts + "/" + robot + "/tokens", `{"name":"mine"}`},
+		{"POST", accounts + "/" + robot + "/tokens/ci/invalidate", ""},
+		{"POST", own + "/tokens", `{"name":"mine","userId":"` + root + `"}`},
+		{"DELETE", own + "/tokens/" + token, ""},
+	} {
+		r := w.as("alice", c[0], c[1], c[2]).must(403)
+		assert.Contains(t, r.body, "is an administrator", c)
+	}
+	w.as("alice", "PATCH", own+"/users/"+w.users["bob"], `{"roles":["auditor"],"fullName":"Bob"}`).must(200)
+	w.as("alice", "POST", own+"/tokens", `{"name":"his","userId":"`+w.users["bob"]+`"}`).must(200)
+	u, err := w.identity.GetUser(t.Context(), alice)
+	require.NoError(t, err)
+	assert.False(t, (&identity.Caller{Roles: u.Roles}).HasRole(identity.RoleAdministrator))
+	w.as("root", "PATCH", own+"/users/"+robot, `{"disabled":true}`).must(200)
+}
+
+// A file changes no more than its sender may: every endpoint, and who may call
+// it.
+func TestApplyHoldsToTheScopes(t *testing.T) {
+	w := newWorld(t)
+	w.create("chat", nil)
+	file := func(name, permissions string) string {
+		return "endpoints: [{name: " + name + ", endpoint_type: llm/v1/chat, " + permissions +
+			"model: {provider: openai, name: m, config: {openai_api_key: k}}}]"
+	}
+	shared := file("chat", "permissions: {everyone: true}, ")
+	for table, wanted := range map[string][3]int{ // a new one, a changed one, one that is shared
+		`{"maker": {"endpoints": {"create": "all"}}}`:                                                          {403, 403, 403},
+		`{"maker": {"endpoints": {"create": "all", "update": "owned"}}}`:                                       {403, 403, 403},
+		`{"maker": {"endpoints": {"create": "all", "update": "permitted"}}}`:                                   {403, 403, 403},
+		`{"maker": {"endpoints": {"create": "all", "update": "all"}}}`:                                         {200, 200, 403},
+		`{"maker": {"endpoints": {"create": "all", "update": "all"}, "permissions": {"update": "permitted"}}}`: {200, 200, 403},
+		`{"maker": {"endpoints": {"create": "all", "update": "all"}, "permissions": {"update": "all"}}}`:       {200, 200, 200},
+		`{"maker": {"endpoints": {"create": "owned", "update": "all"}, "permissions": {"update": "all"}}}`:     {403, 403, 403},
+	} {
+		w.custom(table)
+		w.as("root", "PATCH", own+"/users/"+w.users["alice"], `{"roles":["maker"]}`).must(200)
+		w.as("root", "PATCH", endpoints+"/chat/permissions", `{"isEveryoneAllowed":false}`).must(200)
+		for i, body := range []string{file("new", ""), file("chat", ""), shared} {
+			r := w.as("alice", "POST", own+"/apply", body)
+			assert.Equal(t, wanted[i], r.status, "%s %s: %s", table, body, r.body)
+		}
+	}
+}
+
+// Lists of many thousands cost little, and nobody waits for them.
+func TestHugeListsAreCheap(t *testing.T) {
+	w := newWorld(t)
+	w.create("chat", map[string]any{"isEveryoneAllowed": true, "ownerIds": []string{w.users["alice"]}})
+	asked := w.asked.Load()
+	r := w.as("alice", "POST", own+"/tokens", text(map[string]any{
+		"name": "x", "endpointNames": strings.Split(strings.Repeat("chat ", 200_000)+"chat", " "),
+	})).must(400)
+	assert.Equal(t, "endpointIds", r.at("field"))
+	assert.Less(t, w.asked.Load()-asked, int64(10), "the policy is not asked about each")
+
+	roles := make([]string, 150_000)
+	for i := range roles {
+		roles[i] = fmt.Sprintf("r%d", i)
+	}
+	began := time.Now()
+	w.as("alice", "PATCH", endpoints+"/chat/permissions", text(map[string]any{"roles": roles})).must(400)
+	assert.Less(t, time.Since(began), 20*time.Second)
+}
