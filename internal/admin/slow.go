@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -31,7 +32,9 @@ func newSlowing(d Deps) (*throttle.Limiter, prometheus.Counter) {
 // address. What is turned away so leaves no record, so that guessing can't fill
 // the trail.
 func (s *server) slow(c *call, err error) time.Duration {
-	if !errors.Is(err, identity.ErrMalformedToken) && !errors.Is(err, identity.ErrUnknownToken) || c.client == "" {
+	guessed := slices.ContainsFunc([]error{identity.ErrMalformedToken, identity.ErrUnknownToken, identity.ErrUntrustedToken},
+		func(e error) bool { return errors.Is(err, e) })
+	if !guessed || c.client == "" {
 		return 0
 	}
 	key := throttle.AddressKey(c.client)

@@ -18,7 +18,8 @@ import (
 //
 // The user is found by the claims' subject. A user of the same name who has no
 // subject is taken for the same when SCIM has made him, or, where Trust says so,
-// when he was made by hand; else the token is refused with ErrNameTaken.
+// when he was made by hand and is no administrator; else the token is refused
+// with ErrNameTaken.
 // A user that is missing and is not to be made is ErrUnknownUser, a disabled one
 // ErrDisabledUser.
 func (s *Store) Seen(ctx context.Context, c *Claims) (userID string, err error) {
@@ -95,8 +96,11 @@ func (s *Store) whose(d *snapshot, c *Claims) (*User, error) {
 		return nil, fmt.Errorf("%w: %q; ask an administrator to add you", ErrUnknownUser, c.UserName)
 	case u == nil:
 		return nil, nil
-	case u.Subject == "" && (u.Source == SourceSCIM || s.trust.Link):
+	case u.Subject == "" && (u.Source == SourceSCIM || s.trust.Link && !slices.Contains(u.Roles, RoleAdministrator)):
 		return u, nil
+	case u.Subject == "" && s.trust.Link:
+		return nil, fmt.Errorf("%w: %q is an administrator, and those are not linked by name; let another administrator take that role from "+
+			"the user until you have signed in, or rename the user", ErrNameTaken, c.UserName)
 	}
 	return nil, fmt.Errorf("%w: %q; ask an administrator to rename that user, or to link users by name", ErrNameTaken, c.UserName)
 }

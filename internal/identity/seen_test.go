@@ -146,7 +146,16 @@ func TestNamesOfOthersAreNotTaken(t *testing.T) {
 
 	// Linking is chosen, and happens once.
 	w.Trust(identity.Trust{Link: true})
+	_, err = w.Seen(ctx, claims("4", "admin"))
+	require.ErrorIs(t, err, identity.ErrNameTaken, "a name alone makes no administrator")
+	require.ErrorContains(t, err, "take that role from the user")
+	give := func(roles ...string) {
+		_, err := w.UpdateUser(ctx, admin.ID, func(u *identity.User) error { u.Roles = roles; return nil })
+		require.NoError(t, err)
+	}
+	give(identity.RoleAuditor)
 	require.Equal(t, admin.ID, w.see(claims("4", "admin")).ID)
+	give(identity.RoleAdministrator)
 	u, err = w.GetUser(ctx, admin.ID)
 	require.NoError(t, err)
 	require.Equal(t, identity.SourceManual, u.Source)

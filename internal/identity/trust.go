@@ -59,8 +59,8 @@ type Trust struct {
 	// KnownOnly refuses users who are not in the directory; without it a user is
 	// made at first sight, and so are his organizations.
 	KnownOnly bool
-	// Link lets a token take over the user of its name who was made by hand, once.
-	// The provider then decides who that user is.
+	// Link lets a token take over the user of its name who was made by hand, once,
+	// unless he is an administrator. The provider then decides who that user is.
 	Link bool
 	// LinkOrganizations lets tokens add members to organizations that were made by
 	// hand.

@@ -24,10 +24,24 @@ func (p *Provider) Verify(ctx context.Context, token string) (*Claims, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(claims.list("aud"), p.Audience) {
+	switch {
+	case !slices.Contains(claims.list("aud"), p.Audience):
 		return nil, fmt.Errorf("%w: its audience (aud) is not %q", identity.ErrUntrustedToken, p.Audience)
+	case p.ofBrowser(claims):
+		return nil, fmt.Errorf("%w: it tells who has signed in to the web UI, and is no credential", identity.ErrUntrustedToken)
 	}
 	return p.read(claims)
+}
+
+// ofBrowser reports whether a token is the ID token of a sign-in to the web UI.
+// It leaves this process in the address of the provider's page for signing out,
+// and so may stand in histories and logs.
+func (p *Provider) ofBrowser(c claimSet) bool {
+	party := c.text("azp")
+	if party == "" && len(c.list("aud")) == 1 {
+		party = c.list("aud")[0]
+	}
+	return p.ClientID != "" && party == p.ClientID && c.text("nonce") != "" && !strings.EqualFold(c.text("typ"), "Bearer")
 }
 
 // verify checks everything but the audience.

@@ -43,6 +43,8 @@ func TestTokensThatAreTaken(t *testing.T) {
 		"begun":                       idp.sign(0, idp.claims(map[string]any{"nbf": start.Unix()})),
 		"no time of issue":            idp.sign(0, idp.claims(map[string]any{"iat": nil})),
 		"Keycloak's type":             idp.sign(0, idp.claims(map[string]any{"typ": "Bearer"})),
+		"an old Keycloak's nonce":     idp.sign(0, idp.claims(map[string]any{"typ": "Bearer", "azp": "web", "nonce": "n"})),
+		"of another client's sign-in": idp.sign(0, idp.claims(map[string]any{"azp": "notebooks", "nonce": "n"})),
 	} {
 		_, err := p.Verify(t.Context(), token)
 		require.NoError(t, err, name)
@@ -219,4 +221,26 @@ func TestMachines(t *testing.T) {
 		require.NoError(t, err, name)
 		require.Equal(t, tt.machine, c.Machine, name)
 	}
+}
+
+// The ID token of a browser's sign-in is in the address of the page for signing
+// out: whoever finds it there can't call the gateway with it.
+func TestTheBrowsersIDTokenIsNoBearer(t *testing.T) {
+	idp := newIDP(t)
+	o := idp.options()
+	o.Audience = "" // so it is the client's own id
+	p := idp.provider(o)
+	idToken := idp.sign(0, idp.claims(map[string]any{"aud": "web", "nonce": "n"}))
+	require.Contains(t, p.LogoutURL(idToken, ""), idToken)
+	for _, token := range []string{
+		idToken,
+		idp.sign(0, idp.claims(map[string]any{"aud": []any{"web"}, "azp": "web", "nonce": "n"})),
+		idp.sign(0, idp.claims(map[string]any{"aud": []any{"web", "account"}, "azp": "web", "nonce": "n", "typ": "ID"})),
+	} {
+		_, err := p.Verify(t.Context(), token)
+		require.ErrorIs(t, err, identity.ErrUntrustedToken)
+		require.ErrorContains(t, err, "is no credential")
+	}
+	_, err := p.Verify(t.Context(), idp.sign(0, idp.claims(map[string]any{"aud": "web"})))
+	require.NoError(t, err, "an ID token that a program got for itself, as the command line's")
 }
