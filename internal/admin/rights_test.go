@@ -32,6 +32,8 @@ var rights = map[string]string{
 	"PATCH /api/aigateway/v1/endpoints/{name}/permissions": "-xxo",
 	"POST /api/sluice/v1/apply":                            "-xxo",
 
+	"GET /api/sluice/v1/candidates":                           "-xxo",
+	"GET /api/sluice/v1/endpoints/{name}/candidates":          "-xxo",
 	"GET /api/sluice/v1/endpoints/{name}/targets":             "-ooo",
 	"PUT /api/sluice/v1/endpoints/{name}/targets":             "-xxo",
 	"POST /api/sluice/v1/endpoints/{name}/targets":            "-xxo",
@@ -173,6 +175,7 @@ var otherRights = map[string]string{
 	"DELETE /api/aigateway/v1/endpoints/{name}":               "xox",
 	"GET /api/aigateway/v1/endpoints/{name}/permissions":      "xox",
 	"PATCH /api/aigateway/v1/endpoints/{name}/permissions":    "xox",
+	"GET /api/sluice/v1/endpoints/{name}/candidates":          "xox",
 	"PUT /api/sluice/v1/endpoints/{name}/targets":             "xox",
 	"POST /api/sluice/v1/endpoints/{name}/targets":            "xox",
 	"PATCH /api/sluice/v1/endpoints/{name}/targets/{target}":  "xox",

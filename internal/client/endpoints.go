@@ -104,3 +104,15 @@ func (c *Client) PreviewApply(ctx context.Context, file []byte, everyone bool) (
 	err = c.call(ctx, http.MethodPost, own+"/apply", q, file, &out)
 	return out, err
 }
+
+// Candidates returns a page of the users and organizations that permissions can
+// name: those of the endpoint, or those of a new one where it is "". The query may
+// hold offset, limit, searchFilter, shouldSortAscending, kind and ids.
+func (c *Client) Candidates(ctx context.Context, endpoint string, query url.Values) (out api.CandidateList, err error) {
+	path := own + "/candidates"
+	if endpoint != "" {
+		path = own + "/endpoints/" + url.PathEscape(endpoint) + "/candidates"
+	}
+	err = c.call(ctx, http.MethodGet, path, query, nil, &out)
+	return out, err
+}

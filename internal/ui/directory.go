@@ -2,7 +2,6 @@ package ui
 
 import (
 	"encoding/json"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -29,17 +28,21 @@ type entry struct {
 // maxShown is how many entries a picker offers.
 const maxShown = 8
 
-// searches reports whether the caller may search the directory for a kind. He
-// may always search his own organizations.
-func (c *call) searches(kind string) bool {
-	return kind == kindOrganizations || c.may(policies.ResourceUsers, policies.VerbList)
+// searches reports whether the caller may search the directory: who may change
+// the permissions of the endpoint ("": make endpoints) may.
+func (c *call) searches(endpoint string) bool {
+	if endpoint == "" {
+		return c.scope(policies.ResourceEndpoints, policies.VerbCreate) != ""
+	}
+	e, err := c.rest.GetEndpoint(c.ctx(), endpoint)
+	return err == nil && e.MayChange
 }
 
 // directory is GET /ui/admin/endpoints/~directory: what matches in the
 // directory, for pickers.
 func (s *UI) directory(c *call) error {
 	q := c.r.URL.Query()
-	found, err := c.lookup(q.Get("kind"), strings.TrimSpace(q.Get("q")))
+	found, err := c.lookup(q.Get("endpoint"), q.Get("kind"), strings.TrimSpace(q.Get("q")))
 	if err != nil {
 		return err
 	}
@@ -47,51 +50,50 @@ func (s *UI) directory(c *call) error {
 	return json.NewEncoder(c.w).Encode(found[:min(len(found), maxShown)])
 }
 
-func (c *call) lookup(kind, search string) ([]entry, error) {
-	found := []entry{}
+// lookup searches for whom the permissions of an endpoint can name.
+func (c *call) lookup(endpoint, kind, search string) ([]entry, error) {
 	q := url.Values{"limit": {strconv.Itoa(maxShown)}, "searchFilter": {search}}
-	if kind != kindUsers {
-		list, err := c.rest.ListOrganizations(c.ctx(), q)
-		if err != nil {
-			return nil, err
-		}
-		for _, o := range list.Organizations {
-			found = append(found, organizationEntry(o))
-		}
+	var kinds []string
+	switch kind {
+	case kindUsers:
+		kinds = []string{api.KindPerson, api.KindServiceAccount}
+	case kindOrganizations:
+		kinds = []string{api.KindOrganization}
+	default:
+		kinds = []string{""}
 	}
-	if kind != kindOrganizations {
-		list, err := c.rest.ListUsers(c.ctx(), q)
+	found := []entry{}
+	for _, k := range kinds {
+		q.Set("kind", k)
+		list, err := c.rest.Candidates(c.ctx(), endpoint, q)
 		if err != nil {
 			return nil, err
 		}
-		for _, u := range list.Users {
-			found = append(found, userEntry(u))
+		for _, x := range list.Candidates {
+			found = append(found, entryOf(x))
 		}
 	}
 	slices.SortStableFunc(found, func(a, b entry) int { return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)) })
 	return found, nil
 }
 
-func organizationEntry(o api.Organization) entry {
-	return entry{ID: o.ID, Name: o.Name, Note: "organization, " + plural(o.MemberCount, "member")}
-}
-
-func userEntry(u api.User) entry {
-	note := u.FullName
-	if u.Kind == api.KindServiceAccount {
+func entryOf(x api.Candidate) entry {
+	note := x.FullName
+	switch x.Kind {
+	case api.KindOrganization:
+		note = "organization, " + plural(x.MemberCount, "member")
+	case api.KindServiceAccount:
 		note = "service account"
-	} else if note == "" {
-		note = u.Email
 	}
-	return entry{ID: u.ID, Name: u.UserName, Note: note}
+	return entry{ID: x.ID, Name: x.Name, Note: note}
 }
 
 // find is the id behind a name or an id, "" where there is none.
-func (c *call) find(kind, name string) (string, error) {
-	if !c.searches(kind) {
+func (c *call) find(endpoint, kind, name string) (string, error) {
+	if !c.searches(endpoint) {
 		return name, nil // REST tells whether it is an id
 	}
-	found, err := c.lookup(kind, name)
+	found, err := c.lookup(endpoint, kind, name)
 	if err != nil {
 		return "", err
 	}
@@ -103,40 +105,22 @@ func (c *call) find(kind, name string) (string, error) {
 	return "", nil
 }
 
-// fewIDs is up to how many ids are looked up one by one.
-const fewIDs = 40
-
 // names are the names behind ids of users and organizations, as far as the
 // caller may know them.
-func (c *call) names(ids []string) (map[string]string, error) {
+func (c *call) names(endpoint string, ids []string) (map[string]string, error) {
 	known := map[string]string{c.caller.UserID: c.caller.UserName}
-	if len(ids) == 0 {
+	if len(ids) == 0 || !c.searches(endpoint) {
 		return known, nil
 	}
-	organizations, err := c.rest.AllOrganizations(c.ctx(), "")
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range organizations {
-		known[o.ID] = o.Name
-	}
-	missing := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return known[id] != "" })
-	switch {
-	case len(missing) == 0 || !c.may(policies.ResourceUsers, policies.VerbRead):
-		return known, nil
-	case len(missing) <= fewIDs:
-		for _, id := range missing {
-			u, err := c.rest.GetUser(c.ctx(), id)
-			if err != nil && !isStatus(err, http.StatusNotFound) {
-				return nil, err
-			}
-			known[id] = u.UserName
+	const some = 200 // so many fit into an address
+	for part := range slices.Chunk(ids, some) {
+		list, err := c.rest.Candidates(c.ctx(), endpoint, url.Values{"ids": part, "limit": {strconv.Itoa(some)}})
+		if err != nil {
+			return nil, err
 		}
-		return known, nil
+		for _, x := range list.Candidates {
+			known[x.ID] = x.Name
+		}
 	}
-	users, err := c.rest.AllUsers(c.ctx(), "")
-	for _, u := range users {
-		known[u.ID] = u.UserName
-	}
-	return known, err
+	return known, nil
 }

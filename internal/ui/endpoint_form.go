@@ -64,7 +64,7 @@ func (c *call) newEndpointForm(e api.Endpoint, p api.Permissions, target string,
 		f.Model = m
 		f.Fields = append(f.Fields, m.all()...)
 	}
-	g, err := c.newGrantsForm(p, values)
+	g, err := c.newGrantsForm(f.Name, p, values)
 	f.Grants = g
 	return f, err
 }

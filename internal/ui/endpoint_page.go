@@ -168,7 +168,7 @@ func (s *UI) endpointPermissions(c *call) error {
 	if err != nil {
 		return err
 	}
-	g, err := c.newGrantsForm(p, nil)
+	g, err := c.newGrantsForm(h.EndpointName, p, nil)
 	if err != nil {
 		return err
 	}
@@ -198,7 +198,7 @@ func (s *UI) editPermissions(c *call) error {
 	if err != nil {
 		return err
 	}
-	g, err := c.newGrantsForm(p, c.typed())
+	g, err := c.newGrantsForm(h.EndpointName, p, c.typed())
 	if err != nil {
 		return err
 	}

@@ -303,11 +303,17 @@ func mergeForm(form url.Values, pairs ...string) url.Values {
 
 func TestDirectory(t *testing.T) {
 	w := newWorld(t)
-	w.get("root", "/ui/admin/endpoints/~directory?kind=users&q=ALI").must(200).has(`"name":"alice"`).hasNot("bob", "science")
-	w.get("root", "/ui/admin/endpoints/~directory?kind=both&q=").must(200).has("alice", "science", "organization, 1 member")
-	w.get("bob", "/ui/admin/endpoints/~directory?kind=organizations&q=").must(200).has("science")
-	w.get("alice", "/ui/admin/endpoints/~directory?kind=organizations&q=").must(200).hasNot("science")
-	w.get("bob", "/ui/admin/endpoints/~directory?kind=users&q=").must(403).hasNot("alice")
+	w.endpoint("bobs", func(e *catalog.Endpoint) { e.Permissions.Owners = []string{w.users["bob"]} })
+	const directory = "/ui/admin/endpoints/~directory?endpoint="
+	w.get("root", directory+"&kind=users&q=ALI").must(200).has(`"name":"alice"`).hasNot("bob", "science")
+	w.get("root", directory+"&kind=both&q=").must(200).has("alice", "science", "organization, 1 member")
+	w.get("bob", directory+"bobs&kind=organizations&q=").must(200).has("science")
+	w.get("bob", directory+"bobs&kind=users&q=al").must(200).has("alice")
+	for _, user := range []string{"alice", "eve"} {
+		w.get(user, directory+"bobs&kind=users&q=").must(403).hasNot("root")
+		w.get(user, directory+"&kind=users&q=").must(403).hasNot("root")
+	}
+	w.get("bob", directory+"&kind=users&q=").must(403).hasNot("alice")
 }
 
 func TestImport(t *testing.T) {

@@ -23,6 +23,7 @@ type chips struct {
 // grantsForm is the part of a form that says who may use an endpoint, and who
 // looks after it.
 type grantsForm struct {
+	endpoint                     string
 	Access                       *field
 	Users, Organizations, Owners *chips
 	Roles, Projects              *field
@@ -35,9 +36,9 @@ const (
 	accessEveryone = "everyone"
 )
 
-// newGrantsForm makes the fields with what is stored, or with what was typed
+// newGrantsForm makes the fields of an endpoint's permissions ("": of a new one's) with what is stored, or with what was typed
 // where values is not nil.
-func (c *call) newGrantsForm(p api.Permissions, values url.Values) (*grantsForm, error) {
+func (c *call) newGrantsForm(endpoint string, p api.Permissions, values url.Values) (*grantsForm, error) {
 	access := accessSome
 	if p.IsEveryoneAllowed {
 		access = accessEveryone
@@ -49,6 +50,7 @@ func (c *call) newGrantsForm(p api.Permissions, values url.Values) (*grantsForm,
 		users, organizations, owners = values["userIds"], values["organizationIds"], values["ownerIds"]
 	}
 	g := &grantsForm{
+		endpoint: endpoint,
 		Access: &field{Name: "access", Label: "Who may use it", Kind: kindRadio, Value: access, Options: []option{
 			{accessSome, "Only these", "Users, organizations, roles and projects that you name."},
 			{accessEveryone, "Everyone", "All who can sign in to this gateway."},
@@ -60,7 +62,7 @@ func (c *call) newGrantsForm(p api.Permissions, values url.Values) (*grantsForm,
 		Projects:      &field{Name: "projects", Label: "Projects", Value: projects, Help: "With commas between them."},
 		Open:          roles != "" || projects != "",
 	}
-	known, err := c.names(slices.Concat(users, organizations, owners))
+	known, err := c.names(endpoint, slices.Concat(users, organizations, owners))
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +78,8 @@ func (c *call) newGrantsForm(p api.Permissions, values url.Values) (*grantsForm,
 			}
 			x.chips.Chosen = append(x.chips.Chosen, o)
 		}
-		if c.searches(x.kind) {
-			x.chips.Source = endpointsPath + "/~directory?kind=" + x.kind
+		if c.searches(endpoint) {
+			x.chips.Source = endpointsPath + "/~directory?" + url.Values{"kind": {x.kind}, "endpoint": {endpoint}}.Encode()
 		}
 		if values != nil {
 			x.chips.Typed = strings.TrimSpace(values.Get(x.chips.Name + ".typed"))
@@ -139,7 +141,7 @@ func (c *call) grants(g *grantsForm) (api.PermissionsPatch, error) {
 			ids = append(ids, o.Value)
 		}
 		for _, name := range *words(x.chips.Typed) {
-			id, err := c.find(x.kind, name)
+			id, err := c.find(g.endpoint, x.kind, name)
 			if err != nil {
 				return out, err
 			}
