@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sluice/internal/audit"
 	"sluice/internal/identity"
 	"sluice/policies"
 )
@@ -110,4 +111,16 @@ func TestHugeListsAreCheap(t *testing.T) {
 	began := time.Now()
 	w.as("alice", "PATCH", endpoints+"/chat/permissions", text(map[string]any{"roles": roles})).must(400)
 	assert.Less(t, time.Since(began), 20*time.Second)
+}
+
+// What a stranger sends is not kept at its full length.
+func TestRecordsOfStrangersAreSmall(t *testing.T) {
+	w := newWorld(t)
+	w.as("", "GET", own+"/tokens/"+strings.Repeat("x", 50_000), "").must(401)
+	var longest int
+	require.NoError(t, w.trail.Query(t.Context(), audit.Filter{Results: []string{audit.ResultUnauthenticated}}, func(r *audit.Record) error {
+		longest = max(longest, len(r.Exchange.Path))
+		return nil
+	}))
+	assert.Equal(t, 1024, longest)
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"path"
 	"runtime/debug"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -261,7 +262,7 @@ func (s *server) beyond(c *call) error {
 func (s *server) refuse(c *call, result string, e *dialect.Error) error {
 	x := &audit.Exchange{
 		ID: c.id, Time: c.start, Caller: c.caller, Dialect: string(c.dialect), Operation: operationAPI,
-		Method: c.r.Method, Path: c.r.URL.Path, ClientAddr: c.client, Decision: c.decision,
+		Method: c.r.Method, Path: short(c.r.URL.Path), ClientAddr: c.client, Decision: c.decision,
 	}
 	if c.caller != nil {
 		x.Credential = c.caller.Credential
@@ -285,6 +286,17 @@ func (s *server) refuse(c *call, result string, e *dialect.Error) error {
 		}
 	}
 	return e
+}
+
+// maxRecordedPath bounds the path in a record, in bytes: a stranger's must not
+// fill the disk. No path that leads to anything is longer.
+const maxRecordedPath = 1024
+
+func short(path string) string {
+	if len(path) <= maxRecordedPath {
+		return path
+	}
+	return strings.ToValidUTF8(path[:maxRecordedPath], "")
 }
 
 // told renders an error, unless the reply has begun: then the connection is

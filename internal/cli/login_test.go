@@ -243,3 +243,44 @@ func (g *gateway) throughBrowser(args []string) string {
 	require.Equal(g.t, 0, <-code, out.String())
 	return out.String()
 }
+
+// The token of a data folder is for the gateway on this machine: it does not go
+// to another that is named, or that the environment names.
+func TestATokenOfTheDataFolderStaysHere(t *testing.T) {
+	g := newGateway(t)
+	g.home()
+	require.NoError(t, os.MkdirAll("data", 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join("data", "admin-token"), []byte(g.adminToken()), 0o600))
+	const elsewhere = "https://gateway.invalid"
+	r := g.bare("", "endpoints", "list", "--server", elsewhere)
+	assert.Equal(t, 1, r.code)
+	assert.Contains(t, r.err, "is for the gateway on this machine")
+	t.Setenv("SLUICE_SERVER", elsewhere)
+	assert.Contains(t, g.bare("", "endpoints", "list").err, "is for the gateway on this machine")
+	assert.Contains(t, g.bare("", "endpoints", "list", "--data", "data").err, "calling "+elsewhere, "both are named")
+	t.Setenv("SLUICE_SERVER", "")
+	assert.Equal(t, 0, g.bare("", "endpoints", "list", "--server", g.url, "--ca", filepath.Join(g.data, "ca.pem")).code)
+}
+
+// A gateway that names an issuer of bad faith can't have the browser opened at
+// any kind of address, nor the code sent in the clear.
+func TestAnIssuersAddressesAreHTTPS(t *testing.T) {
+	g := newGateway(t)
+	g.home()
+	for _, name := range []string{"authorization_endpoint", "token_endpoint", "device_authorization_endpoint"} {
+		for _, address := range []string{"file:///etc/passwd", "http://idp.example/x", "--help", "javascript:alert(1)", "x://127.0.0.1/"} {
+			mux := http.NewServeMux()
+			s := httptest.NewServer(mux)
+			mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+				said := map[string]any{"issuer": s.URL, "authorization_endpoint": s.URL, "token_endpoint": s.URL}
+				said[name] = address
+				assert.NoError(t, json.NewEncoder(w).Encode(said))
+			})
+			g.ways = api.SignIn{Methods: []string{api.SignInOIDC}, Issuer: s.URL, ClientID: "sluice-cli"}
+			r := g.bare("", "login", "--server", g.url, "--ca", filepath.Join(g.data, "ca.pem"), "--oidc", "--device")
+			assert.Equal(t, 1, r.code)
+			assert.Contains(t, r.err, "is not https", address)
+			s.Close()
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"runtime"
 	"slices"
@@ -172,6 +173,11 @@ func discover(ctx context.Context, issuer, clientID string) (*oauth2.Config, err
 	}
 	if said.Issuer != issuer {
 		return nil, fmt.Errorf("%s says that it is the issuer %s", issuer, said.Issuer)
+	}
+	for _, address := range []string{said.Auth, said.Token, said.Device} { // a browser is opened there, and tokens are sent
+		if u, err := url.Parse(address); address != "" && (err != nil || u.Scheme != "https" && (u.Scheme != "http" || !client.Loopback(address))) {
+			return nil, fmt.Errorf("%s has the address %q, which is not https", issuer, printable(address))
+		}
 	}
 	return &oauth2.Config{ClientID: clientID, Endpoint: oauth2.Endpoint{
 		AuthURL: said.Auth, TokenURL: said.Token, DeviceAuthURL: said.Device, AuthStyle: oauth2.AuthStyleInParams,

@@ -94,11 +94,11 @@ func (r *remote) target() (target, error) {
 	default:
 		t.caFile = r.dataFile("ca.pem")
 	}
-	t.token, err = r.token(p)
+	t.token, err = r.token(p, t.server)
 	return t, err
 }
 
-func (r *remote) token(p profile) (string, error) {
+func (r *remote) token(p profile, server string) (string, error) {
 	file := r.tokenFile
 	if file == "" {
 		if token := os.Getenv("SLUICE_TOKEN"); token != "" {
@@ -110,6 +110,10 @@ func (r *remote) token(p profile) (string, error) {
 		if file = r.dataFile("admin-token"); file == "" {
 			return "", fmt.Errorf("you have not signed in: run sluice login, or name a token with --token-file or SLUICE_TOKEN "+
 				"(there is no %s either)", filepath.Join(r.data, "admin-token"))
+		}
+		if !client.Loopback(server) && !r.group.PersistentFlags().Changed("data") {
+			return "", fmt.Errorf("you have not signed in to %s, and %s is for the gateway on this machine: run sluice login, "+
+				"name a token with --token-file or SLUICE_TOKEN, or give --data too if that gateway is meant", server, file)
 		}
 	}
 	token, err := os.ReadFile(file)
