@@ -16,6 +16,11 @@ import (
 // maxAnswers bounds the answers that are shown.
 const maxAnswers = 1000
 
+// operations are those that a question can be about.
+var operations = []string{"chat", "completions", "embeddings", operationNative}
+
+const operationNative = "native"
+
 // somebody is a caller who does not exist.
 func somebody(roles, organizations []string, project string) *identity.Caller {
 	return &identity.Caller{
@@ -23,7 +28,8 @@ func somebody(roles, organizations []string, project string) *identity.Caller {
 	}
 }
 
-// explainAccess is POST /api/sluice/v1/policies/access.
+// explainAccess is POST /api/sluice/v1/policies/access. It changes nothing and
+// calls nothing.
 func (s *server) explainAccess(c *call) error {
 	var in api.AccessQuestion
 	if err := c.decode(&in); err != nil {
@@ -35,6 +41,9 @@ func (s *server) explainAccess(c *call) error {
 	if in.User == "" && in.Caller == nil && in.EndpointName == "" {
 		return badRequest("missing_field", "endpointName",
 			"Give user, caller or endpointName: a question about everyone and everything has too many answers.")
+	}
+	if in.Operation != "" && !slices.Contains(operations, in.Operation) {
+		return badRequest("invalid_field", "operation", "The field operation must be one of %s.", strings.Join(operations, ", "))
 	}
 	callers, err := s.askedCallers(in)
 	if err != nil {
@@ -104,19 +113,30 @@ func (s *server) askedCallers(in api.AccessQuestion) ([]asked, error) {
 }
 
 func (s *server) answerAccess(c *call, in api.AccessQuestion, who asked, e *catalog.Endpoint) (api.AccessAnswer, error) {
-	answer := api.AccessAnswer{UserID: who.id, UserName: who.name, EndpointName: e.Name, Reasons: []decision.Reason{}}
+	answer := api.AccessAnswer{
+		UserID: who.id, UserName: who.name, Roles: []string{}, Organizations: []string{}, EndpointName: e.Name,
+		Operation: cmp.Or(in.Operation, strings.TrimPrefix(string(e.Type), "llm/v1/")), Reasons: []decision.Reason{},
+	}
 	if who.refused != nil {
 		answer.Reasons = append(answer.Reasons, decision.Reason{Code: identity.Code(who.refused), Message: sentence(who.refused) + "."})
 		return answer, nil
 	}
-	d, err := s.Policy.Decide(c.ctx(), &policies.Input{
-		Action: policies.ActionInvoke, Caller: who.caller, Endpoint: e, SourceAddress: in.Address, Time: c.start,
-		Request: &policies.RequestFacts{Dialect: "openai", Operation: strings.TrimPrefix(string(e.Type), "llm/v1/")},
-	})
+	answer.Roles = append(answer.Roles, who.caller.Roles...)
+	answer.Organizations = append(answer.Organizations, who.caller.Organizations...)
+	question := policies.Input{Action: policies.ActionView, Caller: who.caller, Endpoint: e, SourceAddress: in.Address, Time: c.start}
+	// A policy that fails here fails again below, where it is told.
+	view, _ := s.Policy.Decide(c.ctx(), &question)
+	answer.Sees = view.Allow
+	question.Action, question.Request = policies.ActionInvoke, &policies.RequestFacts{Dialect: "openai", Operation: answer.Operation}
+	if answer.Operation == operationNative {
+		question.Request.Dialect = "native"
+		question.Request.Native = &policies.NativeFacts{Method: http.MethodPost, Models: []string{e.First().Model}}
+	}
+	d, err := s.Policy.Decide(c.ctx(), &question)
 	if err != nil && c.ctx().Err() != nil {
 		return answer, err
 	}
-	answer.Allow, answer.Reasons = d.Allow, append(answer.Reasons, d.Reasons...)
+	answer.Allow, answer.Reasons, answer.Obligations = d.Allow, append(answer.Reasons, d.Reasons...), d.Obligations
 	if err != nil { // who asks here may know what is wrong with the policy
 		answer.Reasons = append(answer.Reasons, decision.Reason{Code: policies.CodePolicyError, Message: sentence(err) + "."})
 	}

@@ -86,6 +86,42 @@ func TestWhoMayCallWhat(t *testing.T) {
 	}
 }
 
+func TestWhetherAUserMayCallAnEndpoint(t *testing.T) {
+	w := newWorld(t)
+	w.as("root", "POST", endpoints, `{"endpointName":"chat","endpointType":"llm/v1/chat","modelProvider":"practice","modelName":"m",`+
+		`"modelConfig":{},"endpointPermissions":{"organizationIds":["`+w.science+`"]}}`).must(200)
+	path := own + "/policies/access"
+	ask := func(body string) api.AccessAnswer {
+		var out api.AccessAnswers
+		w.as("root", "POST", path, body).must(200).into(&out)
+		require.Len(t, out.Answers, 1)
+		return out.Answers[0]
+	}
+	yes := ask(`{"user":"bob","endpointName":"chat"}`)
+	assert.True(t, yes.Allow)
+	assert.True(t, yes.Sees)
+	assert.Equal(t, "chat", yes.Operation)
+	assert.Equal(t, []string{w.science}, yes.Organizations)
+	no := ask(`{"user":"` + w.users["alice"] + `","endpointName":"chat"}`)
+	assert.False(t, no.Allow)
+	assert.False(t, no.Sees)
+	assert.NotEmpty(t, no.Reasons)
+	assert.False(t, ask(`{"user":"bob","endpointName":"chat","operation":"embeddings"}`).Allow)
+	native := ask(`{"user":"bob","endpointName":"chat","operation":"native"}`)
+	assert.True(t, native.Allow)
+	assert.Equal(t, "native", native.Operation)
+	w.as("root", "PATCH", own+"/users/"+w.users["bob"], `{"disabled":true}`).must(200)
+	off := ask(`{"user":"bob","endpointName":"chat"}`)
+	assert.False(t, off.Sees)
+	assert.False(t, off.Allow)
+	for field, body := range map[string]string{
+		"user": `{"user":"nobody","endpointName":"chat"}`, "endpointName": `{"user":"alice","endpointName":"x"}`,
+		"operation": `{"user":"alice","endpointName":"chat","operation":"dance"}`,
+	} {
+		assert.Equal(t, field, w.as("root", "POST", path, body).must(400).at("field"))
+	}
+}
+
 func TestADryRunOfTheBundles(t *testing.T) {
 	w := newWorld(t)
 	file := w.withBundle("package sluice.custom\n\nimport rego.v1\n\ndeny contains {\"code\": \"x\"} if input.caller.name == \"mallory\"\n")

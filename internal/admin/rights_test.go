@@ -136,7 +136,6 @@ var rights = map[string]string{
 	"GET /api/sluice/v1/audit/{id}":                    "-xoo",
 	"GET /api/sluice/v1/policies":                      "-xxo",
 	"POST /api/sluice/v1/policies/reload":              "-xxo",
-	"POST /api/sluice/v1/policies/explain":             "-xxo",
 	"GET /api/sluice/v1/status":                        "-xxo",
 	"GET /api/sluice/v1/settings":                      "-xxo",
 	"GET /api/sluice/v1/roles":                         "-xxo",

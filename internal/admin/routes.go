@@ -74,13 +74,6 @@ func (s *server) operationRoutes() []route {
 			doc: doc{id: "reloadPolicies", tag: tagPolicies, summary: "Read the bundles anew.", out: policies.Status{}},
 		},
 		{
-			pattern: "POST " + own + "/policies/explain", access: decided, resource: bundles, verb: policies.VerbRead, handle: s.explainPolicy,
-			doc: doc{
-				id: "explainPolicy", tag: tagPolicies, summary: "Tell what the policies say of a call that a user might make, and why.",
-				in: api.PolicyQuestion{}, out: api.PolicyAnswer{},
-			},
-		},
-		{
 			pattern: "POST " + own + "/policies/check", access: decided, resource: bundles, verb: policies.VerbRead, handle: s.checkPolicies,
 			doc: doc{
 				id: "checkPolicies", tag: tagPolicies, out: api.PolicyCheck{},
@@ -90,7 +83,7 @@ func (s *server) operationRoutes() []route {
 		{
 			pattern: "POST " + own + "/policies/access", access: decided, resource: bundles, verb: policies.VerbRead, handle: s.explainAccess,
 			doc: doc{
-				id: "explainAccess", tag: tagPolicies, summary: "Tell who may call an endpoint, or what a user may call, and why.",
+				id: "explainAccess", tag: tagPolicies, summary: "Tell who may see and call an endpoint, or what a user may, and why.",
 				in: api.AccessQuestion{}, out: api.AccessAnswers{},
 			},
 		},

@@ -42,7 +42,7 @@ func usageParameters() []parameter {
 		{name: "model", kind: kindTexts, text: "Only calls of these models, by the provider's name."},
 		{name: "project", kind: kindTexts, text: "Only calls with a token of these projects."},
 	}
-	for _, q := range paging(append([]string{"requests", "start", "name"}, usageFields[1:]...)...) {
+	for _, q := range paging(append([]string{"requests", "start", "name"}, api.UsageFields[1:]...)...) {
 		switch q.name {
 		case "limit":
 			q.fallback, q.text = nil, "How many to show. Without it: ten, or all rows of time."

@@ -29,16 +29,7 @@ const (
 	hourlyWindow = 3 * 24 * time.Hour
 )
 
-// usageFields are the names of the figures, in order, requests first.
-var usageFields = func() []string {
-	var names []string
-	for f := range reflect.TypeFor[api.UsageFigures]().Fields() {
-		names = append(names, f.Tag.Get("json"))
-	}
-	return names
-}()
-
-// usageFigure returns a figure by its place in usageFields, to be compared.
+// usageFigure returns a figure by its place in api.UsageFields, to be compared.
 func usageFigure(f *api.UsageFigures, i int) float64 {
 	v := reflect.ValueOf(f).Elem().Field(i)
 	if v.CanInt() {
@@ -250,7 +241,7 @@ func (s *server) usageRows(c *call, q usage.Query, p page, answer *usage.Answer)
 		row.UsageFigures = usageShape(&r.Figures)
 		rows = append(rows, row)
 	}
-	field := slices.Index(usageFields, p.sortBy)
+	field := slices.Index(api.UsageFields, p.sortBy)
 	slices.SortStableFunc(rows, func(a, b api.UsageRow) int {
 		var order int
 		switch {
@@ -342,14 +333,14 @@ func (c *call) replyUsageCSV(q usage.Query, rows []api.UsageRow) error {
 	if q.GroupBy == usage.ByTime {
 		about = []string{"start"}
 	}
-	_ = w.Write(append(about, usageFields...)) // Flush tells
+	_ = w.Write(append(about, api.UsageFields...)) // Flush tells
 	for i := range rows {
 		r := &rows[i]
 		line := []string{inertCell(r.ID), inertCell(r.Name)}
 		if r.Start != nil {
 			line = []string{r.Start.Format(time.RFC3339)}
 		}
-		for field := range usageFields {
+		for field := range api.UsageFields {
 			line = append(line, fmt.Sprint(reflect.ValueOf(r.UsageFigures).Field(field)))
 		}
 		_ = w.Write(line)

@@ -25,17 +25,25 @@ func auditCommand() *cobra.Command {
 
 // auditQuery are the flags that select records.
 type auditQuery struct {
-	since                            time.Duration
+	listFlags
+	span
+
 	endpoints, users, results, kinds []string
-	limit                            int
 }
 
-func (q *auditQuery) values(now time.Time) url.Values {
-	return url.Values{
-		"startTime":     {now.Add(-q.since).UTC().Format(time.RFC3339)},
-		"endpointNames": q.endpoints, "users": q.users, "results": q.results, "kinds": q.kinds,
-		"limit": {strconv.Itoa(min(q.limit, 1000))},
+func (q *auditQuery) values(now time.Time) (url.Values, error) {
+	from, to, err := q.bounds(now)
+	v := url.Values{
+		"startTime": {from}, "endpointNames": q.endpoints, "users": q.users, "results": q.results, "kinds": q.kinds,
+		"descending": {strconv.FormatBool(q.descending)}, "limit": {strconv.Itoa(pageRows)},
 	}
+	if to != "" {
+		v.Set("endTime", to)
+	}
+	if !q.all {
+		v.Set("limit", strconv.Itoa(min(q.limit, pageRows)))
+	}
+	return v, err
 }
 
 func auditListCommand(r *remote) *cobra.Command {
@@ -45,27 +53,38 @@ func auditListCommand(r *remote) *cobra.Command {
 		Short: "List records, newest first",
 		Args:  Exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if q.limit < 1 {
-				return usagef("--limit takes a number of at least 1")
+			if err := q.check(nil); err != nil {
+				return err
+			}
+			values, err := q.values(time.Now())
+			if err != nil {
+				return err
 			}
 			c, err := r.client()
 			if err != nil {
 				return err
 			}
-			records, err := q.fetch(cmd, c)
+			records, more, err := q.fetch(cmd, c, values)
 			if err != nil {
 				return err
 			}
-			return r.showRecords(cmd, records)
+			if err := r.showRecords(cmd, records); err != nil {
+				return err
+			}
+			if more {
+				fmt.Fprintf(cmd.ErrOrStderr(), "%d are shown, and there are more; --all shows all.\n", len(records))
+			}
+			return nil
 		},
 	}
 	fl := cmd.Flags()
-	fl.DurationVar(&q.since, "since", 24*time.Hour, "how far back to look")
+	q.span.flags(cmd, "24h")
 	fl.StringArrayVar(&q.endpoints, "endpoint", nil, "name of an endpoint (repeatable)")
 	fl.StringArrayVar(&q.users, "user", nil, "name or id of a user (repeatable)")
 	fl.StringArrayVar(&q.results, "result", nil, "how the exchange ended, e.g. denied (repeatable)")
 	fl.StringArrayVar(&q.kinds, "kind", nil, "kind of record, e.g. CreateEndpoint (repeatable)")
-	fl.IntVar(&q.limit, "limit", 100, "at most so many records")
+	fl.BoolVar(&q.descending, "descending", true, "newest first; --descending=false: oldest first")
+	q.limits(cmd)
 	complete(cmd, "endpoint", r.completeEndpoints())
 	complete(cmd, "user", r.completeUsers(""))
 	complete(cmd, "result", fixed(audit.ResultAnswered, audit.ResultProviderError, audit.ResultGatewayError,
@@ -73,18 +92,21 @@ func auditListCommand(r *remote) *cobra.Command {
 	return cmd
 }
 
-// fetch reads pages until there are enough records.
-func (q *auditQuery) fetch(cmd *cobra.Command, c *client.Client) ([]json.RawMessage, error) {
+// fetch reads pages until there are enough records, and tells whether there
+// are more.
+func (q *auditQuery) fetch(cmd *cobra.Command, c *client.Client, values url.Values) ([]json.RawMessage, bool, error) {
 	records := []json.RawMessage{}
-	values := q.values(time.Now())
 	for {
 		page, err := c.ListAudit(cmd.Context(), values)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		records = append(records, page.Records...)
-		if page.Next == "" || len(records) >= q.limit {
-			return records[:min(len(records), q.limit)], nil
+		switch {
+		case !q.all && len(records) >= q.limit:
+			return records[:q.limit], page.Next != "" || len(records) > q.limit, nil
+		case page.Next == "":
+			return records, false, nil
 		}
 		values.Set("cursor", page.Next)
 	}

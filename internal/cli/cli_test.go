@@ -26,7 +26,9 @@ import (
 	"sluice/internal/cli"
 	"sluice/internal/identity"
 	"sluice/internal/keeper"
+	"sluice/internal/session"
 	"sluice/internal/state"
+	"sluice/internal/usage"
 	"sluice/internal/vault"
 	"sluice/policies"
 )
@@ -44,8 +46,12 @@ type gateway struct {
 	settings    api.Settings
 	probe       func(t provider.Target, kind string) api.TargetTestResult
 	certificate *x509.Certificate
-	mux         *http.ServeMux // for what is not the control server's
+	watch       func(*http.Request) // sees, and may change, each request; nil: nobody does
+	mux         *http.ServeMux      // for what is not the control server's
 	trail       *audit.Trail
+	usage       *usage.Usage
+	sessions    *session.Manager
+	people      *identity.Store
 }
 
 func newGateway(t *testing.T) *gateway {
@@ -58,7 +64,13 @@ func newGateway(t *testing.T) *gateway {
 	server := httptest.NewTLSServer(g.mux)
 	t.Cleanup(server.Close)
 	g.url, g.certificate = server.URL, server.Certificate()
-	g.mux.Handle("/", g.handler())
+	handler := g.handler()
+	g.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if g.watch != nil {
+			g.watch(r)
+		}
+		handler.ServeHTTP(w, r)
+	})
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	require.NoError(t, os.WriteFile(filepath.Join(g.data, "ca.pem"), ca, 0o600))
 	g.mux.HandleFunc("GET /ui/ca.pem", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(ca) })
@@ -76,9 +88,18 @@ func (g *gateway) handler() http.Handler {
 	endpoints, err := catalog.NewStore(db, keys, time.Now, catalog.NewID)
 	require.NoError(g.t, err)
 	people.OnRemove(endpoints.Forget)
+	g.people = people
 	g.trail, err = audit.Open(audit.Options{Dir: filepath.Join(g.data, "audit"), Now: time.Now})
 	require.NoError(g.t, err)
 	g.t.Cleanup(func() { _ = g.trail.Close() })
+	g.usage, err = usage.Open(usage.Options{Path: filepath.Join(g.data, "usage.db"), Trail: g.trail})
+	require.NoError(g.t, err)
+	g.t.Cleanup(func() { _ = g.usage.Close() })
+	g.sessions, err = session.New(session.Options{
+		DB: db, Callers: people, Now: time.Now, NewID: catalog.NewID, Log: zap.NewNop(),
+		Limits: session.Limits{Idle: time.Hour, Absolute: 12 * time.Hour, PerUser: 10},
+	})
+	require.NoError(g.t, err)
 	policy, err := policies.New(policies.Options{Timeout: time.Minute})
 	require.NoError(g.t, err)
 
@@ -95,7 +116,7 @@ func (g *gateway) handler() http.Handler {
 	g.t.Cleanup(func() { cancel(); <-ended })
 	return admin.New(admin.Deps{
 		Vault:    keep,
-		Identity: people, Catalog: endpoints, Policy: policy, Trail: g.trail,
+		Identity: people, Catalog: endpoints, Policy: policy, Trail: g.trail, Usage: g.usage, Sessions: g.sessions,
 		Activate:   func(context.Context, *catalog.Endpoint) error { return nil },
 		CheckHost:  func(context.Context, string) error { return nil },
 		Components: func() []admin.Component { return nil },

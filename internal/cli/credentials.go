@@ -130,15 +130,7 @@ func credentialsRotateCommand(r *remote) *cobra.Command {
 			for _, name := range remove {
 				values[name] = ""
 			}
-			id, err := one(credentialIDs(cmd.Context(), c, args))
-			if err != nil {
-				return err
-			}
-			k, err := c.UpdateCredential(cmd.Context(), id, api.CredentialPatch{Values: &values})
-			if err != nil {
-				return err
-			}
-			return r.showCredential(cmd, k)
+			return r.changeCredential(cmd, c, args[0], api.CredentialPatch{Values: &values})
 		}),
 	}
 	cmd.Flags().StringArrayVar(&given, "secret", nil, "key=file:PATH, key=env:NAME or key=- (repeatable)")
@@ -153,17 +145,22 @@ func credentialsRenameCommand(r *remote) *cobra.Command {
 		Args:              Exactly("NAME", "NEW"),
 		ValidArgsFunction: firstArg(r.completeCredentials()),
 		RunE: r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
-			id, err := one(credentialIDs(cmd.Context(), c, args[:1]))
-			if err != nil {
-				return err
-			}
-			k, err := c.UpdateCredential(cmd.Context(), id, api.CredentialPatch{Name: &args[1]})
-			if err != nil {
-				return err
-			}
-			return r.showCredential(cmd, k)
+			return r.changeCredential(cmd, c, args[0], api.CredentialPatch{Name: &args[1]})
 		}),
 	}
+}
+
+func (r *remote) changeCredential(cmd *cobra.Command, c *client.Client, name string, patch api.CredentialPatch) error {
+	id, err := one(credentialIDs(cmd.Context(), c, []string{name}))
+	if err != nil {
+		return err
+	}
+	ctx := unlessChanged(cmd.Context(), c.GetCredential, id)
+	k, err := c.UpdateCredential(ctx, id, patch)
+	if err != nil {
+		return err
+	}
+	return r.showCredential(cmd, k)
 }
 
 func credentialsDeleteCommand(r *remote) *cobra.Command {
@@ -177,46 +174,14 @@ func credentialsDeleteCommand(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			ctx := unlessChanged(cmd.Context(), c.GetCredential, id)
 			if err := r.confirm(cmd, "Delete the credential %s?", args[0]); err != nil {
 				return err
 			}
-			if err := c.DeleteCredential(cmd.Context(), id); err != nil {
+			if err := c.DeleteCredential(ctx, id); err != nil {
 				return err
 			}
 			return r.say(cmd, map[string]string{"deleted": args[0]}, "The credential %s is deleted.", args[0])
 		}),
 	})
-}
-
-func credentialsTestCommand(r *remote) *cobra.Command {
-	var m model
-	var in api.TargetTest
-	cmd := &cobra.Command{
-		Use:   "test",
-		Short: "Try whether a provider takes a key and knows a model, before anything is saved",
-		Long: "Try whether a provider takes a key and knows a model, by one small call. The key is given with --secret, or is that\n" +
-			"of a stored credential (--credential) or of an endpoint (--endpoint, with --target where it has several). It exits\n" +
-			"with 1 when the call did not work.",
-		Args: Exactly(),
-		RunE: r.run(func(cmd *cobra.Command, c *client.Client, _ []string) (err error) {
-			if err := required(cmd, "type", "provider", "model"); err != nil {
-				return err
-			}
-			in.ModelProvider, in.ModelName = m.provider, m.name
-			if in.ModelConfig, err = m.config(cmd); err != nil {
-				return err
-			}
-			if in.CredentialID, err = m.credentialID(cmd.Context(), c); err != nil {
-				return err
-			}
-			return r.testTarget(cmd, c, in)
-		}),
-	}
-	m.flags(cmd, r)
-	cmd.Flags().StringVar(&in.EndpointType, "type", "llm/v1/chat", "llm/v1/chat, llm/v1/completions or llm/v1/embeddings")
-	cmd.Flags().StringVar(&in.EndpointName, "endpoint", "", "endpoint whose stored key is tried")
-	cmd.Flags().StringVar(&in.TargetName, "target", "", "target of the endpoint; default: the first")
-	complete(cmd, "type", fixed("llm/v1/chat", "llm/v1/completions", "llm/v1/embeddings"))
-	complete(cmd, "endpoint", r.completeEndpoints())
-	return cmd
 }

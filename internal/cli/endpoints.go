@@ -107,7 +107,8 @@ func endpointsSwitchCommand(r *remote, off bool) *cobra.Command {
 		Args:              Exactly("NAME"),
 		ValidArgsFunction: firstArg(r.completeEndpoints()),
 		RunE: r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
-			e, err := c.UpdateEndpoint(cmd.Context(), args[0], api.EndpointPatch{Disabled: &off})
+			ctx := unlessChanged(cmd.Context(), c.GetEndpoint, args[0])
+			e, err := c.UpdateEndpoint(ctx, args[0], api.EndpointPatch{Disabled: &off})
 			if err != nil {
 				return err
 			}
@@ -123,10 +124,11 @@ func endpointsDeleteCommand(r *remote) *cobra.Command {
 		Args:              Exactly("NAME"),
 		ValidArgsFunction: firstArg(r.completeEndpoints()),
 		RunE: r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
+			ctx := unlessChanged(cmd.Context(), c.GetEndpoint, args[0])
 			if err := r.confirm(cmd, "Delete the endpoint %s? Whoever calls it is refused from then on.", args[0]); err != nil {
 				return err
 			}
-			if err := c.DeleteEndpoint(cmd.Context(), args[0]); err != nil {
+			if err := c.DeleteEndpoint(ctx, args[0]); err != nil {
 				return err
 			}
 			return r.say(cmd, map[string]string{"deleted": args[0]}, "Endpoint %s is deleted.", args[0])

@@ -98,15 +98,18 @@ func endpointsUpdateCommand(r *remote) *cobra.Command {
 		Args:              Exactly("NAME"),
 		ValidArgsFunction: firstArg(r.completeEndpoints()),
 		RunE: r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
-			cmd.SetContext(client.Versioned(cmd.Context()))
-			patch, err := d.patch(cmd, c, args[0])
+			ctx, now, err := asRead(cmd.Context(), c.GetEndpoint, args[0])
+			if err != nil {
+				return err
+			}
+			patch, err := d.patch(cmd, c, now)
 			if err != nil {
 				return err
 			}
 			if name != "" {
 				patch.EndpointName = &name
 			}
-			e, err := c.UpdateEndpoint(cmd.Context(), args[0], patch)
+			e, err := c.UpdateEndpoint(ctx, args[0], patch)
 			if err != nil {
 				return err
 			}
@@ -118,7 +121,8 @@ func endpointsUpdateCommand(r *remote) *cobra.Command {
 	return cmd
 }
 
-func (d *details) patch(cmd *cobra.Command, c *client.Client, name string) (p api.EndpointPatch, err error) {
+// patch is what the flags that were given change of an endpoint as it is now.
+func (d *details) patch(cmd *cobra.Command, c *client.Client, now api.Endpoint) (p api.EndpointPatch, err error) {
 	given(&p.EndpointType, &d.kind)
 	given(&p.ModelProvider, &d.provider)
 	given(&p.ModelName, &d.name)
@@ -130,10 +134,7 @@ func (d *details) patch(cmd *cobra.Command, c *client.Client, name string) (p ap
 	if p.CredentialID, err = d.newCredential(cmd, c); err != nil {
 		return p, err
 	}
-	p.ModelConfig, err = d.changedConfig(cmd, func() (string, map[string]string, error) {
-		now, err := c.GetEndpoint(cmd.Context(), name)
-		return now.ModelProvider, now.ModelConfig, err
-	})
+	p.ModelConfig, err = d.changedConfig(cmd, now.ModelProvider, now.ModelConfig)
 	return p, err
 }
 

@@ -60,9 +60,7 @@ func listCommand[T any](r *remote, l listing[T]) *cobra.Command {
 			}); err != nil {
 				return err
 			}
-			if f.offset+len(rows) < total {
-				fmt.Fprintf(cmd.ErrOrStderr(), "%d of %d are shown; --all shows all.\n", len(rows), total)
-			}
+			f.hint(cmd, len(rows), total)
 			return nil
 		},
 	}
@@ -83,10 +81,22 @@ func (f *listFlags) flags(cmd *cobra.Command, search string, sorts []string) {
 		fl.BoolVar(&f.descending, "descending", false, "sort from the last to the first")
 		complete(cmd, "sort", fixed(sorts...))
 	}
-	fl.IntVar(&f.limit, "limit", defaultRows, "show at most so many")
 	fl.IntVar(&f.offset, "offset", 0, "leave out so many before")
-	fl.BoolVar(&f.all, "all", false, "show all")
+	f.limits(cmd)
+}
+
+// limits adds the flags that say how many are shown.
+func (f *listFlags) limits(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&f.limit, "limit", defaultRows, "show at most so many")
+	cmd.Flags().BoolVar(&f.all, "all", false, "show all")
 	cmd.MarkFlagsMutuallyExclusive("all", "limit")
+}
+
+// hint says that there is more than is shown.
+func (f *listFlags) hint(cmd *cobra.Command, rows, total int) {
+	if f.offset+rows < total {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%d of %d are shown; --all shows all.\n", rows, total)
+	}
 }
 
 func (f *listFlags) check(sorts []string) error {

@@ -95,8 +95,10 @@ func (l *login) do(cmd *cobra.Command) error {
 		return err
 	}
 	p.User = self.UserName
-	all.Profiles[name], all.Current = p, name
-	if err := all.save(); err != nil {
+	if err := changeProfiles(func(all *profiles) error {
+		all.Profiles[name], all.Current = p, name
+		return nil
+	}); err != nil {
 		return err
 	}
 	return l.say(cmd, map[string]any{"profile": name, "server": p.Server, "user": self.User},

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -207,6 +208,29 @@ func TestLoginByIdentityProvider(t *testing.T) {
 	ended := g.bare("", "whoami")
 	assert.Equal(t, 1, ended.code)
 	assert.Contains(t, ended.err, "sluice login --oidc --profile default (invalid_grant)")
+}
+
+// TestOneRenewalForCommandsAtOnce has commands find a token that is about to
+// end: its refresh token is good for one renewal.
+func TestOneRenewalForCommandsAtOnce(t *testing.T) {
+	g := newGateway(t)
+	g.home()
+	i := newIssuer(t, g.adminToken())
+	g.ways = api.SignIn{Methods: []string{api.SignInOIDC}, Issuer: i.URL, ClientID: "sluice-cli"}
+	t.Setenv("DISPLAY", "")
+	t.Setenv("WAYLAND_DISPLAY", "")
+	i.life = 10
+	require.Equal(t, 0, g.bare("", "login", "--server", g.url, "--ca", filepath.Join(g.data, "ca.pem"), "--oidc").code)
+	i.life = 3600
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			r := g.bare("", "whoami")
+			assert.Equal(t, 0, r.code, r.err)
+		})
+	}
+	all.Wait()
+	assert.Equal(t, 1, i.renewed)
 }
 
 // throughBrowser signs in as a browser does that opens the address that the

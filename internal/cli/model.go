@@ -57,18 +57,14 @@ func (m *model) newCredential(cmd *cobra.Command, c *client.Client) (*string, er
 	return &id, err
 }
 
-// changedConfig are the parameters with those that --set and --secret name in
-// place; nil where none is named. REST replaces the parameters, so the present
-// ones are read.
-func (m *model) changedConfig(cmd *cobra.Command, present func() (provider string, config map[string]string, err error)) (*map[string]string, error) {
+// changedConfig are the parameters that a provider has now with those that
+// --set and --secret name in place: REST replaces them all. nil where none is
+// named.
+func (m *model) changedConfig(cmd *cobra.Command, provider string, now map[string]string) (*map[string]string, error) {
 	if len(m.set) == 0 && len(m.secrets) == 0 {
 		return nil, nil
 	}
 	config, err := m.config(cmd)
-	if err != nil {
-		return nil, err
-	}
-	provider, now, err := present()
 	if err != nil {
 		return nil, err
 	}

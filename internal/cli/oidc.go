@@ -98,40 +98,35 @@ func (p *profile) take(t *oauth2.Token) {
 	}
 }
 
-// renew gets a new token for a profile, and keeps it.
-func (r *remote) renew(p profile) (string, error) {
-	again := fmt.Errorf("your sign-in at %s has ended: run sluice login --oidc --profile %s", p.OIDC.Issuer, r.profile)
+// renew gets a new token for the profile of a name.
+func (p *profile) renew(name string) error {
+	again := fmt.Errorf("your sign-in at %s has ended: run sluice login --oidc --profile %s", p.OIDC.Issuer, name)
 	if p.OIDC.Refresh == "" {
-		return "", again
+		return again
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	ctx, err := withRoots(ctx, p)
+	ctx, err := withRoots(ctx, *p)
 	if err != nil {
-		return "", err
+		return err
 	}
 	config, err := discover(ctx, p.OIDC.Issuer, p.OIDC.ClientID)
 	if err != nil {
-		return "", err
+		return err
 	}
 	token, err := config.TokenSource(ctx, &oauth2.Token{RefreshToken: p.OIDC.Refresh}).Token()
 	var refused *oauth2.RetrieveError
 	if errors.As(err, &refused) {
-		return "", fmt.Errorf("%w (%s)", again, first(refused.ErrorCode, refused.Response.Status))
+		return fmt.Errorf("%w (%s)", again, first(refused.ErrorCode, refused.Response.Status))
 	}
 	if err != nil {
-		return "", fmt.Errorf("renewing your sign-in at %s: %w", p.OIDC.Issuer, err)
-	}
-	all, err := loadProfiles()
-	if err != nil {
-		return "", err
+		return fmt.Errorf("renewing your sign-in at %s: %w", p.OIDC.Issuer, err)
 	}
 	p.take(token)
 	if p.Token == "" {
-		return "", again
+		return again
 	}
-	all.Profiles[r.profile] = p
-	return p.Token, all.save()
+	return nil
 }
 
 // withRoots has oauth2 trust the gateway's CA beside the system's: companies

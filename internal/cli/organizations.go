@@ -14,11 +14,9 @@ import (
 func organizationThing() thing[api.Organization] {
 	return thing[api.Organization]{
 		arg: "ORG", name: "organization", gone: "its members lose what it permitted them",
-		ids: organizationIDs,
-		get: func(c *client.Client, ctx context.Context, id string) (api.Organization, error) {
-			return c.Organization(ctx, id)
-		},
-		remove: func(c *client.Client, ctx context.Context, id string) error { return c.DeleteOrganization(ctx, id) },
+		ids:    organizationIDs,
+		get:    func(c *client.Client) func(context.Context, string) (api.Organization, error) { return c.Organization },
+		remove: func(c *client.Client) func(context.Context, string) error { return c.DeleteOrganization },
 		show: func(r *remote, cmd *cobra.Command, _ *client.Client, o api.Organization) error {
 			return r.showOrganization(cmd, o)
 		},
@@ -107,7 +105,8 @@ func orgsUpdateCommand(r *remote) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				o, err := c.UpdateOrganization(cmd.Context(), id, api.OrganizationPatch{Name: &name})
+				ctx := unlessChanged(cmd.Context(), c.Organization, id)
+				o, err := c.UpdateOrganization(ctx, id, api.OrganizationPatch{Name: &name})
 				if err != nil {
 					return err
 				}

@@ -18,8 +18,8 @@ type thing[T any] struct {
 	name     string // in sentences, e.g. "user"
 	gone     string // what a deletion takes along, in a sentence
 	ids      func(ctx context.Context, c *client.Client, names []string) ([]string, error)
-	get      func(c *client.Client, ctx context.Context, id string) (T, error)
-	remove   func(c *client.Client, ctx context.Context, id string) error
+	get      func(c *client.Client) func(ctx context.Context, id string) (T, error)
+	remove   func(c *client.Client) func(ctx context.Context, id string) error
 	show     func(r *remote, cmd *cobra.Command, c *client.Client, one T) error
 	complete func(r *remote) completer
 }
@@ -35,7 +35,7 @@ func showCommand[T any](r *remote, t thing[T]) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			found, err := t.get(c, cmd.Context(), id)
+			found, err := t.get(c)(cmd.Context(), id)
 			if err != nil {
 				return err
 			}
@@ -55,10 +55,11 @@ func deleteCommand[T any](r *remote, t thing[T]) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			ctx := unlessChanged(cmd.Context(), t.get(c), id)
 			if err := r.confirm(cmd, "Delete the %s %s? %s.", t.name, args[0], sentence(t.gone)); err != nil {
 				return err
 			}
-			if err := t.remove(c, cmd.Context(), id); err != nil {
+			if err := t.remove(c)(ctx, id); err != nil {
 				return err
 			}
 			return r.say(cmd, map[string]string{"deleted": id}, "%s %s is deleted.", sentence(t.name), args[0])
@@ -73,8 +74,9 @@ func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 func userThing(arg, name, kind string) thing[api.User] {
 	return thing[api.User]{
 		arg: arg, name: name, gone: "the tokens are revoked, and nothing is permitted any more",
-		ids: userIDs, get: func(c *client.Client, ctx context.Context, id string) (api.User, error) { return c.GetUser(ctx, id) },
-		remove:   func(c *client.Client, ctx context.Context, id string) error { return c.DeleteUser(ctx, id) },
+		ids:      userIDs,
+		get:      func(c *client.Client) func(context.Context, string) (api.User, error) { return c.GetUser },
+		remove:   func(c *client.Client) func(context.Context, string) error { return c.DeleteUser },
 		show:     func(r *remote, cmd *cobra.Command, c *client.Client, u api.User) error { return r.showUser(cmd, c, u) },
 		complete: func(r *remote) completer { return r.completeUsers(kind) },
 	}
@@ -202,7 +204,8 @@ func usersUpdateCommand(r *remote, t thing[api.User]) *cobra.Command {
 			changed(cmd, "disabled", &patch.Disabled, &disabled)
 			list := notEmpty(roles)
 			changed(cmd, "role", &patch.Roles, &list)
-			u, err := c.UpdateUser(cmd.Context(), id, patch)
+			ctx := unlessChanged(cmd.Context(), c.GetUser, id)
+			u, err := c.UpdateUser(ctx, id, patch)
 			if err != nil {
 				return err
 			}

@@ -175,8 +175,7 @@ func permissionsChangeCommand(r *remote, use, short, long string, sum func(now, 
 			if given == (api.PermissionsPatch{}) {
 				return usagef("give at least one of --everyone, --user, --org, --role, --project, --owner")
 			}
-			ctx := client.Versioned(cmd.Context())
-			now, err := c.Permissions(ctx, args[0])
+			ctx, now, err := asRead(cmd.Context(), c.Permissions, args[0])
 			if err != nil {
 				return err
 			}

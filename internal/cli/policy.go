@@ -8,9 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sluice/internal/admin/api"
 	"sluice/internal/client"
-	"sluice/internal/decision"
 	"sluice/policies"
 )
 
@@ -104,47 +102,6 @@ func policyShowCommand(r *remote) *cobra.Command {
 			}
 			return noSuch{"file of " + args[0], args[1]}
 		}),
-	}
-}
-
-func policyExplainCommand(r *remote) *cobra.Command {
-	var in api.PolicyQuestion
-	cmd := &cobra.Command{
-		Use:               "explain USER ENDPOINT",
-		Short:             "Tell whether a user may call an endpoint, and why",
-		Long:              "Tell what the policies in force say of a call that a user might make, and why. Nothing is called.",
-		Args:              Exactly("USER", "ENDPOINT"),
-		ValidArgsFunction: argsInTurn(r.completeUsers(""), r.completeEndpoints()),
-		RunE: r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
-			in.User, in.EndpointName = args[0], args[1]
-			a, err := c.ExplainPolicy(cmd.Context(), in)
-			if err != nil {
-				return err
-			}
-			return r.show(cmd, a, "", func(add func(...any)) {
-				add("user", a.UserName)
-				add("roles", strings.Join(a.Roles, ", "))
-				add("endpoint", a.EndpointName)
-				add("operation", a.Operation)
-				addDecision(add, "sees it", a.View)
-				addDecision(add, "may call", a.Invoke)
-				add("revision", a.Invoke.Revision)
-			})
-		}),
-	}
-	cmd.Flags().StringVar(&in.Operation, "operation", "", "chat, completions, embeddings or native (default: the endpoint's)")
-	cmd.Flags().StringVar(&in.Address, "address", "", "IP address that the call comes from")
-	complete(cmd, "operation", fixed("chat", "completions", "embeddings", "native"))
-	return cmd
-}
-
-func addDecision(add func(...any), what string, d decision.Decision) {
-	add(what, d.Allow)
-	for _, reason := range d.Reasons {
-		add("  because", reason.Code+" "+reason.Message)
-	}
-	for _, name := range sortedKeys(d.Obligations) {
-		add("  provided that", name)
 	}
 }
 

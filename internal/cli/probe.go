@@ -11,9 +11,62 @@ import (
 	"sluice/internal/client"
 )
 
+// targetFlags are the flags that describe a target to try.
+type targetFlags struct {
+	model
+
+	in api.TargetTest
+}
+
+// flags adds the flags; kind is the type of endpoint when nobody says.
+func (t *targetFlags) flags(cmd *cobra.Command, r *remote, kind string) {
+	t.model.flags(cmd, r)
+	cmd.Flags().StringVar(&t.in.EndpointType, "type", kind, "llm/v1/chat, llm/v1/completions or llm/v1/embeddings")
+	cmd.Flags().StringVar(&t.in.TargetName, "target", "", "name of the endpoint's target (default the first)")
+	complete(cmd, "type", fixed("llm/v1/chat", "llm/v1/completions", "llm/v1/embeddings"))
+}
+
+// described is what the flags say of the target.
+func (t *targetFlags) described(cmd *cobra.Command, c *client.Client) (in api.TargetTest, err error) {
+	in = t.in
+	in.ModelProvider, in.ModelName = t.provider, t.name
+	if in.ModelConfig, err = t.config(cmd); err != nil {
+		return in, err
+	}
+	in.CredentialID, err = t.credentialID(cmd.Context(), c)
+	return in, err
+}
+
+func credentialsTestCommand(r *remote) *cobra.Command {
+	var t targetFlags
+	cmd := &cobra.Command{
+		Use:   "test",
+		Short: "Try whether a provider takes a key and knows a model, before anything is saved",
+		Long: "Try whether a provider takes a key and knows a model, by one small call. The key is given with --secret, or is that\n" +
+			"of a stored credential (--credential) or of an endpoint (--endpoint, with --target where it has several). It exits\n" +
+			"with 1 when the call did not work.",
+		Args: Exactly(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := required(cmd, "type", "provider", "model"); err != nil {
+				return err
+			}
+			return r.run(func(cmd *cobra.Command, c *client.Client, _ []string) error {
+				in, err := t.described(cmd, c)
+				if err != nil {
+					return err
+				}
+				return r.testTarget(cmd, c, in)
+			})(cmd, args)
+		},
+	}
+	t.flags(cmd, r, "llm/v1/chat")
+	cmd.Flags().StringVar(&t.in.EndpointName, "endpoint", "", "endpoint whose stored key is tried")
+	complete(cmd, "endpoint", r.completeEndpoints())
+	return cmd
+}
+
 func endpointsTestCommand(r *remote) *cobra.Command {
-	var m model
-	var kind, name string
+	var t targetFlags
 	cmd := &cobra.Command{
 		Use:   "test [NAME]",
 		Short: "Try whether the provider takes the key and knows the model, by one small call",
@@ -29,12 +82,8 @@ func endpointsTestCommand(r *remote) *cobra.Command {
 				}
 			}
 			return r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
-				in := api.TargetTest{EndpointType: kind, ModelProvider: m.provider, ModelName: m.name, TargetName: name}
-				var err error
-				if in.ModelConfig, err = m.config(cmd); err != nil {
-					return err
-				}
-				if in.CredentialID, err = m.credentialID(cmd.Context(), c); err != nil {
+				in, err := t.described(cmd, c)
+				if err != nil {
 					return err
 				}
 				if len(args) == 1 {
@@ -46,10 +95,7 @@ func endpointsTestCommand(r *remote) *cobra.Command {
 			})(cmd, args)
 		},
 	}
-	m.flags(cmd, r)
-	cmd.Flags().StringVar(&kind, "type", "", "llm/v1/chat, llm/v1/completions or llm/v1/embeddings")
-	cmd.Flags().StringVar(&name, "target", "", "name of the target (default the first)")
-	complete(cmd, "type", fixed("llm/v1/chat", "llm/v1/completions", "llm/v1/embeddings"))
+	t.flags(cmd, r, "")
 	return cmd
 }
 

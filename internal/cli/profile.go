@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -77,12 +78,9 @@ func loadProfiles() (*profiles, error) {
 	return p, nil
 }
 
-// save writes the file anew, so that a command that is stopped leaves no half
+// save writes the file anew, in a folder that is there, so that a command that is stopped leaves no half
 // of it.
 func (p *profiles) save() error {
-	if err := os.MkdirAll(filepath.Dir(p.path), 0o700); err != nil {
-		return fmt.Errorf("keeping the profiles: %w", err)
-	}
 	data, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return fmt.Errorf("keeping the profiles: %w", err)
@@ -96,6 +94,35 @@ func (p *profiles) save() error {
 		return fmt.Errorf("keeping the profiles: %w", err)
 	}
 	return nil
+}
+
+// changeProfiles changes the file. A lock on its folder keeps two commands from
+// doing so at once, and from renewing one token twice: providers take a refresh
+// token but once.
+func changeProfiles(change func(*profiles) error) error {
+	path, err := profilesPath()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("keeping the profiles: %w", err)
+	}
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("locking the profiles: %w", err)
+	}
+	defer folder.Close() //nolint:errcheck // it ends the lock too
+	if err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX); err != nil {
+		return fmt.Errorf("locking the profiles: %w", err)
+	}
+	all, err := loadProfiles()
+	if err != nil {
+		return err
+	}
+	if err := change(all); err != nil {
+		return err
+	}
+	return all.save()
 }
 
 // get returns the profile of a name.
@@ -139,11 +166,31 @@ func sameServer(a, b string) bool {
 // profileToken is the token of the chosen profile, renewed where it is about to
 // end.
 func (r *remote) profileToken(p profile) (string, error) {
-	if p.Token == "" {
-		return "", fmt.Errorf("you have signed out of %s: run sluice login --profile %s", p.Server, r.profile)
+	if err := p.signedIn(r.profile); err != nil || !p.ends() {
+		return p.Token, err
 	}
-	if p.OIDC == nil || time.Until(p.OIDC.Expires) > renewBefore {
-		return p.Token, nil
-	}
-	return r.renew(p)
+	err := changeProfiles(func(all *profiles) (err error) {
+		// Another command may have renewed it, or signed out, while this one waited.
+		if p, err = all.get(r.profile); err != nil {
+			return err
+		}
+		if err = p.signedIn(r.profile); err != nil || !p.ends() {
+			return err
+		}
+		if err = p.renew(r.profile); err == nil {
+			all.Profiles[r.profile] = p
+		}
+		return err
+	})
+	return p.Token, err
 }
+
+func (p *profile) signedIn(name string) error {
+	if p.Token == "" {
+		return fmt.Errorf("you have signed out of %s: run sluice login --profile %s", p.Server, name)
+	}
+	return nil
+}
+
+// ends reports whether the token is about to end.
+func (p *profile) ends() bool { return p.OIDC != nil && time.Until(p.OIDC.Expires) <= renewBefore }

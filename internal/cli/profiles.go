@@ -99,16 +99,13 @@ func (r *remote) changeProfiles(cmd *cobra.Command, name, sentence string, chang
 	if err := r.checkOutput(); err != nil {
 		return err
 	}
-	all, err := loadProfiles()
-	if err != nil {
+	var p profile
+	if err := changeProfiles(func(all *profiles) (err error) {
+		if p, err = all.get(name); err == nil {
+			change(all)
+		}
 		return err
-	}
-	p, err := all.get(name)
-	if err != nil {
-		return err
-	}
-	change(all)
-	if err := all.save(); err != nil {
+	}); err != nil {
 		return err
 	}
 	return r.say(cmd, map[string]string{"name": name, "server": p.Server}, sentence, name, p.Server)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"github.com/spf13/cobra"
 
 	"sluice/internal/admin/api"
@@ -162,12 +163,15 @@ func targetsSetCommand(r *remote) *cobra.Command {
 				}
 				return r.showTargets(cmd, list)
 			}
-			cmd.SetContext(client.Versioned(cmd.Context()))
-			patch, err := p.patch(cmd, &m, c, args[0], args[1])
+			ctx, now, err := asRead(cmd.Context(), targetOf(c, args[0]), args[1])
 			if err != nil {
 				return err
 			}
-			t, err := c.UpdateTarget(cmd.Context(), args[0], args[1], patch)
+			patch, err := p.patch(cmd, &m, c, now)
+			if err != nil {
+				return err
+			}
+			t, err := c.UpdateTarget(ctx, args[0], args[1], patch)
 			if err != nil {
 				return err
 			}
@@ -181,8 +185,13 @@ func targetsSetCommand(r *remote) *cobra.Command {
 	return cmd
 }
 
-// patch is what the flags that were given change.
-func (p *placing) patch(cmd *cobra.Command, m *model, c *client.Client, endpoint, name string) (out api.TargetPatch, err error) {
+// targetOf reads a target of an endpoint by its name.
+func targetOf(c *client.Client, endpoint string) func(context.Context, string) (api.Target, error) {
+	return func(ctx context.Context, name string) (api.Target, error) { return c.GetTarget(ctx, endpoint, name) }
+}
+
+// patch is what the flags that were given change of a target as it is now.
+func (p *placing) patch(cmd *cobra.Command, m *model, c *client.Client, now api.Target) (out api.TargetPatch, err error) {
 	changed(cmd, "weight", &out.Weight, &p.weight)
 	changed(cmd, "order", &out.Order, &p.order)
 	changed(cmd, "disabled", &out.Disabled, &p.disabled)
@@ -192,10 +201,7 @@ func (p *placing) patch(cmd *cobra.Command, m *model, c *client.Client, endpoint
 	if out.CredentialID, err = m.newCredential(cmd, c); err != nil {
 		return out, err
 	}
-	out.ModelConfig, err = m.changedConfig(cmd, func() (string, map[string]string, error) {
-		now, err := c.GetTarget(cmd.Context(), endpoint, name)
-		return now.ModelProvider, now.ModelConfig, err
-	})
+	out.ModelConfig, err = m.changedConfig(cmd, now.ModelProvider, now.ModelConfig)
 	return out, err
 }
 
@@ -206,10 +212,11 @@ func targetsRemoveCommand(r *remote) *cobra.Command {
 		Args:              Exactly("NAME", "TARGET"),
 		ValidArgsFunction: r.endpointAndTarget(),
 		RunE: r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
+			ctx := unlessChanged(cmd.Context(), targetOf(c, args[0]), args[1])
 			if err := r.confirm(cmd, "Take the target %s from the endpoint %s?", args[1], args[0]); err != nil {
 				return err
 			}
-			if err := c.RemoveTarget(cmd.Context(), args[0], args[1]); err != nil {
+			if err := c.RemoveTarget(ctx, args[0], args[1]); err != nil {
 				return err
 			}
 			return r.say(cmd, map[string]string{"removed": args[1]}, "Target %s of the endpoint %s is removed.", args[1], args[0])

@@ -204,10 +204,11 @@ func tokensRevokeCommand(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			ctx := unlessChanged(cmd.Context(), c.Token, id)
 			if err := r.confirm(cmd, "Revoke the token %s? What uses it is refused from then on.", args[0]); err != nil {
 				return err
 			}
-			t, err := c.RevokeToken(cmd.Context(), id)
+			t, err := c.RevokeToken(ctx, id)
 			if err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"strconv"
 	"strings"
@@ -28,17 +29,34 @@ func usageCommand() *cobra.Command {
 		Example: "  sluice usage --by endpoint --since 30d\n" +
 			"  sluice usage --by day --endpoint chat -o csv",
 		Args: Exactly(),
-		RunE: r.run(func(cmd *cobra.Command, c *client.Client, _ []string) error {
-			q, err := u.query(time.Now())
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := u.check(usageSorts); err != nil {
+				return err
+			}
+			q, err := u.query(cmd, time.Now())
 			if err != nil {
 				return err
 			}
-			found, err := c.Usage(cmd.Context(), q)
+			c, err := r.client()
 			if err != nil {
 				return err
 			}
-			return r.showUsage(cmd, found)
-		}),
+			var found api.Usage
+			rows, total, err := gather(u.listFlags, func(page url.Values) ([]api.UsageRow, int, error) {
+				maps.Copy(page, q)
+				found, err = c.Usage(cmd.Context(), page)
+				return found.Rows, found.Metadata.TotalCount, err
+			})
+			if err != nil {
+				return err
+			}
+			found.Rows = rows
+			if err := r.showUsage(cmd, found); err != nil {
+				return err
+			}
+			u.hint(cmd, len(rows), total)
+			return nil
+		},
 	}
 	u.flags(cmd)
 	complete(cmd, "endpoint", r.completeEndpoints())
@@ -58,62 +76,53 @@ func usageCommand() *cobra.Command {
 	return withRemote(cmd, r)
 }
 
+// usageSorts are what rows can be sorted by.
+var usageSorts = append([]string{"start", "name"}, api.UsageFields...)
+
 // usageFlags select and group.
 type usageFlags struct {
-	by, since, from, to, sort, search                            string
+	listFlags
+	span
+
+	by                                                           string
 	endpoints, users, organizations, providers, models, projects []string
-	limit                                                        int
 }
 
 func (u *usageFlags) flags(cmd *cobra.Command) {
 	groups := append([]string{api.IntervalHour, api.IntervalDay}, usageGroups[1:]...)
 	fl := cmd.Flags()
 	fl.StringVar(&u.by, "by", api.IntervalDay, "rows of what: "+strings.Join(groups, ", "))
-	fl.StringVar(&u.since, "since", "7d", "how far back to look, e.g. 12h, 30d")
-	fl.StringVar(&u.from, "from", "", "the beginning instead, e.g. 2030-01-31 or 2030-01-31T12:00:00Z")
-	fl.StringVar(&u.to, "to", "", "the end (default now)")
+	u.span.flags(cmd, "7d")
 	fl.StringArrayVar(&u.endpoints, "endpoint", nil, "name or id of an endpoint (repeatable)")
 	fl.StringArrayVar(&u.users, "user", nil, "name or id of a user (repeatable)")
 	fl.StringArrayVar(&u.organizations, "org", nil, "name or id of an organization (repeatable)")
 	fl.StringArrayVar(&u.providers, "provider", nil, "a provider (repeatable)")
 	fl.StringArrayVar(&u.models, "model", nil, "a model, by the provider's name (repeatable)")
 	fl.StringArrayVar(&u.projects, "project", nil, "a project of tokens (repeatable)")
-	fl.StringVar(&u.search, "search", "", "part of the rows' names")
-	fl.StringVar(&u.sort, "sort", "", "sort by this figure, as JSON calls it, from the most down (default requests, or time)")
-	fl.IntVar(&u.limit, "limit", 1000, "show at most so many rows")
-	cmd.MarkFlagsMutuallyExclusive("since", "from")
-	complete(cmd, "sort", fixed("requests", "errors", "denied", "refused", "inputTokens", "outputTokens", "costNanoUsd"))
+	u.listFlags.flags(cmd, "the rows' names", usageSorts)
+	fl.Lookup("sort").Usage = "sort by start, name or a figure, as JSON calls it (default requests, or start in rows of time)"
+	fl.Lookup("descending").Usage = "sort from the last to the first; figures are unless --descending=false"
 	complete(cmd, "by", fixed(groups...))
 }
 
-func (u *usageFlags) query(now time.Time) (url.Values, error) {
-	if u.limit < 1 {
-		return nil, usagef("--limit takes a number of at least 1")
-	}
+// query is what is asked for, but for the page.
+func (u *usageFlags) query(cmd *cobra.Command, now time.Time) (url.Values, error) {
+	from, to, err := u.bounds(now)
 	q := url.Values{
-		"groupBy": {u.by}, "limit": {strconv.Itoa(u.limit)}, "endpointId": u.endpoints, "userId": u.users,
+		"from": {from}, "groupBy": {u.by}, "endpointId": u.endpoints, "userId": u.users,
 		"organizationId": u.organizations, "provider": u.providers, "model": u.models, "project": u.projects,
 	}
 	if u.by == api.IntervalHour || u.by == api.IntervalDay {
 		q.Set("groupBy", api.UsageByTime)
 		q.Set("interval", u.by)
 	}
-	for key, value := range map[string]string{"from": u.from, "to": u.to, "sortByField": u.sort, "searchFilter": u.search} {
-		if value != "" {
-			q.Set(key, value)
-		}
+	if to != "" {
+		q.Set("to", to)
 	}
-	if u.from == "" {
-		back, err := duration(u.since)
-		if err != nil || back <= 0 {
-			return nil, usagef("--since takes a duration such as 12h or 30d")
-		}
-		if u.to != "" {
-			return nil, usagef("--to takes --from")
-		}
-		q.Set("from", now.Add(-back).UTC().Format(time.RFC3339))
+	if cmd.Flags().Changed("descending") {
+		q.Set("shouldSortAscending", strconv.FormatBool(!u.descending))
 	}
-	return q, nil
+	return q, err
 }
 
 func (r *remote) showUsage(cmd *cobra.Command, found api.Usage) error {

@@ -181,6 +181,24 @@ func one(list []string, err error) (string, error) {
 	return list[0], nil
 }
 
+// asRead reads the thing with the id or name, and returns a context for one change of
+// it, which is refused when somebody else has changed it since.
+func asRead[T any](ctx context.Context, read func(context.Context, string) (T, error), id string) (context.Context, T, error) {
+	ctx = client.Versioned(ctx)
+	now, err := read(ctx, id)
+	return ctx, now, err
+}
+
+// unlessChanged is asRead for changes that need not know what is. What can't be
+// read is not compared: the change itself tells what is wrong.
+func unlessChanged[T any](ctx context.Context, read func(context.Context, string) (T, error), id string) context.Context {
+	versioned, _, err := asRead(ctx, read, id)
+	if err != nil {
+		return ctx
+	}
+	return versioned
+}
+
 // minute and second show times as people read them, here and now; nothing for
 // a time that was not.
 func minute(t time.Time) string { return shown(t, "2006-01-02 15:04") }

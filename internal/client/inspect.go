@@ -24,7 +24,7 @@ func (c *Client) CheckPolicies(ctx context.Context) (out api.PolicyCheck, err er
 	return out, err
 }
 
-// PolicyAccess tells who may call an endpoint, or what a user may call.
+// PolicyAccess tells who may see and call an endpoint, or what a user may.
 func (c *Client) PolicyAccess(ctx context.Context, in api.AccessQuestion) (out api.AccessAnswers, err error) {
 	err = c.call(ctx, http.MethodPost, own+"/policies/access", nil, in, &out)
 	return out, err

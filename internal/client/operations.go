@@ -50,12 +50,6 @@ func (c *Client) ReloadPolicies(ctx context.Context) (out policies.Status, err e
 	return out, err
 }
 
-// ExplainPolicy tells what the policies say of a call that a user might make.
-func (c *Client) ExplainPolicy(ctx context.Context, in api.PolicyQuestion) (out api.PolicyAnswer, err error) {
-	err = c.call(ctx, http.MethodPost, own+"/policies/explain", nil, in, &out)
-	return out, err
-}
-
 // AuditPage is a page of the trail, each record as the gateway wrote it.
 type AuditPage struct {
 	Records []json.RawMessage `json:"records"`

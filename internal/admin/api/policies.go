@@ -5,32 +5,6 @@ import (
 	"sluice/policies"
 )
 
-// PolicyQuestion asks what the policies in force say of a call that somebody
-// might make. Both fields are required.
-type PolicyQuestion struct {
-	User         string `json:"user"` // id or name
-	EndpointName string `json:"endpointName"`
-	// Operation is chat, completions, embeddings or native; "": the one that the
-	// endpoint's type answers.
-	Operation string `json:"operation,omitempty"`
-	// Address is the IP address to call from. "": none is known.
-	Address string `json:"address,omitempty"`
-}
-
-// PolicyAnswer is what they say: whether the user sees the endpoint, whether
-// the user may call it, and why. The user is one without a token's project,
-// endpoints and networks, as in the web UI.
-type PolicyAnswer struct {
-	UserID        string            `json:"userId"`
-	UserName      string            `json:"userName"`
-	Roles         []string          `json:"roles"`
-	Organizations []string          `json:"organizations"` // ids
-	EndpointName  string            `json:"endpointName"`
-	Operation     string            `json:"operation"`
-	View          decision.Decision `json:"view"`
-	Invoke        decision.Decision `json:"invoke"`
-}
-
 // AccessQuestion asks who may call what. Without User and Caller it is asked
 // for every user, without EndpointName for every endpoint; one of them must be
 // given. Nothing is called, and nothing is recorded as a call.
@@ -39,7 +13,10 @@ type AccessQuestion struct {
 	// Caller is somebody who need not exist, in place of User.
 	Caller       *AccessCaller `json:"caller,omitempty"`
 	EndpointName string        `json:"endpointName,omitempty"`
-	Address      string        `json:"address,omitempty"` // the IP address to call from
+	// Operation is chat, completions, embeddings or native; "": the one that the
+	// endpoint's type answers.
+	Operation string `json:"operation,omitempty"`
+	Address   string `json:"address,omitempty"` // the IP address to call from; "": none is known
 }
 
 // AccessCaller is somebody who need not exist.
@@ -57,13 +34,22 @@ type AccessAnswers struct {
 	Revision string         `json:"revision"` // of the policy
 }
 
-// AccessAnswer is the decision about a call by one user of one endpoint.
+// AccessAnswer is the decision about a call by one user of one endpoint. The
+// user is one without a token's project, endpoints and networks, as in the web
+// UI.
 type AccessAnswer struct {
-	UserID       string            `json:"userId,omitempty"`
-	UserName     string            `json:"userName,omitempty"`
-	EndpointName string            `json:"endpointName"`
-	Allow        bool              `json:"allow"`
-	Reasons      []decision.Reason `json:"reasons"`
+	UserID        string   `json:"userId,omitempty"`
+	UserName      string   `json:"userName,omitempty"`
+	Roles         []string `json:"roles"`         // none for who can't sign in
+	Organizations []string `json:"organizations"` // ids; likewise
+	EndpointName  string   `json:"endpointName"`
+	Operation     string   `json:"operation"`
+	// Sees says whether lists show the endpoint to the user.
+	Sees    bool              `json:"sees"`
+	Allow   bool              `json:"allow"`
+	Reasons []decision.Reason `json:"reasons"`
+	// Obligations are conditions attached to a call that is allowed, by name.
+	Obligations map[string]any `json:"obligations,omitempty"`
 	// Hindrance says why a call that is allowed would fail all the same: the
 	// endpoint is switched off, or has a problem.
 	Hindrance string `json:"hindrance,omitempty"`

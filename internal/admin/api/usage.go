@@ -1,6 +1,9 @@
 package api
 
-import "time"
+import (
+	"reflect"
+	"time"
+)
 
 // Ways to group usage.
 const (
@@ -17,6 +20,16 @@ const (
 	IntervalHour = "hour"
 	IntervalDay  = "day"
 )
+
+// UsageFields are the names of the figures in JSON, in order, requests first.
+// Rows can be sorted by each.
+var UsageFields = func() []string {
+	var names []string
+	for f := range reflect.TypeFor[UsageFigures]().Fields() {
+		names = append(names, f.Tag.Get("json"))
+	}
+	return names
+}()
 
 // UsageFigures are counts and sums of exchanges.
 type UsageFigures struct {
