@@ -44,6 +44,22 @@ func TestUsersFromBirthToDeath(t *testing.T) {
 	w.get("root", made).must(200).has("Disabled")
 	w.post("root", made+"/switch", nil).leads(made)
 
+	// Two administrators who disable the user at the same time do not enable him.
+	question := w.get("root", made+"/switch").must(200)
+	require.Equal(t, "true", hidden(question, "disabled"))
+	for range 2 {
+		w.post("root", made+"/switch", url.Values{"disabled": {"true"}}).leads(made)
+		w.get("root", made).must(200).has("Disabled")
+	}
+
+	// A form that was opened before a role was taken does not give it back.
+	w.post("root", made+"/edit", url.Values{"userName": {"caroline"}, "roles": {"auditor"}}).leads(made)
+	old := w.get("root", made+"/edit").must(200)
+	w.post("root", made+"/edit", url.Values{"userName": {"caroline"}, "roles": {}}).leads(made)
+	w.post("root", made+"/edit", url.Values{"userName": {"caroline"}, "roles": {"auditor"}, "version": {hidden(old, "version")}}).
+		must(422).has("Somebody else has changed this")
+	w.get("root", made).must(200).has("Roles none")
+
 	w.get("root", made+"/delete").must(200).has("can't be undone")
 	w.post("root", made+"/delete", nil).leads("/ui/people/users")
 	w.get("root", made).must(404)

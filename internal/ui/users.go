@@ -2,9 +2,11 @@ package ui
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"sluice/internal/admin/api"
+	"sluice/internal/client"
 	"sluice/internal/identity"
 )
 
@@ -139,12 +141,19 @@ func (s *UI) newUserOf(k userKind) func(*call) error {
 // editUserOf is GET and POST …/{id}/edit.
 func (s *UI) editUserOf(k userKind) func(*call) error {
 	return func(c *call) error {
-		u, err := c.rest.GetUser(c.ctx(), c.r.PathValue("id"))
+		version := ""
+		u, err := c.rest.GetUser(client.At(c.ctx(), &version), c.r.PathValue("id"))
 		if err != nil {
 			return err
 		}
+		if v := c.r.PostFormValue("version"); c.post() && v != "" {
+			version = v // roles that somebody else took meanwhile don't come back
+		}
 		here := k.path + "/" + u.ID
-		f := &form{Title: "Change " + u.UserName, Action: here + "/edit", Submit: "Save", Back: here, Fields: userFields(u)}
+		f := &form{
+			Title: "Change " + u.UserName, Action: here + "/edit", Submit: "Save", Back: here, Fields: userFields(u),
+			Hidden: []option{{Value: "version", Label: version}},
+		}
 		if u.Source != api.SourceManual {
 			f.Text = "This " + k.one + " comes from your directory, which may change these values again."
 		}
@@ -156,9 +165,10 @@ func (s *UI) editUserOf(k userKind) func(*call) error {
 		if roles == nil {
 			roles = []string{}
 		}
-		u, err = c.rest.UpdateUser(c.ctx(), u.ID, api.UserPatch{UserName: &name, FullName: &full, Email: &mail, Roles: &roles})
+		u, err = c.rest.UpdateUser(client.At(c.ctx(), &version), u.ID, api.UserPatch{UserName: &name, FullName: &full, Email: &mail, Roles: &roles})
 		if err != nil {
 			if f.refused(err) {
+				f.changedMeanwhile(err)
 				return c.form(f)
 			}
 			return err
@@ -175,12 +185,16 @@ func (s *UI) switchUserOf(k userKind) func(*call) error {
 			return err
 		}
 		here, disable := k.path+"/"+u.ID, !u.Disabled
+		if asked := c.r.PostFormValue("disabled"); c.post() && asked != "" {
+			disable = asked == "true" // what the page said, and not the opposite where somebody else was faster
+		}
 		f := confirm("Disable "+u.UserName+"?", "Tokens and browsers of this "+k.one+" are refused from the next call on. You can enable it again.",
 			here+"/switch", "Disable", here)
 		if !disable {
 			f = confirm("Enable "+u.UserName+"?", "Tokens of this "+k.one+" that have not ended work again.", here+"/switch", "Enable", here)
 			f.Danger = false
 		}
+		f.Hidden = []option{{Value: "disabled", Label: strconv.FormatBool(disable)}}
 		if !c.post() {
 			return c.form(f)
 		}
