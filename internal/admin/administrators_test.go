@@ -124,3 +124,22 @@ func TestRecordsOfStrangersAreSmall(t *testing.T) {
 	}))
 	assert.Equal(t, 1024, longest)
 }
+
+// A user who calls himself as an organization is called does not come in by its
+// name.
+func TestAnAmbiguousOwnerIsRefused(t *testing.T) {
+	w := newWorld(t)
+	mallory := w.as("root", "POST", own+"/users", `{"userName":"Science"}`).must(200).at("id").(string)
+	file := func(owner string) string {
+		return "endpoints: [{name: chat, endpoint_type: llm/v1/chat, permissions: {owners: [" + owner + "]}, " +
+			"model: {provider: openai, name: m, config: {openai_api_key: k}}}]"
+	}
+	r := w.as("root", "POST", own+"/apply", file("science")).must(400)
+	assert.Equal(t, "ambiguous_name", r.at("code"))
+	for _, id := range []string{w.science, mallory} {
+		w.as("root", "POST", own+"/apply", file(id)).must(200)
+		e, _ := w.catalog.Snapshot().Get("chat")
+		assert.Equal(t, []string{id}, e.Permissions.Owners)
+	}
+	w.as("root", "POST", own+"/apply", file("nobody")).must(400)
+}

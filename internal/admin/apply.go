@@ -103,26 +103,34 @@ func resolvePermissions(ctx context.Context, people *identity.Store, p catalog.P
 	for i, name := range p.Owners {
 		owner, err := find(ctx, people, name)
 		if err != nil {
-			return p, badRequest("unknown_id", "permissions.owners", "There is no user or organization %q.", name)
+			return p, err
 		}
 		p.Owners[i] = owner
 	}
 	return p, nil
 }
 
-// find is the id of the user or organization that has an id or a name.
+// find is the id of the user or organization that has an id or a name. A name
+// that both have is refused: nobody comes in by the name of another.
 func find(ctx context.Context, people *identity.Store, name string) (string, error) {
 	if u, err := people.GetUser(ctx, name); err == nil {
-		return u.ID, nil
-	}
-	if u, err := people.FindUser(ctx, name); err == nil {
 		return u.ID, nil
 	}
 	if o, err := people.GetOrganization(ctx, name); err == nil {
 		return o.ID, nil
 	}
-	o, err := people.FindOrganization(ctx, name)
-	return o.ID, err
+	u, noUser := people.FindUser(ctx, name)
+	o, noOrganization := people.FindOrganization(ctx, name)
+	switch {
+	case noUser == nil && noOrganization == nil:
+		return "", badRequest("ambiguous_name", "permissions.owners",
+			"There are a user and an organization named %q. Give the id of the one that is meant.", name)
+	case noUser == nil:
+		return u.ID, nil
+	case noOrganization == nil:
+		return o.ID, nil
+	}
+	return "", badRequest("unknown_id", "permissions.owners", "There is no user or organization %q.", name)
 }
 
 // step is what apply does with one endpoint. before is nil for a new one.

@@ -112,3 +112,18 @@ func TestServiceAccounts(t *testing.T) {
 	g.ok("", "service-accounts", "delete", "robot", "--yes")
 	assert.Equal(t, 1, g.run("", "service-accounts", "show", "robot").code)
 }
+
+// A user who calls himself as an organization is called does not come in by its
+// name.
+func TestAnAmbiguousOwnerIsRefused(t *testing.T) {
+	g := newGateway(t)
+	require.Equal(t, 0, g.run("", "users", "create", "Science").code)
+	require.Equal(t, 0, g.run("", "orgs", "create", "science").code)
+	r := g.run("sk-x", "endpoints", "create", "chat", "--type", "llm/v1/chat", "--provider", "openai", "--model", "m", "--secret", "openai_api_key=-")
+	require.Equal(t, 0, r.code, r.err)
+	r = g.run("", "permissions", "grant", "chat", "--owner", "science")
+	assert.Equal(t, 1, r.code)
+	assert.Contains(t, r.err, "a user and an organization named")
+	assert.Contains(t, g.run("", "permissions", "grant", "chat", "--owner", "nobody").err, "no user or organization named")
+	require.Equal(t, 0, g.run("", "permissions", "grant", "chat", "--owner", "admin").code)
+}

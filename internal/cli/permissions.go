@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -71,21 +72,30 @@ func (g *grants) patch(cmd *cobra.Command, c *client.Client) (p api.PermissionsP
 	return p, nil
 }
 
-// ownerIDs turns names of users and organizations into ids.
+// ownerIDs turns names of users and organizations into ids. A name that both a
+// user and an organization have is refused: nobody comes in by the name of
+// another.
 func ownerIDs(ctx context.Context, c *client.Client, names []string) ([]string, error) {
 	out := []string{}
 	for _, name := range names {
-		found, err := userIDs(ctx, c, []string{name})
+		users, err := userIDs(ctx, c, []string{name})
 		var missing noSuch
-		if errors.As(err, &missing) {
-			if found, err = organizationIDs(ctx, c, []string{name}); errors.As(err, &missing) {
-				err = noSuch{"user or organization", name}
-			}
-		}
-		if err != nil {
+		if err != nil && !errors.As(err, &missing) {
 			return nil, err
 		}
-		out = append(out, found...)
+		if err != nil || !idPattern.MatchString(name) && name != "" {
+			organizations, none := organizationIDs(ctx, c, []string{name})
+			switch {
+			case none != nil && !errors.As(none, &missing):
+				return nil, none
+			case none != nil && err != nil:
+				return nil, noSuch{"user or organization", name}
+			case none == nil && err == nil:
+				return nil, fmt.Errorf("there are a user and an organization named %q; give the id of the one that you mean", name)
+			}
+			users = append(users, organizations...)
+		}
+		out = append(out, users...)
 	}
 	return out, nil
 }

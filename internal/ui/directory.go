@@ -28,6 +28,10 @@ type entry struct {
 // maxShown is how many entries a picker offers.
 const maxShown = 8
 
+// maxSearched is how many names that have a text in them are looked through
+// for the one that is it.
+const maxSearched = 10_000
+
 // searches reports whether the caller may search the directory: who may change
 // the permissions of the endpoint ("": make endpoints) may.
 func (c *call) searches(endpoint string) bool {
@@ -42,7 +46,7 @@ func (c *call) searches(endpoint string) bool {
 // directory, for pickers.
 func (s *UI) directory(c *call) error {
 	q := c.r.URL.Query()
-	found, err := c.lookup(q.Get("endpoint"), q.Get("kind"), strings.TrimSpace(q.Get("q")))
+	found, err := c.lookup(q.Get("endpoint"), q.Get("kind"), strings.TrimSpace(q.Get("q")), maxShown)
 	if err != nil {
 		return err
 	}
@@ -51,8 +55,8 @@ func (s *UI) directory(c *call) error {
 }
 
 // lookup searches for whom the permissions of an endpoint can name.
-func (c *call) lookup(endpoint, kind, search string) ([]entry, error) {
-	q := url.Values{"limit": {strconv.Itoa(maxShown)}, "searchFilter": {search}}
+func (c *call) lookup(endpoint, kind, search string, most int) ([]entry, error) {
+	q := url.Values{"limit": {strconv.Itoa(most)}, "searchFilter": {search}}
 	var kinds []string
 	switch kind {
 	case kindUsers:
@@ -88,21 +92,25 @@ func entryOf(x api.Candidate) entry {
 	return entry{ID: x.ID, Name: x.Name, Note: note}
 }
 
-// find is the id behind a name or an id, "" where there is none.
-func (c *call) find(endpoint, kind, name string) (string, error) {
+// find is the id behind an id or a name; several where a user and an
+// organization have the name: nobody comes in by the name of another.
+func (c *call) find(endpoint, kind, name string) (ids []string, err error) {
 	if !c.searches(endpoint) {
-		return name, nil // REST tells whether it is an id
+		return []string{name}, nil // REST tells whether it is an id
 	}
-	found, err := c.lookup(endpoint, kind, name)
+	found, err := c.lookup(endpoint, kind, name, maxSearched)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	for _, e := range found {
-		if e.ID == name || strings.EqualFold(e.Name, name) {
-			return e.ID, nil
+		if e.ID == name {
+			return []string{e.ID}, nil
+		}
+		if strings.EqualFold(e.Name, name) {
+			ids = append(ids, e.ID)
 		}
 	}
-	return "", nil
+	return ids, nil
 }
 
 // names are the names behind ids of users and organizations, as far as the

@@ -2,6 +2,7 @@ package ui_test
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/net/html"
 
 	"sluice/internal/catalog"
+	"sluice/internal/identity"
 )
 
 // value is what a field of a page holds.
@@ -140,7 +142,21 @@ func TestMakeAnEndpoint(t *testing.T) {
 		w.post("root", "/ui/admin/endpoints/~new", form).must(422).has(c[1])
 	}
 
+	// A user who calls himself as an organization is called does not come in by
+	// its name, wherever the list puts him.
+	for i := range 9 {
+		_, err := w.identity.CreateUser(t.Context(), identity.User{Name: fmt.Sprintf("a-science-%d", i)})
+		require.NoError(t, err)
+	}
+	mallory, err := w.identity.CreateUser(t.Context(), identity.User{Name: "Science"})
+	require.NoError(t, err)
 	form := newEndpoint("my-model")
+	form.Set("ownerIds.typed", "science")
+	w.post("root", "/ui/admin/endpoints/~new", form).must(422).has("a user and an organization named “science”")
+	_, err = w.identity.DeleteUser(t.Context(), mallory.ID)
+	require.NoError(t, err)
+
+	form = newEndpoint("my-model")
 	form.Set("calls", "100")
 	form.Set("userIds.typed", "alice, "+w.users["bob"])
 	form.Set("organizationIds", w.science)

@@ -141,15 +141,17 @@ func (c *call) grants(g *grantsForm) (api.PermissionsPatch, error) {
 			ids = append(ids, o.Value)
 		}
 		for _, name := range *words(x.chips.Typed) {
-			id, err := c.find(g.endpoint, x.kind, name)
-			if err != nil {
+			found, err := c.find(g.endpoint, x.kind, name)
+			switch {
+			case err != nil:
 				return out, err
-			}
-			if id == "" {
+			case len(found) == 0:
 				x.chips.Error = "There is nobody named “" + name + "” in the directory. Search, and choose from the list."
-				continue
+			case len(found) > 1:
+				x.chips.Error = "There are a user and an organization named “" + name + "”. Search, and choose from the list."
+			default:
+				ids = append(ids, found[0])
 			}
-			ids = append(ids, id)
 		}
 		*x.into = &ids
 	}
