@@ -121,9 +121,9 @@ func TestAnAmbiguousOwnerIsRefused(t *testing.T) {
 	require.Equal(t, 0, g.run("", "orgs", "create", "science").code)
 	r := g.run("sk-x", "endpoints", "create", "chat", "--type", "llm/v1/chat", "--provider", "openai", "--model", "m", "--secret", "openai_api_key=-")
 	require.Equal(t, 0, r.code, r.err)
-	r = g.run("", "permissions", "grant", "chat", "--owner", "science")
+	r = g.run("", "endpoints", "permissions", "grant", "chat", "--owner", "science")
 	assert.Equal(t, 1, r.code)
 	assert.Contains(t, r.err, "a user and an organization named")
-	assert.Contains(t, g.run("", "permissions", "grant", "chat", "--owner", "nobody").err, "no user or organization named")
-	require.Equal(t, 0, g.run("", "permissions", "grant", "chat", "--owner", "admin").code)
+	assert.Contains(t, g.run("", "endpoints", "permissions", "grant", "chat", "--owner", "nobody").err, "no user or organization named")
+	require.Equal(t, 0, g.run("", "endpoints", "permissions", "grant", "chat", "--owner", "admin").code)
 }
