@@ -81,14 +81,14 @@ func (g *gateway) called(endpoint string, times int) {
 
 func TestUsageCommands(t *testing.T) {
 	g := newGateway(t)
-	for _, name := range []string{"a", "b"} {
+	for _, name := range []string{"alpha", "beta"} {
 		g.ok("", "endpoints", "create", name, "--type", "llm/v1/chat", "--provider", "practice", "--model", "m")
 	}
-	g.called("a", 1)
-	g.called("b", 3)
+	g.called("alpha", 1)
+	g.called("beta", 3)
 
 	most := g.ok("", "usage", "--by", "endpoint")
-	assert.Regexp(t, `(?s)^NAME +REQUESTS .*USD .*\nb +3 +0 +0 +0 +300 +60 +0\.015000 .*\na +1 .*\ntotal +4 `, most)
+	assert.Regexp(t, `(?s)^NAME +REQUESTS .*USD .*\nbeta +3 +0 +0 +0 +300 +60 +0\.015000 .*\nalpha +1 .*\ntotal +4 `, most)
 	assert.Regexp(t, `(?m)^\d{4}-\d\d-\d\d +4 `, g.ok("", "usage"), "days")
 	assert.Regexp(t, `(?m)^START .*\n\d{4}-\d\d-\d\d \d\d:00 +`, g.ok("", "usage", "--by", "hour", "--since", "2h"))
 	var found api.Usage
@@ -99,15 +99,15 @@ func TestUsageCommands(t *testing.T) {
 		}
 		return names
 	}
-	assert.Equal(t, []string{"b", "a"}, names("--sort", "costNanoUsd"))
-	assert.Equal(t, []string{"a", "b"}, names("--sort", "costNanoUsd", "--descending=false"))
-	assert.Equal(t, []string{"a", "b"}, names("--sort", "name"))
-	assert.Equal(t, []string{"a"}, names("--search", "A"))
-	assert.Equal(t, []string{"a"}, names("--offset", "1", "--limit", "1"))
-	assert.Equal(t, []string{"b"}, names("--endpoint", "b", "--from", time.Now().UTC().Format(time.DateOnly)))
+	assert.Equal(t, []string{"beta", "alpha"}, names("--sort", "costNanoUsd"))
+	assert.Equal(t, []string{"alpha", "beta"}, names("--sort", "costNanoUsd", "--descending=false"))
+	assert.Equal(t, []string{"alpha", "beta"}, names("--sort", "name"))
+	assert.Equal(t, []string{"alpha"}, names("--search", "ALPH"))
+	assert.Equal(t, []string{"alpha"}, names("--offset", "1", "--limit", "1"))
+	assert.Equal(t, []string{"beta"}, names("--endpoint", "beta", "--from", time.Now().UTC().Format(time.DateOnly)))
 	assert.EqualValues(t, 3, found.Total.Requests)
 	assert.Equal(t, "1 of 2 are shown; --all shows all.\n", g.run("", "usage", "--by", "endpoint", "--limit", "1").err)
-	assert.Regexp(t, `(?m)^b,3,`, g.ok("", "usage", "--by", "endpoint", "-o", "csv"))
+	assert.Regexp(t, `(?m)^beta,3,`, g.ok("", "usage", "--by", "endpoint", "-o", "csv"))
 
 	for _, wrong := range [][]string{
 		{"--since", "yesterday"}, {"--to", "2030-01-01"}, {"--since", "1h", "--from", "2030-01-01"}, {"--limit", "0"}, {"--sort", "colour"},
