@@ -32,6 +32,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -45,8 +46,9 @@ type Browser struct {
 	ctx  context.Context
 	t    testing.TB
 
-	mu       sync.Mutex // guards the following field
+	mu       sync.Mutex // guards the following fields
 	problems []string   // what pages logged as errors
+	load     *Load      // what comes while First loads a page
 }
 
 // Open starts Chromium for the gateway at the URL.
@@ -65,11 +67,7 @@ func Open(t testing.TB, base string) *Browser {
 		_ = chromedp.Cancel(ctx) // waits for the process to end
 		cancel()
 		stop()
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		if len(b.problems) > 0 {
-			t.Errorf("pages logged errors:\n%s", strings.Join(b.problems, "\n"))
-		}
+		b.complain()
 	})
 	if err := chromedp.Listen(ctx, b.listen); err != nil {
 		t.Fatalf("starting Chromium: %v", err)
@@ -105,10 +103,21 @@ func pin(t testing.TB, base string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
+// complain fails the test where a page has logged an error.
+func (b *Browser) complain() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.problems) > 0 {
+		b.t.Errorf("pages logged errors:\n%s", strings.Join(b.problems, "\n"))
+	}
+}
+
 // listen keeps what goes wrong in pages. Failed loads are the tests' matter.
 func (b *Browser) listen(event any) {
 	problem := ""
 	switch e := event.(type) {
+	case *network.EventLoadingFinished:
+		b.weigh(e)
 	case *log.EventEntryAdded:
 		if e.Entry.Level == log.EntryLevelError && e.Entry.Source != log.EntrySourceNetwork {
 			problem = string(e.Entry.Source) + ": " + e.Entry.Text + " " + e.Entry.URL
