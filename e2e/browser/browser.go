@@ -51,13 +51,18 @@ type Browser struct {
 	load     *Load      // what comes while First loads a page
 }
 
-// Open starts Chromium for the gateway at the URL.
-func Open(t testing.TB, base string) *Browser {
+// Open starts Chromium for the gateway at the URL. It takes the certificates of
+// other servers too, where a test has some.
+func Open(t testing.TB, base string, others ...string) *Browser {
 	t.Helper()
+	pins := []string{pin(t, base)}
+	for _, other := range others {
+		pins = append(pins, pin(t, other))
+	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(chromium(t)), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("no-proxy-server", true),
-		chromedp.Flag("ignore-certificate-errors-spki-list", pin(t, base)), chromedp.WindowSize(1440, 900),
+		chromedp.Flag("ignore-certificate-errors-spki-list", strings.Join(pins, ",")), chromedp.WindowSize(1440, 900),
 		chromedp.Env("LANG=en_US.UTF-8"),
 	)
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
@@ -110,6 +115,16 @@ func (b *Browser) complain() {
 	if len(b.problems) > 0 {
 		b.t.Errorf("pages logged errors:\n%s", strings.Join(b.problems, "\n"))
 	}
+}
+
+// Complaints takes what pages have logged as errors so far, for a test that
+// wants them to.
+func (b *Browser) Complaints() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	taken := b.problems
+	b.problems = nil
+	return taken
 }
 
 // listen keeps what goes wrong in pages. Failed loads are the tests' matter.

@@ -9,6 +9,7 @@ import (
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -117,4 +118,34 @@ func (b *Browser) weigh(e *network.EventLoadingFinished) {
 		b.load.Bytes += int(e.EncodedDataLength)
 		b.load.Requests++
 	}
+}
+
+// Visit opens a page of another server.
+func (b *Browser) Visit(address string) {
+	b.t.Helper()
+	run(b, "opening "+address, chromedp.Navigate(address))
+}
+
+// Cookie is one of the gateway's.
+func (b *Browser) Cookie(name string) *network.Cookie {
+	b.t.Helper()
+	for _, c := range call(b, "reading cookies", network.GetCookies, network.GetCookiesParams{URLs: []string{b.Base}}).Cookies {
+		if c.Name == name {
+			return c
+		}
+	}
+	b.t.Fatalf("there is no cookie %s", name)
+	return nil
+}
+
+// IgnoreCSP has Chromium ignore the Content-Security-Policy of pages from now on.
+func (b *Browser) IgnoreCSP() {
+	b.t.Helper()
+	call(b, "ignoring the policy of pages", page.SetBypassCSP, page.SetBypassCSPParams{Enabled: true})
+}
+
+// UserAgent changes what the browser says that it is.
+func (b *Browser) UserAgent(name string) {
+	b.t.Helper()
+	call(b, "changing the user agent", emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: name})
 }

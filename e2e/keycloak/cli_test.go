@@ -19,10 +19,9 @@ import (
 	"sluice/e2e/rig"
 )
 
-// TestTheCommandLineSignsIn goes both ways of sluice login --oidc: a code for a
+// signInOnTheCommandLine goes both ways of sluice login --oidc: a code for a
 // browser elsewhere, and a browser on the same machine.
-func TestTheCommandLineSignsIn(t *testing.T) {
-	k := rig.StartKeycloak(t)
+func signInOnTheCommandLine(t *testing.T, k *rig.Keycloak) {
 	g := rig.Start(t, k.Options(""))
 	home := t.TempDir()
 	sluice := func(args ...string) *exec.Cmd {

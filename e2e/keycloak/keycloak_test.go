@@ -16,10 +16,18 @@ import (
 
 const hello = `{"messages":[{"role":"user","content":"hello"}]}`
 
-// TestTokensOfKeycloak goes through what happens to tokens in the life of an
-// identity provider, in order: Keycloak is started once.
-func TestTokensOfKeycloak(t *testing.T) {
+// TestKeycloak is all that is done with a real Keycloak, which is slow to start:
+// it is started once, and the last part changes its keys and stops it.
+func TestKeycloak(t *testing.T) {
 	k := rig.StartKeycloak(t)
+	t.Run("command line", func(t *testing.T) { signInOnTheCommandLine(t, k) })
+	t.Run("browser", func(t *testing.T) { signInWithABrowser(t, k) })
+	t.Run("tokens", func(t *testing.T) { tokens(t, k) })
+}
+
+// tokens goes through what happens to tokens in the life of an identity
+// provider, in order.
+func tokens(t *testing.T, k *rig.Keycloak) {
 	g := rig.Start(t, k.Options("skew: 0s"))
 	w := &world{t, k, g}
 
@@ -182,6 +190,7 @@ func (w *world) outage(t *testing.T) {
 	w.k.Stop()
 	assert.Equal(t, http.StatusOK, w.call(t, known).Status)
 	assert.Equal(t, http.StatusOK, w.call(t, unseen).Status, "its key is known")
+	signInWithoutKeycloak(t, w.g)
 	w.g.Stop()
 	w.g.Launch()
 	assert.Equal(t, http.StatusOK, w.call(t, known).Status, "after a start of the gateway too")

@@ -28,6 +28,10 @@ const (
 	minRSA = 2048
 	// fetchTimeout bounds one fetch of both documents.
 	fetchTimeout = 8 * time.Second
+	// reachTimeout bounds how long somebody who wants to sign in waits for a
+	// provider that does not answer; reachEvery is how long its answer, or that
+	// there was none, is taken for the next, too.
+	reachTimeout, reachEvery = 3 * time.Second, time.Second
 	// askEvery is how often, at most, keys are asked for because a token names one
 	// that is not known.
 	askEvery = 5 * time.Second
@@ -102,6 +106,27 @@ func (p *Provider) fetch(ctx context.Context) error {
 	p.failed, p.fetchedAt = "", next.raw.Fetched
 	p.replace(next)
 	return nil
+}
+
+// Reach asks the provider whether it is there, for somebody who is about to be
+// sent to it. What it finds holds for a second, so that many who come at once
+// make one request.
+func (p *Provider) Reach(ctx context.Context) error {
+	p.reaching.Lock()
+	defer p.reaching.Unlock()
+	p.mu.Lock()
+	now, failed := p.Now(), p.failed
+	good, bad := now.Sub(p.fetchedAt) < reachEvery, now.Sub(p.failedAt) < reachEvery
+	p.mu.Unlock()
+	switch {
+	case failed != "" && bad:
+		return errors.New(failed)
+	case failed == "" && good:
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reachTimeout) // one leaves, others wait
+	defer cancel()
+	return p.fetch(ctx)
 }
 
 func (p *Provider) fetchNew(ctx context.Context) (next *known, err error) {

@@ -121,6 +121,27 @@ func TestOutageIsSurvivedAlsoByAStart(t *testing.T) {
 	require.False(t, next.Status().Known)
 }
 
+func TestReach(t *testing.T) {
+	idp := newIDP(t)
+	p, err := oidc.New(idp.options())
+	require.NoError(t, err)
+	fetches := func() (n int) { idp.with(func() { n = idp.fetches }); return n }
+	require.NoError(t, p.Reach(t.Context()), "it also fetches what was not known yet")
+	require.NoError(t, p.Reach(t.Context()))
+	require.Equal(t, 1, fetches(), "an answer holds for a while")
+	_, err = p.AuthURL("s", "n", "v", "https://gw/cb")
+	require.NoError(t, err)
+
+	idp.with(func() { idp.down = true })
+	require.NoError(t, p.Reach(t.Context()))
+	idp.nano.Add(int64(time.Second))
+	require.ErrorContains(t, p.Reach(t.Context()), "answered 503")
+	idp.with(func() { idp.down = false })
+	require.Error(t, p.Reach(t.Context()), "so does that there was none")
+	idp.nano.Add(int64(time.Second))
+	require.NoError(t, p.Reach(t.Context()))
+}
+
 func TestProviderThatWasNeverReached(t *testing.T) {
 	idp := newIDP(t)
 	idp.with(func() { idp.down = true })

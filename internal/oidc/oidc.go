@@ -86,6 +86,7 @@ type Provider struct {
 	generation atomic.Uint64
 
 	fetching sync.Mutex // held while fetching, so that older keys never replace newer
+	reaching sync.Mutex // held by Reach, so that many wait for one answer
 
 	mu        sync.Mutex // guards the following
 	tried     time.Time  // when keys were last asked for during a request

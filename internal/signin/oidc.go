@@ -22,6 +22,13 @@ func (h *Handler) Begin(w http.ResponseWriter, r *http.Request) {
 	if a.throttled() {
 		return
 	}
+	// A browser that is sent to a provider that is away shows an error of its own,
+	// from which nobody learns that a token would do.
+	if err := h.Provider.Reach(r.Context()); err != nil {
+		h.Log.Warn("the identity provider can't be reached", zap.Error(err))
+		a.show(providerAway)
+		return
+	}
 	f := flow{Nonce: randomText(), Verifier: randomText(), RedirectURI: origin(r) + CallbackPath, Return: a.back}
 	state := h.flows.begin(browserCookie(w, r), w, r, f)
 	to, err := h.Provider.AuthURL(state, f.Nonce, f.Verifier, f.RedirectURI)

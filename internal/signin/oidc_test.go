@@ -192,6 +192,12 @@ func TestTheProviderSaysNo(t *testing.T) {
 	w := newWorld(t)
 	w.provider.err = errors.New("no discovery document")
 	require.Equal(t, http.StatusBadGateway, w.browser().send("GET", "/ui/sign-in/oidc", nil).StatusCode)
+	w = newWorld(t)
+	w.provider.away = true
+	require.Equal(t, http.StatusBadGateway, w.browser().send("GET", "/ui/sign-in/oidc?return=/ui/x", nil).StatusCode)
+	require.Contains(t, w.page.Problem, "sign in with a token")
+	require.Equal(t, "/ui/x", w.page.Return)
+	require.Nil(t, w.provider.asked, "nobody is sent to a provider that is away")
 }
 
 func TestADisabledUserOfTheProvider(t *testing.T) {

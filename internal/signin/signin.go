@@ -60,6 +60,9 @@ type Directory interface {
 
 // Provider is the company's identity provider.
 type Provider interface {
+	// Reach returns an error where the provider does not answer at the moment, and
+	// does not take long to say so.
+	Reach(ctx context.Context) error
 	// AuthURL is where the browser is sent to sign in. The verifier is PKCE's; the
 	// challenge that belongs to it is in the address.
 	AuthURL(state, nonce, verifier, redirectURI string) (string, error)

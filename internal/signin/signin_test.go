@@ -63,6 +63,14 @@ type provider struct {
 	identify signin.Identified
 	err      error
 	logout   string
+	away     bool
+}
+
+func (p *provider) Reach(context.Context) error {
+	if p.away {
+		return signin.ErrProviderAway
+	}
+	return nil
 }
 
 func (p *provider) AuthURL(state, nonce, verifier, redirectURI string) (string, error) {
