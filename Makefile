@@ -11,7 +11,7 @@ RACE = $(shell command -v cc >/dev/null 2>&1 && echo -race)
 CASES ?= 20
 FUZZTIME ?= 60s
 
-.PHONY: help run build tools debian lint test test-long fuzz bench clean
+.PHONY: help run build tools debian lint test test-long screenshots fuzz bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ test: debian tools $(TOOLS)/bin/opa ## every test that needs no container
 
 test-long: build debian tools ## the kill and change series at full length
 	SLUICE_LONG=1 SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -timeout 80m -count 1 -v ./e2e
+
+screenshots: build tools debian ## take the pictures of docs/screenshots anew
+	SLUICE_SCREENSHOTS=$(CURDIR)/docs/screenshots SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -count 1 -run TestScreenshots ./e2e/browser
 
 fuzz: ## run every fuzz target for FUZZTIME (60s)
 	FUZZTIME=$(FUZZTIME) sh tools/fuzz

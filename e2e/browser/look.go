@@ -10,7 +10,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/chromedp"
+	"github.com/chromedp/cdproto/page"
 )
 
 // Widths of screens, in CSS pixels.
@@ -46,36 +46,47 @@ func (b *Browser) screen(width, height int64, dark bool) {
 }
 
 // Shots takes four pictures of the page: wide and narrow, light and dark. They
-// are kept in the folder that SLUICE_SCREENSHOTS names, as
-// NAME-WIDTH-SCHEME.png, and thrown away without it. It also checks that a
+// are taken where SLUICE_SCREENSHOTS names a folder for them, as
+// NAME-WIDTH-SCHEME.png. It also checks that a
 // narrow page need not be moved sideways.
 func (b *Browser) Shots(name string) {
 	b.t.Helper()
-	folder := os.Getenv("SLUICE_SCREENSHOTS")
+	b.pictures(os.Getenv("SLUICE_SCREENSHOTS"), name, page.CaptureScreenshotFormatPng)
+}
+
+// Pictures is Shots into a folder, as WebP.
+func (b *Browser) Pictures(folder, name string) {
+	b.t.Helper()
+	b.pictures(folder, name, page.CaptureScreenshotFormatWebp)
+}
+
+// tallest is the most of a page that a picture shows, in CSS pixels.
+const tallest = 2600
+
+func (b *Browser) pictures(folder, name string, format page.CaptureScreenshotFormat) {
+	b.t.Helper()
+	quality := int64(80)
 	for _, width := range []int64{Wide, Narrow} {
 		for _, dark := range []bool{false, true} {
 			b.Screen(width, dark)
 			b.level(name, width)
 			// The screen is made as high as the page, but for a dialog, which is in its middle.
 			if !Eval[bool](b, `document.querySelector("dialog[open]") !== null`) {
-				b.screen(width, max(844, Eval[int64](b, `document.documentElement.scrollHeight`)), dark)
+				b.screen(width, min(tallest, max(844, Eval[int64](b, `document.documentElement.scrollHeight`))), dark)
 				Eval[any](b, `window.scrollTo(0, 0)`)
 			}
-			picture := run(b, "taking a picture", chromedp.CaptureScreenshot())
 			if folder == "" {
 				continue
 			}
-			screen, scheme := "wide", "light"
-			if width == Narrow {
-				screen = "narrow"
+			params := page.CaptureScreenshotParams{Format: format}
+			if format == page.CaptureScreenshotFormatWebp {
+				params.Quality = &quality
 			}
-			if dark {
-				scheme = "dark"
-			}
+			picture := call(b, "taking a picture", page.CaptureScreenshot, params).Data
 			if err := os.MkdirAll(folder, 0o755); err != nil {
 				b.t.Fatal(err)
 			}
-			if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%s-%s-%s.png", name, screen, scheme)), picture, 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(folder, PictureName(name, width, dark, string(format))), picture, 0o644); err != nil {
 				b.t.Fatal(err)
 			}
 		}
@@ -83,6 +94,18 @@ func (b *Browser) Shots(name string) {
 	b.Screen(narrowest, false)
 	b.level(name, narrowest)
 	b.Screen(Wide, false)
+}
+
+// PictureName is the name of one of the four pictures of a page.
+func PictureName(name string, width int64, dark bool, format string) string {
+	screen, scheme := "wide", "light"
+	if width == Narrow {
+		screen = "narrow"
+	}
+	if dark {
+		scheme = "dark"
+	}
+	return fmt.Sprintf("%s-%s-%s.%s", name, screen, scheme, format)
 }
 
 // level checks that nothing sticks out of the page.

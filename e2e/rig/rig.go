@@ -32,6 +32,7 @@ const (
 
 // Options change how a gateway is started.
 type Options struct {
+	Listen string // address; empty: a free port
 	Data   string // folder; empty: a new one of the test's
 	Config string // YAML appended to the generated file, top-level keys
 	// BareEndpoints leaves the catalog as the first start makes it.
@@ -140,6 +141,9 @@ func (g *Gateway) configure(o Options) {
 	roots := filepath.Join(dir, "providers.pem")
 	must(t, os.WriteFile(roots, ca.PEM(), 0o600))
 	listen, metrics := freeAddr(t), freeAddr(t)
+	if o.Listen != "" {
+		listen = o.Listen
+	}
 	limits := o.Limits
 	if limits == "" {
 		limits = "{ idle_timeout: 3s, drain_timeout: 20s }"
