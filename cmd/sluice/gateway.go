@@ -134,7 +134,7 @@ func (g *gateway) openStores() (err error) {
 		Now: time.Now, Log: g.log.Named("audit"),
 	})
 	if err != nil {
-		return fmt.Errorf("opening the trail: %w", err)
+		return err
 	}
 	if g.usage, err = usage.Open(usage.Options{Path: data("usage.db"), Trail: g.trail, Now: time.Now, Log: g.log.Named("usage")}); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -55,6 +56,11 @@ func (g *gateway) serve(stop context.Context, hup <-chan os.Signal, reload func(
 
 // listen opens every socket of this process.
 func (g *gateway) listen(failed chan<- error) error {
+	for _, addr := range []string{g.cfg.Listen, g.cfg.ListenPlain} {
+		if err := checkFree(addr); err != nil {
+			return err
+		}
+	}
 	xdsListener, err := net.Listen("unix", g.socket("xds"))
 	if err != nil {
 		return fmt.Errorf("opening the xDS socket: %w", err)
@@ -86,6 +92,23 @@ func (g *gateway) listen(failed chan<- error) error {
 		return g.listenHTTP(failed, "tcp", g.cfg.MetricsListen, g.metricsHandler())
 	}
 	return nil
+}
+
+// checkFree says when another program listens on an address. Envoy would not:
+// it opens its ports for sharing, so that a second gateway on the port of a first
+// took a part of its connections, and nobody was told.
+func checkFree(addr string) error {
+	if addr == "" {
+		return nil
+	}
+	l, err := net.Listen("tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("another program listens on %s already: stop it, or choose another address (listen, listen_plain)", addr)
+	case err != nil: // Envoy may be allowed what this process is not, and says what it can't do
+		return nil
+	}
+	return l.Close()
 }
 
 // grpcOptions let a whole body pass in one message, with windows as wide as

@@ -175,9 +175,12 @@ func bind(path string, value any, field reflect.Value) error {
 		field.SetBool(b)
 	case reflect.Int64:
 		n, ok := value.(json.Number)
-		i, err := n.Int64()
-		if !ok || err != nil {
+		if !ok {
 			return wrongType(path, "a whole number", value)
+		}
+		i, err := n.Int64()
+		if err != nil {
+			return badRequest("wrong_type", path, "The field %s must be a whole number of at most 18 digits, not %.40s.", path, n)
 		}
 		field.SetInt(i)
 	default:
@@ -187,10 +190,14 @@ func bind(path string, value any, field reflect.Value) error {
 }
 
 func bindTime(path string, value any, field reflect.Value) error {
+	const example = "a time such as 2030-01-31T12:00:00Z"
 	s, ok := value.(string)
+	if !ok {
+		return wrongType(path, example, value)
+	}
 	t, err := time.Parse(time.RFC3339, s)
-	if !ok || err != nil {
-		return wrongType(path, "a time such as 2030-01-31T12:00:00Z", value)
+	if err != nil {
+		return badRequest("wrong_type", path, "The field %s must be %s, not %.40q.", path, example, s)
 	}
 	field.Set(reflect.ValueOf(t))
 	return nil

@@ -77,6 +77,7 @@ func denied(d decision.Decision) *dialect.Error {
 func asError(err error) *dialect.Error {
 	var told *dialect.Error
 	var field *catalog.FieldError
+	var person *identity.FieldError
 	var provisioning *scim.Error
 	switch {
 	case errors.As(err, &told):
@@ -87,14 +88,14 @@ func asError(err error) *dialect.Error {
 		}
 	case errors.As(err, &field):
 		return badRequest("invalid_field", field.Field, "The field %s is wrong: %s.", field.Field, strings.TrimRight(field.Message, "."))
+	case errors.As(err, &person):
+		return badRequest("invalid_field", person.Field, "The field %s is wrong: %s.", person.Field, person.Message)
 	case errors.Is(err, vault.ErrUnavailable), errors.Is(err, vault.ErrMoved):
 		return vaultUnavailable(err)
 	case errors.Is(err, catalog.ErrInUse):
 		return badRequest("in_use", "", "%s.", sentence(err))
 	case errors.Is(err, catalog.ErrExists), errors.Is(err, identity.ErrExists):
 		return badRequest("exists", "", "%s.", sentence(err))
-	case errors.Is(err, catalog.ErrInvalid), errors.Is(err, identity.ErrInvalid):
-		return badRequest("invalid", "", "%s.", sentence(err))
 	case errors.Is(err, catalog.ErrNotFound), errors.Is(err, identity.ErrNotFound):
 		return &dialect.Error{Status: http.StatusNotFound, Code: "not_found", Message: sentence(err) + "."}
 	}

@@ -49,7 +49,9 @@ func TestRolesAreWhatThePolicySays(t *testing.T) {
 	assert.Equal(t, "owned", roles["endpoint-owner"].May["endpoints"]["create"])
 	assert.Equal(t, "all", roles["administrator"].May["settings"]["read"])
 	assert.Equal(t, "all", roles["auditor"].May["audit"]["list"])
-	assert.Len(t, list.Roles, 5)
+	assert.Equal(t, "all", roles["provisioner"].May["provisioning"]["create"])
+	assert.True(t, roles["provisioner"].BuiltIn)
+	assert.Len(t, list.Roles, 6)
 	assert.Equal(t, w.policy.Status().Revision, list.Revision)
 }
 

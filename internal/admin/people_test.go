@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -55,6 +56,33 @@ func TestTokens(t *testing.T) {
 		assert.Equal(t, field, w.as("root", "POST", own+"/tokens", text(body)).must(400).at("field"))
 	}
 	assert.Equal(t, "expires", w.as("root", "POST", own+"/tokens", `{"name":"x","expires":"soon"}`).must(400).at("field"))
+}
+
+// What the directory refuses names its field, as what the shape of a body refuses does.
+func TestWrongValuesOfPeopleNameTheirField(t *testing.T) {
+	w := newWorld(t)
+	long := strings.Repeat("x", 300)
+	for _, c := range []struct {
+		path  string
+		body  map[string]any
+		field string
+	}{
+		{"/users", map[string]any{"userName": long}, "userName"},
+		{"/users", map[string]any{"userName": " a"}, "userName"},
+		{"/users", map[string]any{"userName": "a\nb"}, "userName"},
+		{"/users", map[string]any{"userName": "\u202enimda"}, "userName"},
+		{"/users", map[string]any{"userName": "a", "fullName": long}, "fullName"},
+		{"/users", map[string]any{"userName": "a", "email": long}, "email"},
+		{"/users", map[string]any{"userName": "a", "roles": []string{"a b"}}, "roles"},
+		{"/organizations", map[string]any{"name": long}, "name"},
+		{"/tokens", map[string]any{"name": long}, "name"},
+		{"/tokens", map[string]any{"name": "a", "project": "a\nb"}, "project"},
+		{"/tokens", map[string]any{"name": "a", "execution": long}, "execution"},
+	} {
+		reply := w.as("root", "POST", own+c.path, text(c.body)).must(400)
+		assert.Equal(t, []any{"invalid_field", c.field}, []any{reply.at("code"), reply.at("field")}, "%s %v", c.path, c.body)
+		assert.Contains(t, reply.at("error"), "The field "+c.field+" is wrong: ")
+	}
 }
 
 // A token can't be used to make a wider one.

@@ -353,7 +353,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	}{
 		{"GET", "/nothing", 404, "", `"error"`},
 		{"GET", "/api/aigateway/v1/nothing", 404, "", `"error"`},
-		{"PUT", "/api/aigateway/v1/endpoints", 405, "GET, HEAD, POST", `"error"`},
+		{"PUT", "/api/aigateway/v1/endpoints", 405, "GET, HEAD, POST", `"error":"This path does not take PUT; it takes GET, HEAD, POST."`},
 		{"DELETE", "/api/2.0/endpoints/", 405, "GET, HEAD", `{"detail":"Method Not Allowed"`},
 		{"GET", "/api/2.0/nothing/at/all", 404, "", `{"detail":"Not Found"`},
 		{"GET", "/endpoints/x/invocations", 405, "POST", `{"detail":"Method Not Allowed"`},

@@ -16,9 +16,10 @@ var (
 		policies.ResourceEndpoints, policies.ResourcePermissions, policies.ResourceAudit, policies.ResourceTokens,
 		policies.ResourceUsers, policies.ResourceOrganizations, policies.ResourcePolicies, policies.ResourceStatus,
 		policies.ResourceCredentials, policies.ResourceUsage, policies.ResourceSessions, policies.ResourceSettings,
+		policies.ResourceProvisioning,
 	}
 	verbs        = []string{policies.VerbList, policies.VerbRead, policies.VerbCreate, policies.VerbUpdate, policies.VerbDelete}
-	builtInRoles = []string{identity.RoleAdministrator, identity.RoleAuditor, identity.RoleEndpointOwner}
+	builtInRoles = []string{identity.RoleAdministrator, identity.RoleAuditor, identity.RoleEndpointOwner, identity.RoleProvisioner}
 )
 
 // listRoles is GET /api/sluice/v1/roles.

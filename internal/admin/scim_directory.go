@@ -216,11 +216,12 @@ func (d *directory) Delete(k *scim.Kind, id string) error {
 
 // told turns an error of the store into one of SCIM.
 func told(err error) error {
+	var field *identity.FieldError
 	switch {
 	case errors.Is(err, identity.ErrExists):
 		return scim.Taken("%s.", sentence(err))
-	case errors.Is(err, identity.ErrInvalid):
-		return scim.Invalid("%s.", sentence(err))
+	case errors.As(err, &field):
+		return scim.Invalid("%s.", sentence(field))
 	}
 	return err
 }

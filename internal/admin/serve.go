@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"path"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -125,12 +126,17 @@ func (s *server) find(c *call) (*route, error) {
 	}
 	l := &lookup{header: http.Header{}}
 	s.mux.ServeHTTP(l, c.r)
+	ours := slices.Contains([]dialect.Dialect{dialect.REST, dialect.RESTv4, dialect.RESTTrail, dialect.SCIM}, c.dialect)
 	switch {
 	case l.route != nil:
 		return l.route, nil
 	case l.status == http.StatusMethodNotAllowed:
-		return nil, dialect.MethodNotAllowed(l.header.Get("Allow"))
-	case c.dialect == dialect.REST, c.dialect == dialect.RESTv4, c.dialect == dialect.RESTTrail, c.dialect == dialect.SCIM:
+		refusal := dialect.MethodNotAllowed(l.header.Get("Allow"))
+		if ours {
+			refusal.Message = "This path does not take " + c.r.Method + "; it takes " + l.header.Get("Allow") + "."
+		}
+		return nil, refusal
+	case ours:
 		return nil, errNoSuchPath
 	}
 	return nil, dialect.Refuse(c.r.Method, c.r.URL.EscapedPath())

@@ -62,13 +62,13 @@ func endpointsShowCommand(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return r.showEndpoint(cmd, e, list.Targets...)
+			return r.showEndpoint(cmd, c, e, list.Targets...)
 		}),
 	}
 }
 
 // showEndpoint shows an endpoint, and which targets it has where it has several.
-func (r *remote) showEndpoint(cmd *cobra.Command, e api.Endpoint, targets ...api.Target) error {
+func (r *remote) showEndpoint(cmd *cobra.Command, c *client.Client, e api.Endpoint, targets ...api.Target) error {
 	return r.show(cmd, e, "", func(add func(...any)) {
 		add("name", e.EndpointName)
 		add("id", e.EndpointID)
@@ -79,7 +79,7 @@ func (r *remote) showEndpoint(cmd *cobra.Command, e api.Endpoint, targets ...api
 		add("type", e.EndpointType)
 		add("provider", e.ModelProvider)
 		add("model", e.ModelName)
-		addConfig(add, e.ModelConfig, e.ModelConfigSecrets, e.CredentialID)
+		addConfig(add, e.ModelConfig, e.ModelConfigSecrets, credentialName(cmd.Context(), c, e.CredentialID))
 		if len(targets) > 1 {
 			names := make([]string, len(targets))
 			for i, t := range targets {

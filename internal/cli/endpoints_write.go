@@ -78,7 +78,7 @@ func endpointsCreateCommand(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return r.showEndpoint(cmd, e)
+			return r.showEndpoint(cmd, c, e)
 		},
 	}
 	d.flags(cmd, r)
@@ -113,7 +113,7 @@ func endpointsUpdateCommand(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return r.showEndpoint(cmd, e)
+			return r.showEndpoint(cmd, c, e)
 		}),
 	}
 	d.flags(cmd, r)

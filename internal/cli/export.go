@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,8 @@ func exportCommand() *cobra.Command {
 		Use:   "export [NAME...]",
 		Short: "Write endpoints as the file that sluice apply reads, without keys",
 		Long: "Write endpoints, all that you may change or those that are named, as the YAML that sluice apply reads. Keys never\n" +
-			"leave the gateway: in their place are environment variables, which are listed at the top of the file.",
+			"leave the gateway: in their place are environment variables, which are listed at the top of the file as are the\n" +
+			"stored credentials that it names.",
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: r.completeEndpoints(),
 		RunE: r.run(func(cmd *cobra.Command, c *client.Client, names []string) error {
@@ -42,6 +44,7 @@ type export struct {
 	cmd       *cobra.Command
 	names     map[string]string // id of a user or organization → name
 	variables []string
+	stored    []string // names of stored credentials
 }
 
 func (x *export) collect(ctx context.Context, names []string) ([]mlflowconfig.Endpoint, error) {
@@ -94,7 +97,7 @@ func (x *export) endpoint(ctx context.Context, e api.Endpoint) (out mlflowconfig
 		return out, err
 	}
 	for _, t := range targets.Targets {
-		out.Targets = append(out.Targets, x.target(e.EndpointName, len(targets.Targets) > 1, t))
+		out.Targets = append(out.Targets, x.target(ctx, e.EndpointName, len(targets.Targets) > 1, t))
 	}
 	p, err := x.c.Permissions(ctx, e.EndpointName)
 	if err != nil {
@@ -107,7 +110,7 @@ func (x *export) endpoint(ctx context.Context, e api.Endpoint) (out mlflowconfig
 	return out, nil
 }
 
-func (x *export) target(endpoint string, several bool, t api.Target) mlflowconfig.Target {
+func (x *export) target(ctx context.Context, endpoint string, several bool, t api.Target) mlflowconfig.Target {
 	out := mlflowconfig.Target{Name: t.Name, Weight: int(t.Weight), Order: int(t.Order), Disabled: t.Disabled,
 		Provider: t.ModelProvider, Model: t.ModelName, Config: t.ModelConfig}
 	if out.Config == nil {
@@ -117,8 +120,15 @@ func (x *export) target(endpoint string, several bool, t api.Target) mlflowconfi
 	if several {
 		parts = append(parts, t.Name)
 	}
+	if name := credentialName(ctx, x.c, t.CredentialID); name != t.CredentialID {
+		out.Credential = name
+		if !slices.Contains(x.stored, name) {
+			x.stored = append(x.stored, name)
+		}
+		return out
+	}
 	if t.CredentialID != "" {
-		fmt.Fprintf(x.cmd.ErrOrStderr(), "The stored credential of the target %s of %s is not in the file, which has a key of its own there.\n",
+		fmt.Fprintf(x.cmd.ErrOrStderr(), "You may not read the stored credential of the target %s of %s: the file has a key of its own there.\n",
 			printable(t.Name), printable(endpoint))
 	}
 	for _, key := range t.ModelConfigSecrets {
@@ -181,6 +191,12 @@ func (x *export) write(list []mlflowconfig.Endpoint) error {
 	}
 	for _, v := range x.variables {
 		fmt.Fprintf(&out, "#   %s\n", v)
+	}
+	if len(x.stored) > 0 {
+		out.WriteString("# Stored credentials that must be there (sluice credentials create):\n")
+	}
+	for _, name := range x.stored {
+		fmt.Fprintf(&out, "#   %s\n", printable(name))
 	}
 	out.Write(data)
 	_, err = out.WriteTo(x.cmd.OutOrStdout())

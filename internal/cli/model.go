@@ -79,14 +79,26 @@ func (m *model) changedConfig(cmd *cobra.Command, provider string, now map[strin
 }
 
 // addConfig shows parameters, and the names of keys.
-func addConfig(add func(...any), config map[string]string, secrets []string, credentialID string) {
+func addConfig(add func(...any), config map[string]string, secrets []string, credential string) {
 	for _, key := range sortedKeys(config) {
 		add(key, config[key])
 	}
 	for _, key := range secrets {
 		add(key, "(set, not shown)")
 	}
-	if credentialID != "" {
-		add("credential", credentialID)
+	if credential != "" {
+		add("credential", credential)
 	}
+}
+
+// credentialName is the name of a stored credential, and its id to those who may
+// not read it.
+func credentialName(ctx context.Context, c *client.Client, id string) string {
+	return named([]string{id}, func(id string) (string, error) {
+		if id == "" {
+			return "", nil
+		}
+		credential, err := c.GetCredential(ctx, id)
+		return credential.Name, err
+	})[0]
 }

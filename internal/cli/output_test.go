@@ -53,8 +53,9 @@ func TestForms(t *testing.T) {
 	assert.Contains(t, g.ok("", "users", "show", "alice", "-o", "csv"), "full name,'=1+1\n", "nothing for a spreadsheet to work out")
 	assert.Contains(t, g.ok("", "users", "show", "alice", "-o", "yaml"), "userName: alice\n")
 	assert.Contains(t, g.ok("", "users", "delete", "alice", "-o", "yaml"), "deleted: ")
-	g.ok("", "orgs", "create", "a\u202eb")
-	assert.Contains(t, g.ok("", "orgs", "list"), "a?b", "a name can't turn the line around")
+	g.ok("", "users", "create", "bob", "--full-name", "a\u202eb")
+	assert.Contains(t, g.ok("", "users", "show", "bob"), "a?b", "a text can't turn the line around")
+	assert.Contains(t, g.run("", "orgs", "create", "a\u202eb").err, "The field name is wrong")
 }
 
 // TestCode prints what runs: curl's is run.

@@ -46,7 +46,7 @@ func settingsCommand() *cobra.Command {
 			}
 			return r.show(cmd, s, "KEY VALUE FROM CHANGES", func(add func(...any)) {
 				for _, one := range s.Settings {
-					add(one.Key, settingText(one), choose(one.Default, "default", "file"), choose(one.Restart, "at a start", "at once"))
+					add(one.Key, settingText(one), choose(one.Default, "default", "file or flag"), choose(one.Restart, "at a start", "at once"))
 				}
 			})
 		}),

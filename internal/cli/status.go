@@ -1,8 +1,9 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,26 +16,27 @@ func statusCommand() *cobra.Command {
 	return withRemote(&cobra.Command{
 		Use:   "status",
 		Short: "Show the state of the gateway",
-		Args:  Exactly(),
+		Long: "Show the state of the gateway: what needs attention, its parts, nodes, certificates, stores, the trail, the counting\n" +
+			"of usage, and targets that failed lately. -o json has all that the parts report.",
+		Args: Exactly(),
 		RunE: r.run(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 			s, err := c.Status(cmd.Context())
 			if err != nil {
 				return err
 			}
 			return r.show(cmd, s, "PART READY DETAIL", func(add func(...any)) {
-				add("sluice", s.Ready, s.Version)
+				add("sluice", s.Ready, s.Version+" since "+minute(s.Started))
 				for _, text := range s.Warnings {
 					add("warning", "", text)
 				}
 				for _, p := range s.Parts {
-					detail := p.Missing
-					if detail == "" && p.Detail != nil {
-						text, err := json.Marshal(p.Detail)
-						if err == nil {
-							detail = string(text)
-						}
-					}
-					add(p.Name, p.Ready, detail)
+					add(p.Name, p.Ready, partText(p))
+				}
+				if s.Machine != nil {
+					addMachine(add, s.Machine)
+				}
+				if s.Usage != nil {
+					add("usage", s.Usage.Error == "", countingText(s.Usage))
 				}
 				for _, t := range s.Targets {
 					add("target "+t.EndpointName+"/"+t.TargetName, t.State, healthText(t))
@@ -42,6 +44,76 @@ func statusCommand() *cobra.Command {
 			})
 		}),
 	}, r)
+}
+
+// partText is what a part reports, as far as it is short: what is missing, or
+// its own figures.
+func partText(p api.Part) string {
+	if p.Missing != "" {
+		return p.Missing
+	}
+	detail, _ := p.Detail.(map[string]any)
+	var short []string
+	for key, value := range detail {
+		switch value := value.(type) {
+		case string:
+			if value != "" {
+				short = append(short, key+" "+value)
+			}
+		case float64:
+			short = append(short, fmt.Sprintf("%s %.0f", key, value))
+		case bool:
+			short = append(short, fmt.Sprintf("%s %t", key, value))
+		case map[string]any:
+			for of, text := range value {
+				if text, is := text.(string); is {
+					short = append(short, fmt.Sprintf("%s %s: %s", key, of, text))
+				}
+			}
+		}
+	}
+	slices.Sort(short)
+	return strings.Join(short, ", ")
+}
+
+func addMachine(add func(...any), m *api.Machine) {
+	for _, n := range m.Nodes {
+		add("node "+n.ID, n.Connected, fmt.Sprintf("%s on %s: Envoy %s %s, restarted %d times; %s of memory",
+			n.Version, n.HostName, n.EnvoyVersion, n.Envoy, n.EnvoyRestarts, size(n.MemoryBytes)))
+	}
+	for _, c := range m.Certificates {
+		add("certificate", c.DaysLeft >= 0, fmt.Sprintf("%s, %s: ends in %d days, on %s", c.For, c.Subject, c.DaysLeft, c.NotAfter.UTC().Format("2006-01-02")))
+	}
+	for _, s := range m.Stores {
+		add("store "+s.Name, s.Integrity == "ok", size(s.Bytes)+", "+s.Integrity)
+	}
+	if m.Disk.Bytes > 0 {
+		add("disk", "", fmt.Sprintf("%s of %s free", size(m.Disk.FreeBytes), size(m.Disk.Bytes)))
+	}
+	add("trail", m.Trail.Healthy, fmt.Sprintf("%d days since %s, %s", m.Trail.Partitions, m.Trail.OldestDay, size(m.Trail.Bytes)))
+}
+
+func countingText(u *api.Counting) string {
+	switch {
+	case u.Error != "":
+		return u.Error
+	case u.Rebuilding:
+		return "being counted anew"
+	}
+	return fmt.Sprintf("%d records to count, %s", u.Behind, size(u.Bytes))
+}
+
+// size is a number of bytes for people.
+func size(n int64) string {
+	units := []string{"kB", "MB", "GB", "TB", "PB"}
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	f := float64(n) / 1000
+	for f >= 999.95 && len(units) > 1 {
+		f, units = f/1000, units[1:]
+	}
+	return fmt.Sprintf("%.1f %s", f, units[0])
 }
 
 func healthText(t api.TargetHealth) string {

@@ -40,7 +40,7 @@ func targetsShowCommand(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return r.showTarget(cmd, t)
+			return r.showTarget(cmd, c, t)
 		}),
 	}
 }
@@ -104,7 +104,7 @@ func targetsAddCommand(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return r.showTarget(cmd, t)
+			return r.showTarget(cmd, c, t)
 		},
 	}
 	m.flags(cmd, r)
@@ -112,7 +112,7 @@ func targetsAddCommand(r *remote) *cobra.Command {
 	return cmd
 }
 
-func (r *remote) showTarget(cmd *cobra.Command, t api.Target) error {
+func (r *remote) showTarget(cmd *cobra.Command, c *client.Client, t api.Target) error {
 	return r.show(cmd, t, "", func(add func(...any)) {
 		add("target", t.Name)
 		add("id", t.TargetID)
@@ -121,7 +121,7 @@ func (r *remote) showTarget(cmd *cobra.Command, t api.Target) error {
 		add("disabled", t.Disabled)
 		add("provider", t.ModelProvider)
 		add("model", t.ModelName)
-		addConfig(add, t.ModelConfig, t.ModelConfigSecrets, t.CredentialID)
+		addConfig(add, t.ModelConfig, t.ModelConfigSecrets, credentialName(cmd.Context(), c, t.CredentialID))
 		if t.Problem != "" {
 			add("problem", t.Problem)
 		}
@@ -175,7 +175,7 @@ func targetsSetCommand(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return r.showTarget(cmd, t)
+			return r.showTarget(cmd, c, t)
 		},
 	}
 	m.flags(cmd, r)

@@ -33,7 +33,7 @@ var (
 	ErrDisabledUser        = errors.New("the user is disabled")
 )
 
-// Errors of the store.
+// Errors of the store. What is ErrInvalid is a *FieldError.
 var (
 	ErrNotFound = errors.New("not found")
 	ErrExists   = errors.New("exists already")

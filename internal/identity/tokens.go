@@ -54,7 +54,7 @@ func (s *Store) addToken(ctx context.Context, t Token, hash [32]byte) (Token, er
 		return Token{}, err
 	}
 	if t.Expires != nil && !t.Expires.After(now) {
-		return Token{}, fmt.Errorf("%w: expires is in the past", ErrInvalid)
+		return Token{}, wrong("expires", "it is in the past")
 	}
 	err := s.mutate(ctx, func(tx *sql.Tx, draft *snapshot) error {
 		u := draft.users.get(t.UserID)
@@ -62,7 +62,7 @@ func (s *Store) addToken(ctx context.Context, t Token, hash [32]byte) (Token, er
 		case u == nil:
 			return fmt.Errorf("user %q %w", t.UserID, ErrNotFound)
 		case u.Disabled:
-			return fmt.Errorf("%w: user %q is disabled", ErrInvalid, u.Name)
+			return wrong("userId", "the user %q is disabled", u.Name)
 		case draft.hashes.get(hash) != nil, draft.tokens.get(t.ID) != nil:
 			return fmt.Errorf("the token %w", ErrExists)
 		}

@@ -20,17 +20,33 @@ var (
 	rolePattern = regexp.MustCompile(`^[a-zA-Z0-9_.:\-]{1,64}$`)
 )
 
+// FieldError says which field of a user, an organization or a token is wrong,
+// and is an ErrInvalid. Fields are named as in the REST API.
+type FieldError struct {
+	Field   string
+	Message string // what is wrong with it: "it is longer than 255 bytes"
+}
+
+func (e *FieldError) Error() string { return "the field " + e.Field + " is wrong: " + e.Message }
+
+// Is makes every FieldError an ErrInvalid.
+func (e *FieldError) Is(target error) bool { return target == ErrInvalid }
+
+func wrong(field, format string, args ...any) error {
+	return &FieldError{Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
 // normalize brings a user into the form that is kept, or says what is wrong.
 func (u *User) normalize() error {
 	u.Roles = set(u.Roles)
 	for _, role := range u.Roles {
 		if !rolePattern.MatchString(role) {
-			return fmt.Errorf("%w: role %q: it takes up to 64 letters, digits and _ . : -", ErrInvalid, role)
+			return wrong("roles", "%q is no role: it takes 1 to 64 letters, digits and _ . : -", role)
 		}
 	}
 	for role := range u.GivenRoles {
 		if !slices.Contains(u.Roles, role) {
-			return fmt.Errorf("%w: givenRoles: %q is not among the roles", ErrInvalid, role)
+			return wrong("givenRoles", "%q is not among the roles", role)
 		}
 	}
 	if len(u.GivenRoles) == 0 {
@@ -75,7 +91,7 @@ func (t *Token) normalize() error {
 	var networks []netip.Prefix
 	for _, n := range t.Networks {
 		if !n.IsValid() {
-			return fmt.Errorf("%w: networks: one of them is no network", ErrInvalid)
+			return wrong("networks", "one of them is no network")
 		}
 		networks = append(networks, n.Masked())
 	}
@@ -85,7 +101,7 @@ func (t *Token) normalize() error {
 	case len(t.EndpointIDs) > MaxEndpointIDs:
 		return fmt.Errorf("%w: endpointIds: more than %d", ErrInvalid, MaxEndpointIDs)
 	case len(t.Networks) > maxNetworks:
-		return fmt.Errorf("%w: networks: more than %d", ErrInvalid, maxNetworks)
+		return wrong("networks", "it has more than %d networks", maxNetworks)
 	}
 	for _, id := range t.EndpointIDs {
 		if err := checkID(id); err != nil {
@@ -105,14 +121,14 @@ func set(values []string) []string {
 
 func checkID(id string) error {
 	if !idPattern.MatchString(id) {
-		return fmt.Errorf("%w: id %q: it takes 24 hex digits in lower case", ErrInvalid, id)
+		return wrong("id", "%q is no id: it takes 24 hex digits in lower case", id)
 	}
 	return nil
 }
 
 func checkOneOf(field, value string, allowed ...string) error {
 	if !slices.Contains(allowed, value) {
-		return fmt.Errorf("%w: %s must be one of %s", ErrInvalid, field, strings.Join(allowed, ", "))
+		return wrong(field, "it must be one of %s", strings.Join(allowed, ", "))
 	}
 	return nil
 }
@@ -123,19 +139,28 @@ func checkSource(source string) error {
 
 func checkName(field, value string) error {
 	if value == "" {
-		return fmt.Errorf("%w: %s is missing", ErrInvalid, field)
+		return wrong(field, "it is missing")
+	}
+	if strings.ContainsFunc(value, turnsWriting) {
+		return wrong(field, "it has characters that turn the direction of writing, which would let it look like another name")
 	}
 	return checkText(field, value)
+}
+
+// turnsWriting reports whether a character makes what follows it run the other
+// way: the embeddings, overrides and isolates of Unicode's bidirectional text.
+func turnsWriting(r rune) bool {
+	return r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
 }
 
 func checkText(field, value string) error {
 	switch {
 	case len(value) > maxText:
-		return fmt.Errorf("%w: %s is longer than %d bytes", ErrInvalid, field, maxText)
+		return wrong(field, "it is longer than %d bytes", maxText)
 	case !utf8.ValidString(value), strings.ContainsFunc(value, unicode.IsControl):
-		return fmt.Errorf("%w: %s has control characters or is not UTF-8", ErrInvalid, field)
+		return wrong(field, "it has control characters or is not UTF-8")
 	case strings.TrimSpace(value) != value:
-		return fmt.Errorf("%w: %s begins or ends with a space", ErrInvalid, field)
+		return wrong(field, "it begins or ends with a space")
 	}
 	return nil
 }
