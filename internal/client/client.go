@@ -237,15 +237,6 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	return resp.Body, nil
 }
 
-type versionKey struct{}
-
-// Versioned returns a context for reading one thing and changing it then: the
-// change is refused, with status 412, when somebody else has changed the thing
-// in between. It is for one goroutine.
-func Versioned(ctx context.Context) context.Context {
-	return context.WithValue(ctx, versionKey{}, new(string))
-}
-
 // unreachable says what a person can do about a connection that failed.
 func unreachable(base string, err error) error {
 	var unknown x509.UnknownAuthorityError

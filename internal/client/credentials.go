@@ -18,13 +18,10 @@ func (c *Client) ListCredentials(ctx context.Context, query url.Values) (out api
 // AllCredentials returns every stored credential that matches search, "" for
 // all.
 func (c *Client) AllCredentials(ctx context.Context, search string) ([]api.Credential, error) {
-	all := []api.Credential{}
-	err := pages(search, func(q url.Values) (int, int, error) {
+	return all(search, func(q url.Values) ([]api.Credential, int, error) {
 		list, err := c.ListCredentials(ctx, q)
-		all = append(all, list.Credentials...)
-		return len(list.Credentials), list.Metadata.TotalCount, err
+		return list.Credentials, list.Metadata.TotalCount, err
 	})
-	return all, err
 }
 
 func credentialPath(id string) string { return own + "/credentials/" + url.PathEscape(id) }

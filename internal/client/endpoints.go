@@ -28,28 +28,25 @@ func (c *Client) ListEndpoints(ctx context.Context, query url.Values) (out api.E
 
 // AllEndpoints returns every endpoint that matches search, "" for all.
 func (c *Client) AllEndpoints(ctx context.Context, search string) ([]api.Endpoint, error) {
-	all := []api.Endpoint{}
-	err := pages(search, func(q url.Values) (int, int, error) {
+	return all(search, func(q url.Values) ([]api.Endpoint, int, error) {
 		list, err := c.ListEndpoints(ctx, q)
-		all = append(all, list.Endpoints...)
-		return len(list.Endpoints), list.Metadata.TotalCount, err
+		return list.Endpoints, list.Metadata.TotalCount, err
 	})
-	return all, err
 }
 
-// pages calls fetch for one page after another; fetch returns how many entries
-// it got and how many there are.
-func pages(search string, fetch func(url.Values) (got, total int, err error)) error {
-	q := url.Values{"limit": {strconv.Itoa(pageSize)}}
+// all gathers the entries of one page after another; fetch returns those of a
+// page and how many there are.
+func all[T any](search string, fetch func(url.Values) (page []T, total int, err error)) ([]T, error) {
+	q, found := url.Values{"limit": {strconv.Itoa(pageSize)}}, []T{}
 	if search != "" {
 		q.Set("searchFilter", search)
 	}
-	for offset := 0; ; {
-		q.Set("offset", strconv.Itoa(offset))
-		got, total, err := fetch(q)
-		offset += got
-		if err != nil || got == 0 || offset >= total {
-			return err
+	for {
+		q.Set("offset", strconv.Itoa(len(found)))
+		page, total, err := fetch(q)
+		found = append(found, page...)
+		if err != nil || len(page) == 0 || len(found) >= total {
+			return found, err
 		}
 	}
 }

@@ -3,14 +3,9 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
-	"net/url"
-	"strconv"
 
 	"sluice/internal/admin/api"
-	"sluice/policies"
 )
 
 // Status returns the state of the gateway.
@@ -19,67 +14,14 @@ func (c *Client) Status(ctx context.Context) (out api.Status, err error) {
 	return out, err
 }
 
-// Usage sums up exchanges. The query may hold from, to, groupBy, interval,
-// endpointId, organizationId, userId, provider, model, project, and what lists
-// take: offset, limit, searchFilter, sortByField, shouldSortAscending.
-func (c *Client) Usage(ctx context.Context, query url.Values) (out api.Usage, err error) {
-	err = c.call(ctx, http.MethodGet, own+"/usage", query, nil, &out)
+// Settings returns the configuration in force, without secrets.
+func (c *Client) Settings(ctx context.Context) (out api.Settings, err error) {
+	err = c.call(ctx, http.MethodGet, own+"/settings", nil, nil, &out)
 	return out, err
 }
 
-// RebuildUsage has usage counted anew from the trail, in the background.
-func (c *Client) RebuildUsage(ctx context.Context) error {
-	return c.call(ctx, http.MethodPost, own+"/usage/rebuild", nil, nil, nil)
-}
-
-// Prices returns the table of prices.
-func (c *Client) Prices(ctx context.Context) (out api.Prices, err error) {
-	err = c.call(ctx, http.MethodGet, own+"/prices", nil, nil, &out)
+// Description returns the API's OpenAPI description.
+func (c *Client) Description(ctx context.Context) (out json.RawMessage, err error) {
+	err = c.call(ctx, http.MethodGet, "/api/openapi.json", nil, nil, &out)
 	return out, err
-}
-
-// Policies says which policies are in force.
-func (c *Client) Policies(ctx context.Context) (out policies.Status, err error) {
-	err = c.call(ctx, http.MethodGet, own+"/policies", nil, nil, &out)
-	return out, err
-}
-
-// ReloadPolicies reads the bundles again.
-func (c *Client) ReloadPolicies(ctx context.Context) (out policies.Status, err error) {
-	err = c.call(ctx, http.MethodPost, own+"/policies/reload", nil, nil, &out)
-	return out, err
-}
-
-// AuditPage is a page of the trail, each record as the gateway wrote it.
-type AuditPage struct {
-	Records []json.RawMessage `json:"records"`
-	Next    string            `json:"next"` // cursor of the next page, "" on the last
-}
-
-// ListAudit returns a page of the trail. The query may hold startTime, endTime,
-// endpointNames, endpointIds, users, results, kinds, descending, limit, cursor.
-func (c *Client) ListAudit(ctx context.Context, query url.Values) (out AuditPage, err error) {
-	err = c.call(ctx, http.MethodGet, own+"/audit", query, nil, &out)
-	return out, err
-}
-
-// GetAudit returns the record of an exchange, both bodies included.
-func (c *Client) GetAudit(ctx context.Context, exchangeID string) (out json.RawMessage, err error) {
-	err = c.call(ctx, http.MethodGet, own+"/audit/"+url.PathEscape(exchangeID), nil, nil, &out)
-	return out, err
-}
-
-// DownloadAudit writes what happened to endpoints and with them in the past six
-// months, oldest first: as lines of text, or as a JSON array in Domino's shape.
-func (c *Client) DownloadAudit(ctx context.Context, asJSON bool, w io.Writer) error {
-	q := url.Values{"useJson": {strconv.FormatBool(asJSON)}}
-	body, err := c.patient().do(ctx, http.MethodGet, "/v4/aigateway/audit/download", q, nil)
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	if _, err := io.Copy(w, body); err != nil {
-		return fmt.Errorf("reading the download: %w", err)
-	}
-	return nil
 }

@@ -29,13 +29,10 @@ func (c *Client) ListUsers(ctx context.Context, query url.Values) (out api.UserL
 
 // AllUsers returns every user that matches search, "" for all.
 func (c *Client) AllUsers(ctx context.Context, search string) ([]api.User, error) {
-	all := []api.User{}
-	err := pages(search, func(q url.Values) (int, int, error) {
+	return all(search, func(q url.Values) ([]api.User, int, error) {
 		list, err := c.ListUsers(ctx, q)
-		all = append(all, list.Users...)
-		return len(list.Users), list.Metadata.TotalCount, err
+		return list.Users, list.Metadata.TotalCount, err
 	})
-	return all, err
 }
 
 // GetUser returns the user with the id.
@@ -70,13 +67,10 @@ func (c *Client) ListOrganizations(ctx context.Context, query url.Values) (out a
 
 // AllOrganizations returns every organization that matches search, "" for all.
 func (c *Client) AllOrganizations(ctx context.Context, search string) ([]api.Organization, error) {
-	all := []api.Organization{}
-	err := pages(search, func(q url.Values) (int, int, error) {
+	return all(search, func(q url.Values) ([]api.Organization, int, error) {
 		list, err := c.ListOrganizations(ctx, q)
-		all = append(all, list.Organizations...)
-		return len(list.Organizations), list.Metadata.TotalCount, err
+		return list.Organizations, list.Metadata.TotalCount, err
 	})
-	return all, err
 }
 
 // Organization returns the organization with the id, its members included.
@@ -133,16 +127,13 @@ func (c *Client) ListTokens(ctx context.Context, query url.Values) (out api.Toke
 // AllTokens returns the tokens of the user with the id; "" means all that the
 // caller may see.
 func (c *Client) AllTokens(ctx context.Context, userID string) ([]api.Token, error) {
-	all := []api.Token{}
-	err := pages("", func(q url.Values) (int, int, error) {
+	return all("", func(q url.Values) ([]api.Token, int, error) {
 		if userID != "" {
 			q.Set("userId", userID)
 		}
 		list, err := c.ListTokens(ctx, q)
-		all = append(all, list.Tokens...)
-		return len(list.Tokens), list.Metadata.TotalCount, err
+		return list.Tokens, list.Metadata.TotalCount, err
 	})
-	return all, err
 }
 
 // CreateToken makes a token; its plaintext is in the answer and nowhere else.

@@ -18,16 +18,13 @@ func (c *Client) ListSessions(ctx context.Context, query url.Values) (out api.Se
 // AllSessions returns the browsers in which the user with the id has signed in;
 // "" means all that the caller may see.
 func (c *Client) AllSessions(ctx context.Context, userID string) ([]api.Session, error) {
-	all := []api.Session{}
-	err := pages("", func(q url.Values) (int, int, error) {
+	return all("", func(q url.Values) ([]api.Session, int, error) {
 		if userID != "" {
 			q.Set("userId", userID)
 		}
 		list, err := c.ListSessions(ctx, q)
-		all = append(all, list.Sessions...)
-		return len(list.Sessions), list.Metadata.TotalCount, err
+		return list.Sessions, list.Metadata.TotalCount, err
 	})
-	return all, err
 }
 
 // EndSession signs the browser out whose session has the id.

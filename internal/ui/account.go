@@ -140,10 +140,7 @@ func (s *UI) newToken(c *call) error {
 	f.read(c.r)
 	made, err := c.rest.CreateToken(c.ctx(), tokenOf(f, s.Now()))
 	if err != nil {
-		if f.refused(err) {
-			return c.form(f)
-		}
-		return err
+		return c.again(f, err)
 	}
 	return c.issued(made, accountPath)
 }

@@ -117,19 +117,15 @@ func (s *UI) newCredential(c *call) error {
 		return c.credentialForm(f)
 	}
 	_, err = c.rest.CreateCredential(c.ctx(), api.NewCredential{Name: f.value("name"), Provider: f.value("modelProvider"), Values: m.config(values)})
-	if err != nil {
-		if f.refusedProvider(err) {
-			return c.credentialForm(f)
-		}
-		return err
-	}
-	return c.done(credentialsPath, "The credential "+f.value("name")+" was stored.")
+	return c.saved(f, err, credentialsPath, "The credential "+f.value("name")+" was stored.")
 }
 
-// refusedProvider is refused for REST's credentials, whose provider has another
-// name than that of targets.
-func (f *credentialForm) refusedProvider(err error) bool {
-	if !f.refused(err) {
+func (f *credentialForm) show(c *call) error { return c.credentialForm(f) }
+
+// refused puts an error of REST at its field, also at the provider, which has
+// another name in targets.
+func (f *credentialForm) refused(err error) bool {
+	if !f.form.refused(err) {
 		return false
 	}
 	if e, ok := err.(*client.Error); ok && e.Field == "provider" { //nolint:errorlint // the client returns it as it is
@@ -174,14 +170,8 @@ func (s *UI) rotateCredential(c *call) error {
 		f.Error = "Give at least one new value."
 		return c.credentialForm(f)
 	}
-	if _, err := c.rest.UpdateCredential(client.At(c.ctx(), &f.Version), k.ID, api.CredentialPatch{Values: &values}); err != nil {
-		if f.refused(err) {
-			f.changedMeanwhile(err)
-			return c.credentialForm(f)
-		}
-		return err
-	}
-	return c.done(credentialsPath, "The credential "+k.Name+" was rotated.")
+	_, err = c.rest.UpdateCredential(client.At(c.ctx(), &f.Version), k.ID, api.CredentialPatch{Values: &values})
+	return c.saved(f, err, credentialsPath, "The credential "+k.Name+" was rotated.")
 }
 
 // tryCredential is GET /ui/credentials/{id}/test: a form that only tests.
@@ -210,14 +200,8 @@ func (s *UI) renameCredential(c *call) error {
 	f.read(c.r)
 	name := f.value("name")
 	version = c.r.PostFormValue("version")
-	if _, err := c.rest.UpdateCredential(client.At(c.ctx(), &version), k.ID, api.CredentialPatch{Name: &name}); err != nil {
-		if f.refused(err) {
-			f.changedMeanwhile(err)
-			return c.form(f)
-		}
-		return err
-	}
-	return c.done(credentialsPath, "The credential was renamed.")
+	_, err = c.rest.UpdateCredential(client.At(c.ctx(), &version), k.ID, api.CredentialPatch{Name: &name})
+	return c.saved(f, err, credentialsPath, "The credential was renamed.")
 }
 
 // deleteCredential is GET and POST /ui/credentials/{id}/delete.
@@ -233,12 +217,6 @@ func (s *UI) deleteCredential(c *call) error {
 		return c.form(f)
 	}
 	version = c.r.PostFormValue("version")
-	if err := c.rest.DeleteCredential(client.At(c.ctx(), &version), k.ID); err != nil {
-		if f.refused(err) {
-			f.changedMeanwhile(err)
-			return c.form(f)
-		}
-		return err
-	}
-	return c.done(credentialsPath, "The credential "+k.Name+" was deleted.")
+	err = c.rest.DeleteCredential(client.At(c.ctx(), &version), k.ID)
+	return c.saved(f, err, credentialsPath, "The credential "+k.Name+" was deleted.")
 }

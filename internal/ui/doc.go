@@ -61,8 +61,7 @@
 //	if c.post() {
 //		f.read(c.r)
 //		_, err := c.rest.CreateUser(c.ctx(), api.NewUser{UserName: f.value("userName")})
-//		if err == nil { return c.done("/ui/users", "The user was made.") }
-//		if !f.refused(err) { return err }   // puts REST's error at its field
+//		return c.saved(f, err, "/ui/users", "The user was made.") // puts an error of REST at its field
 //	}
 //	return c.form(f)
 //

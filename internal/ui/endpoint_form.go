@@ -93,13 +93,10 @@ func (c *call) endpointForm(f *endpointForm) error {
 	return c.pageStatus(status, "endpointform", f.Title, f)
 }
 
-// refusedAt puts an error of REST at its field in either step.
-func (f *endpointForm) refusedAt(err error) bool {
-	if f.Grants.refused(err) {
-		return true
-	}
-	return f.refused(err)
-}
+func (f *endpointForm) show(c *call) error { return c.endpointForm(f) }
+
+// refused puts an error of REST at its field in either step.
+func (f *endpointForm) refused(err error) bool { return f.Grants.refused(err) || f.form.refused(err) }
 
 // newEndpoint is GET and POST /ui/admin/endpoints/~new.
 func (s *UI) newEndpoint(c *call) error {
@@ -127,13 +124,7 @@ func (s *UI) newEndpoint(c *call) error {
 		ModelProvider: f.value("modelProvider"), ModelName: f.value("modelName"), ModelConfig: f.Model.config(values),
 		CredentialID: credentialOf(values), Description: f.value("description"), Limit: f.limit(nil),
 	})
-	if err != nil {
-		if f.refusedAt(err) {
-			return c.endpointForm(f)
-		}
-		return err
-	}
-	return c.done(adminEndpointPath(f.value("endpointName")), "The endpoint "+f.value("endpointName")+" was made.")
+	return c.saved(f, err, adminEndpointPath(f.value("endpointName")), "The endpoint "+f.value("endpointName")+" was made.")
 }
 
 // typed are the values of a form that was sent, nil where none was.
@@ -177,14 +168,8 @@ func (s *UI) editEndpoint(c *call) error {
 	if f.Grants.failed() {
 		return c.endpointForm(f)
 	}
-	if err := c.saveEndpoint(f, e, grants); err != nil {
-		if f.refusedAt(err) {
-			f.changedMeanwhile(err)
-			return c.endpointForm(f)
-		}
-		return err
-	}
-	return c.done(adminEndpointPath(f.value("endpointName")), "The endpoint was changed.")
+	err = c.saveEndpoint(f, e, grants)
+	return c.saved(f, err, adminEndpointPath(f.value("endpointName")), "The endpoint was changed.")
 }
 
 // saveEndpoint changes the details, then the permissions, each only where
@@ -210,11 +195,4 @@ func (c *call) saveEndpoint(f *endpointForm, e api.Endpoint, grants api.Permissi
 	f.Name, f.Action = name, adminEndpointPath(name, "edit")
 	_, err := c.rest.SetPermissions(client.At(c.ctx(), &f.Version), name, grants)
 	return err
-}
-
-// changedMeanwhile says what to do where somebody else was faster.
-func (f *form) changedMeanwhile(err error) {
-	if isStatus(err, http.StatusPreconditionFailed) {
-		f.Error = "Somebody else has changed this in the meantime, so nothing was saved. Close this form and open it again to see the change; then repeat yours."
-	}
 }

@@ -47,16 +47,20 @@ func (c *call) head(tab string) (*endpointHead, error) {
 	return h, nil
 }
 
+// permitted reads the endpoint that the path names, and who may use it.
+func (c *call) permitted(tab string) (h *endpointHead, p api.Permissions, err error) {
+	if h, err = c.head(tab); err == nil {
+		p, err = c.rest.Permissions(c.ctx(), h.EndpointName)
+	}
+	return h, p, err
+}
+
 // pair is a name and a value of the partial "kv".
 type pair struct{ Name, Value string }
 
 // adminEndpoint is GET /ui/admin/endpoints/{name}.
 func (s *UI) adminEndpoint(c *call) error {
-	h, err := c.head("")
-	if err != nil {
-		return err
-	}
-	p, err := c.rest.Permissions(c.ctx(), h.EndpointName)
+	h, p, err := c.permitted("")
 	if err != nil {
 		return err
 	}
@@ -115,17 +119,8 @@ func (s *UI) switchEndpoint(c *call) error {
 		return c.form(f)
 	}
 	off, version := c.r.PostFormValue("disabled") == "true", c.r.PostFormValue("version")
-	if _, err := c.rest.UpdateEndpoint(client.At(c.ctx(), &version), h.EndpointName, api.EndpointPatch{Disabled: &off}); err != nil {
-		if f.refused(err) {
-			f.changedMeanwhile(err)
-			return c.form(f)
-		}
-		return err
-	}
-	if off {
-		return c.done(h.Base, "The endpoint was switched off.")
-	}
-	return c.done(h.Base, "The endpoint was switched on.")
+	_, err = c.rest.UpdateEndpoint(client.At(c.ctx(), &version), h.EndpointName, api.EndpointPatch{Disabled: &off})
+	return c.saved(f, err, h.Base, "The endpoint was switched "+map[bool]string{true: "off", false: "on"}[off]+".")
 }
 
 // deleteEndpoint is GET and POST /ui/admin/endpoints/{name}/delete. The name is
@@ -148,23 +143,13 @@ func (s *UI) deleteEndpoint(c *call) error {
 		return c.form(f)
 	}
 	version := c.r.PostFormValue("version")
-	if err := c.rest.DeleteEndpoint(client.At(c.ctx(), &version), h.EndpointName); err != nil {
-		if f.refused(err) {
-			f.changedMeanwhile(err)
-			return c.form(f)
-		}
-		return err
-	}
-	return c.done(endpointsPath, "The endpoint "+h.EndpointName+" was deleted.")
+	err = c.rest.DeleteEndpoint(client.At(c.ctx(), &version), h.EndpointName)
+	return c.saved(f, err, endpointsPath, "The endpoint "+h.EndpointName+" was deleted.")
 }
 
 // endpointPermissions is GET /ui/admin/endpoints/{name}/permissions.
 func (s *UI) endpointPermissions(c *call) error {
-	h, err := c.head("permissions")
-	if err != nil {
-		return err
-	}
-	p, err := c.rest.Permissions(c.ctx(), h.EndpointName)
+	h, p, err := c.permitted("permissions")
 	if err != nil {
 		return err
 	}
@@ -190,11 +175,7 @@ func options(list []string) []option {
 
 // editPermissions is GET and POST /ui/admin/endpoints/{name}/permissions/edit.
 func (s *UI) editPermissions(c *call) error {
-	h, err := c.head("permissions")
-	if err != nil {
-		return err
-	}
-	p, err := c.rest.Permissions(c.ctx(), h.EndpointName)
+	h, p, err := c.permitted("permissions")
 	if err != nil {
 		return err
 	}
@@ -214,12 +195,6 @@ func (s *UI) editPermissions(c *call) error {
 	if g.failed() {
 		return c.endpointForm(f)
 	}
-	if _, err := c.rest.SetPermissions(client.At(c.ctx(), &f.Version), h.EndpointName, patch); err != nil {
-		if f.refusedAt(err) {
-			f.changedMeanwhile(err)
-			return c.endpointForm(f)
-		}
-		return err
-	}
-	return c.done(h.Base+"/permissions", "The permissions of "+h.EndpointName+" were changed.")
+	_, err = c.rest.SetPermissions(client.At(c.ctx(), &f.Version), h.EndpointName, patch)
+	return c.saved(f, err, h.Base+"/permissions", "The permissions of "+h.EndpointName+" were changed.")
 }

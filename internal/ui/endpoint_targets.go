@@ -39,13 +39,25 @@ type targetRow struct {
 	Only     bool
 }
 
+// targets reads the endpoint that the path names, and its targets.
+func (c *call) targets() (h *endpointHead, list api.TargetList, err error) {
+	if h, err = c.head("targets"); err == nil {
+		list, err = c.rest.Targets(c.ctx(), h.EndpointName)
+	}
+	return h, list, err
+}
+
+// target reads the endpoint and the target that the path names.
+func (c *call) target() (h *endpointHead, t api.Target, err error) {
+	if h, err = c.head("targets"); err == nil {
+		t, err = c.rest.GetTarget(c.ctx(), h.EndpointName, c.r.PathValue("target"))
+	}
+	return h, t, err
+}
+
 // endpointTargets is GET /ui/admin/endpoints/{name}/targets.
 func (s *UI) endpointTargets(c *call) error {
-	h, err := c.head("targets")
-	if err != nil {
-		return err
-	}
-	list, err := c.rest.Targets(c.ctx(), h.EndpointName)
+	h, list, err := c.targets()
 	if err != nil {
 		return err
 	}
@@ -167,16 +179,12 @@ func (s *UI) newTarget(c *call) error {
 		Name: f.value("name"), Weight: &weight, Order: order, ModelProvider: f.value("modelProvider"), ModelName: f.value("modelName"),
 		ModelConfig: f.Model.config(c.r.PostForm), CredentialID: credentialOf(c.r.PostForm),
 	})
-	return c.savedTarget(f, err, h.Base+"/targets", "The target "+f.value("name")+" was added.")
+	return c.saved(f, err, h.Base+"/targets", "The target "+f.value("name")+" was added.")
 }
 
 // editTarget is GET and POST /ui/admin/endpoints/{name}/targets/{target}/edit.
 func (s *UI) editTarget(c *call) error {
-	h, err := c.head("targets")
-	if err != nil {
-		return err
-	}
-	t, err := c.rest.GetTarget(c.ctx(), h.EndpointName, c.r.PathValue("target"))
+	h, t, err := c.target()
 	if err != nil {
 		return err
 	}
@@ -199,27 +207,12 @@ func (s *UI) editTarget(c *call) error {
 		patch.CredentialID = &credential
 	}
 	_, err = c.rest.UpdateTarget(client.At(c.ctx(), &f.Version), h.EndpointName, t.Name, patch)
-	return c.savedTarget(f, err, h.Base+"/targets", "The target was changed.")
-}
-
-func (c *call) savedTarget(f *endpointForm, err error, to, toast string) error {
-	switch {
-	case err == nil:
-		return c.done(to, toast)
-	case f.refused(err):
-		f.changedMeanwhile(err)
-		return c.endpointForm(f)
-	}
-	return err
+	return c.saved(f, err, h.Base+"/targets", "The target was changed.")
 }
 
 // switchTarget is GET and POST …/targets/{target}/switch.
 func (s *UI) switchTarget(c *call) error {
-	h, err := c.head("targets")
-	if err != nil {
-		return err
-	}
-	t, err := c.rest.GetTarget(c.ctx(), h.EndpointName, c.r.PathValue("target"))
+	h, t, err := c.target()
 	if err != nil {
 		return err
 	}
@@ -256,24 +249,12 @@ func (c *call) targetQuestion(f *form, h *endpointHead, change func(version *str
 		return c.form(f)
 	}
 	version := c.r.PostFormValue("version")
-	err := change(&version)
-	switch {
-	case err == nil:
-		return c.done(f.Back, toast)
-	case f.refused(err):
-		f.changedMeanwhile(err)
-		return c.form(f)
-	}
-	return err
+	return c.saved(f, change(&version), f.Back, toast)
 }
 
 // headTimeout is GET and POST …/targets/~timeout.
 func (s *UI) headTimeout(c *call) error {
-	h, err := c.head("targets")
-	if err != nil {
-		return err
-	}
-	list, err := c.rest.Targets(c.ctx(), h.EndpointName)
+	h, list, err := c.targets()
 	if err != nil {
 		return err
 	}

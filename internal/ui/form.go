@@ -183,6 +183,43 @@ func (c *call) form(f *form) error {
 	return c.pageStatus(status, "form", f.Title, f)
 }
 
+// changing is a form whose answers REST judges.
+type changing interface {
+	// refused is that of form.
+	refused(err error) bool
+	changedMeanwhile(err error)
+	// show answers with the form.
+	show(c *call) error
+}
+
+func (f *form) show(c *call) error { return c.form(f) }
+
+// saved ends a change: it leads on with a toast where err is nil, and shows the
+// form again where REST refused what was given.
+func (c *call) saved(f changing, err error, to, toast string) error {
+	if err == nil {
+		return c.done(to, toast)
+	}
+	return c.again(f, err)
+}
+
+// again shows the form again where REST refused what was given, and returns any
+// other error.
+func (c *call) again(f changing, err error) error {
+	if !f.refused(err) {
+		return err
+	}
+	f.changedMeanwhile(err)
+	return f.show(c)
+}
+
+// changedMeanwhile says what to do where somebody else was faster.
+func (f *form) changedMeanwhile(err error) {
+	if isStatus(err, http.StatusPreconditionFailed) {
+		f.Error = "Somebody else has changed this in the meantime, so nothing was saved. Close this form and open it again to see the change; then repeat yours."
+	}
+}
+
 // focus lets the cursor begin at the first field that is wrong.
 func (f *form) focus() {
 	found := false

@@ -54,13 +54,7 @@ func (s *UI) newOrganization(c *call) error {
 	}
 	f.read(c.r)
 	o, err := c.rest.CreateOrganization(c.ctx(), api.NewOrganization{Name: f.value("name")})
-	if err != nil {
-		if f.refused(err) {
-			return c.form(f)
-		}
-		return err
-	}
-	return c.done(organizationsPath+"/"+o.ID, "The organization "+o.Name+" was made.")
+	return c.saved(f, err, organizationsPath+"/"+o.ID, "The organization "+o.Name+" was made.")
 }
 
 // editOrganization is GET and POST /ui/people/organizations/{id}/edit.
@@ -77,13 +71,8 @@ func (s *UI) editOrganization(c *call) error {
 	}
 	f.read(c.r)
 	name := f.value("name")
-	if _, err := c.rest.UpdateOrganization(c.ctx(), o.ID, api.OrganizationPatch{Name: &name}); err != nil {
-		if f.refused(err) {
-			return c.form(f)
-		}
-		return err
-	}
-	return c.done(here, "The organization is called "+name+" now.")
+	_, err = c.rest.UpdateOrganization(c.ctx(), o.ID, api.OrganizationPatch{Name: &name})
+	return c.saved(f, err, here, "The organization is called "+name+" now.")
 }
 
 // deleteOrganization is GET and POST /ui/people/organizations/{id}/delete.
@@ -161,13 +150,8 @@ func (s *UI) changeMember(c *call) error {
 		return c.form(f)
 	}
 	f.read(c.r)
-	if _, err := c.rest.SetMember(c.ctx(), o.ID, m.UserID, f.value("role")); err != nil {
-		if f.refused(err) {
-			return c.form(f)
-		}
-		return err
-	}
-	return c.done(here, m.UserName+" was changed.")
+	_, err = c.rest.SetMember(c.ctx(), o.ID, m.UserID, f.value("role"))
+	return c.saved(f, err, here, m.UserName+" was changed.")
 }
 
 // removeMember is GET and POST /ui/people/organizations/{id}/members/{user}/out.

@@ -61,13 +61,8 @@ func (s *UI) reloadPolicies(c *call) error {
 	if !c.post() {
 		return c.form(f)
 	}
-	if _, err := c.rest.ReloadPolicies(c.ctx()); err != nil {
-		if f.refused(err) {
-			return c.form(f)
-		}
-		return err
-	}
-	return c.done(policiesPath, "The bundles were read again.")
+	_, err := c.rest.ReloadPolicies(c.ctx())
+	return c.saved(f, err, policiesPath, "The bundles were read again.")
 }
 
 // checkPolicies is GET and POST /ui/policies/check: a dry run.

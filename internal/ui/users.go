@@ -128,13 +128,7 @@ func (s *UI) newUserOf(k userKind) func(*call) error {
 		u, err := c.rest.CreateUser(c.ctx(), api.NewUser{
 			UserName: f.value("userName"), FullName: f.value("fullName"), Email: f.value("email"), Kind: k.kind, Roles: rolesOf(f),
 		})
-		if err != nil {
-			if f.refused(err) {
-				return c.form(f)
-			}
-			return err
-		}
-		return c.done(k.path+"/"+u.ID, "The "+k.one+" "+u.UserName+" was made.")
+		return c.saved(f, err, k.path+"/"+u.ID, "The "+k.one+" "+u.UserName+" was made.")
 	}
 }
 
@@ -166,14 +160,7 @@ func (s *UI) editUserOf(k userKind) func(*call) error {
 			roles = []string{}
 		}
 		u, err = c.rest.UpdateUser(client.At(c.ctx(), &version), u.ID, api.UserPatch{UserName: &name, FullName: &full, Email: &mail, Roles: &roles})
-		if err != nil {
-			if f.refused(err) {
-				f.changedMeanwhile(err)
-				return c.form(f)
-			}
-			return err
-		}
-		return c.done(here, u.UserName+" was changed.")
+		return c.saved(f, err, here, u.UserName+" was changed.")
 	}
 }
 
@@ -199,10 +186,7 @@ func (s *UI) switchUserOf(k userKind) func(*call) error {
 			return c.form(f)
 		}
 		if _, err := c.rest.UpdateUser(c.ctx(), u.ID, api.UserPatch{Disabled: &disable}); err != nil {
-			if f.refused(err) {
-				return c.form(f)
-			}
-			return err
+			return c.again(f, err)
 		}
 		if disable {
 			return c.done(here, u.UserName+" is disabled.")
@@ -225,13 +209,8 @@ func (s *UI) deleteUserOf(k userKind) func(*call) error {
 		if !c.post() {
 			return c.form(f)
 		}
-		if err := c.rest.DeleteUser(c.ctx(), u.ID); err != nil {
-			if f.refused(err) {
-				return c.form(f)
-			}
-			return err
-		}
-		return c.done(k.path, u.UserName+" was deleted.")
+		err = c.rest.DeleteUser(c.ctx(), u.ID)
+		return c.saved(f, err, k.path, u.UserName+" was deleted.")
 	}
 }
 
@@ -252,10 +231,7 @@ func (s *UI) newTokenOf(k userKind) func(*call) error {
 		in.UserID = u.ID
 		made, err := c.rest.CreateToken(c.ctx(), in)
 		if err != nil {
-			if f.refused(err) {
-				return c.form(f)
-			}
-			return err
+			return c.again(f, err)
 		}
 		return c.issued(made, here)
 	}
