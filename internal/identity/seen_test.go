@@ -174,6 +174,16 @@ func TestNamesOfOthersAreNotTaken(t *testing.T) {
 	require.Equal(t, "Eve", u.FullName, "what SCIM gave stays")
 }
 
+func TestNamesThatLookLikeOthersAreNotTaken(t *testing.T) {
+	w := newWorld(t)
+	w.user("admin", identity.RoleAdministrator)
+	for _, name := range []string{"admin\u200b", "ad\u00admin", "\u202eadmin", "admin ", "admin\x00"} {
+		_, err := w.Seen(t.Context(), claims("1", name))
+		require.ErrorIs(t, err, identity.ErrUntrustedToken, "%q", name)
+	}
+	require.Len(t, w.ListUsers(t.Context()), 1)
+}
+
 func TestOrganizationsMadeByHand(t *testing.T) {
 	w := newWorld(t)
 	w.organization("finance")

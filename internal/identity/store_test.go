@@ -189,6 +189,8 @@ func TestStoreRefuses(t *testing.T) {
 		{"user id malformed", create(identity.User{ID: "1", Name: "x"}), identity.ErrInvalid, "24 hex digits"},
 		{"user name with a line break", create(identity.User{Name: "a\nb"}), identity.ErrInvalid, "control characters"},
 		{"user name that turns the writing", create(identity.User{Name: "\u202enimda"}), identity.ErrInvalid, "userName is wrong: it has characters that turn"},
+		{"user name that looks like another", create(identity.User{Name: "ad\u200bmin"}), identity.ErrInvalid, "can't be seen"},
+		{"user name with what joins letters", create(identity.User{Name: "ad\u200dmin"}), identity.ErrInvalid, "can't be seen"},
 		{"user name with space around", create(identity.User{Name: " a"}), identity.ErrInvalid, "begins or ends with a space"},
 		{"role malformed", create(identity.User{Name: "x", Roles: []string{"a b"}}), identity.ErrInvalid, `roles is wrong: "a b"`},
 		{"rename to another's name", update(bob.ID, func(u *identity.User) { u.Name = "Ann" }), identity.ErrExists, "exists already"},

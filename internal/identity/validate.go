@@ -144,6 +144,10 @@ func checkName(field, value string) error {
 	if strings.ContainsFunc(value, turnsWriting) {
 		return wrong(field, "it has characters that turn the direction of writing, which would let it look like another name")
 	}
+	// Nobody is to look like another: such a name reads as one without them.
+	if field == "userName" && strings.ContainsFunc(value, func(r rune) bool { return unicode.Is(unicode.Cf, r) }) || Misleads(value) {
+		return wrong(field, "it has characters that can't be seen, which would let it look like another name")
+	}
 	return checkText(field, value)
 }
 
@@ -151,6 +155,12 @@ func checkName(field, value string) error {
 // way: the embeddings, overrides and isolates of Unicode's bidirectional text.
 func turnsWriting(r rune) bool {
 	return r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
+}
+
+// Misleads reports whether a text has characters that can't be seen and make it
+// look like another. Those that join letters, which some scripts need, are none.
+func Misleads(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Cf, r) && r != '\u200c' && r != '\u200d' })
 }
 
 func checkText(field, value string) error {

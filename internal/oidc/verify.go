@@ -177,7 +177,7 @@ const maxName = 255
 
 // isName reports whether a value can be the name of an organization.
 func isName(value string) bool {
-	return value != "" && len(value) <= maxName && strings.TrimSpace(value) == value &&
+	return value != "" && len(value) <= maxName && strings.TrimSpace(value) == value && !identity.Misleads(value) &&
 		!strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f || 0x80 <= r && r < 0xa0 })
 }
 

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -243,4 +244,35 @@ func TestTheBrowsersIDTokenIsNoBearer(t *testing.T) {
 	}
 	_, err := p.Verify(t.Context(), idp.sign(0, idp.claims(map[string]any{"aud": "web"})))
 	require.NoError(t, err, "an ID token that a program got for itself, as the command line's")
+}
+
+// Claims of any type and size are taken as far as they make sense, or refuse the
+// token; a name that misleads is no organization.
+func TestClaimsOfOddTypes(t *testing.T) {
+	idp := newIDP(t)
+	p := idp.provider(idp.options())
+	var deep any = "x"
+	for range 200 {
+		deep = map[string]any{"roles": deep}
+	}
+	odd := []any{nil, true, 0, -1, 1e300, 1e12, "", "x", strings.Repeat("x", 5000), "\x00", []any{}, []any{1, nil, map[string]any{}},
+		[]any{"a", 2, "b"}, map[string]any{}, map[string]any{"roles": 1}, deep}
+	names := []string{"sub", "iss", "aud", "exp", "nbf", "iat", "typ", "azp", "nonce", "preferred_username", "name", "email", "groups", "realm_access", "project"}
+	for _, name := range names {
+		for _, value := range odd {
+			c, err := p.Verify(t.Context(), idp.sign(0, idp.claims(map[string]any{name: value})))
+			if err != nil {
+				require.True(t, errors.Is(err, identity.ErrUntrustedToken) || errors.Is(err, identity.ErrExpiredToken), "%s=%v: %v", name, value, err)
+				require.Less(t, len(err.Error()), 300)
+				continue
+			}
+			require.Equal(t, idp.issuer(), strings.Split(c.Subject, " ")[0])
+			require.NotEmpty(t, c.UserName)
+			require.False(t, c.Expires.IsZero())
+			require.NotContains(t, c.Roles, "administrator", "%s=%v", name, value)
+		}
+	}
+	c, err := p.Verify(t.Context(), idp.sign(0, idp.claims(map[string]any{"groups": []any{"ok", "fin\u200bance", "\u202eecnanif", " x", "a\nb"}})))
+	require.NoError(t, err)
+	require.Equal(t, []string{"ok"}, c.Organizations)
 }
