@@ -143,3 +143,27 @@ func TestAnAmbiguousOwnerIsRefused(t *testing.T) {
 	}
 	w.as("root", "POST", own+"/apply", file("nobody")).must(400)
 }
+
+// Who makes a token for each run does not fill the memory.
+func TestTokensOfOneUserAreBounded(t *testing.T) {
+	w := newWorld(t)
+	for i := range 999 { // and the one that he signs in with
+		w.issue(identity.Token{Name: fmt.Sprint(i), UserID: w.users["alice"]})
+	}
+	r := w.as("alice", "POST", own+"/tokens", `{"name":"x"}`).must(403)
+	assert.Equal(t, "too_many_tokens", r.at("code"))
+	assert.Contains(t, r.body, "1000 tokens that are good")
+	id := w.as("alice", "GET", own+"/tokens", "").must(200).at("tokens", 5, "id").(string)
+	w.as("alice", "DELETE", own+"/tokens/"+id, "").must(200)
+	w.as("alice", "POST", own+"/tokens", `{"name":"x"}`).must(200)
+	w.as("root", "POST", own+"/tokens", `{"name":"x","userId":"`+w.users["alice"]+`"}`).must(200)
+}
+
+func TestSCIMTakesFewNamesOfAttributes(t *testing.T) {
+	w := newWorld(t)
+	list := strings.Repeat(`"userName",`, 50_000) + `"id"`
+	for _, name := range []string{"attributes", "excludedAttributes"} {
+		r := w.scimAs("root", "POST", "/.search", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"`+name+`":[`+list+`]}`).must(400)
+		assert.Contains(t, r.at("detail"), "at most 200 names")
+	}
+}

@@ -46,7 +46,34 @@ func (s *server) newToken(c *call, in api.NewToken) (identity.Token, error) {
 	if t.UserID != c.caller.UserID {
 		return t, s.beyond(c)
 	}
+	if err := s.fewTokens(t.UserID); err != nil {
+		return t, err
+	}
 	return t, s.bindToken(c, &t)
+}
+
+// Bounds of the tokens that a user makes for himself: of those that are good,
+// and of all that are still listed. They are in memory, and a program that makes
+// one for each run must not fill it.
+const (
+	maxLiveTokens = 1000
+	maxOwnTokens  = 10_000
+)
+
+func (s *server) fewTokens(userID string) error {
+	list, live := s.Identity.Tokens(userID), 0
+	for _, t := range list {
+		if t.Revoked == nil && (t.Expires == nil || t.Expires.After(s.Now())) {
+			live++
+		}
+	}
+	if live < maxLiveTokens && len(list) < maxOwnTokens {
+		return nil
+	}
+	return &dialect.Error{
+		Status: http.StatusForbidden, Code: "too_many_tokens",
+		Message: fmt.Sprintf("You have %d tokens that are good, of %d. Use one of them, revoke those that are needed no more, or ask an administrator.", live, len(list)),
+	}
 }
 
 // endpointIDs resolves the endpoints that a token is to be bound to. One that

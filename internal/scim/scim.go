@@ -36,6 +36,7 @@ const (
 	maxEmails    = 20
 	maxMembers   = 50_000
 	maxPatch     = 1000 // operations
+	maxNames     = 200  // of attributes and excludedAttributes
 )
 
 // Document is a resource as JSON has it.

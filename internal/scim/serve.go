@@ -262,6 +262,8 @@ func (k *Kind) projection(q url.Values) (projection, error) {
 	switch {
 	case only != "" && without != "":
 		return projection{}, Invalid("The parameters attributes and excludedAttributes exclude each other.")
+	case strings.Count(only+without, ",") >= maxNames:
+		return projection{}, Invalid("The parameters attributes and excludedAttributes take at most %d names.", maxNames)
 	case only != "":
 		names := append(strings.Split(only, ","), always...)
 		return projection{lists: k.anyNamed(names, false), of: func(d Document) Document {
