@@ -330,20 +330,25 @@ func (g *gateway) reload(ctx context.Context, read func() (config.Config, error)
 		g.inForce.refused(err, time.Now())
 		return
 	}
-	g.reloadVault(ctx, next.Vault)
-	if err := g.applyFile(ctx, next); err != nil {
-		g.log.Error("the file's endpoints were not applied", zap.Error(err))
-	}
-	if err := g.policy.Reload(); err != nil {
-		g.log.Error("the policies were not reloaded; the last good ones stay", zap.Error(err))
-	}
-	if err := g.loadCertificate(); err != nil {
-		g.log.Error("the certificate was not reloaded; the last good one stays", zap.Error(err))
+	var problems []string
+	for _, part := range []struct {
+		failed string
+		load   func() error
+	}{
+		{"the vault was not changed; the last good one stays", func() error { return g.reloadVault(ctx, next.Vault) }},
+		{"the file's endpoints were not applied", func() error { return g.applyFile(ctx, next) }},
+		{"the policies were not reloaded; the last good ones stay", g.policy.Reload},
+		{"the certificate was not reloaded; the last good one stays", g.loadCertificate},
+	} {
+		if err := part.load(); err != nil {
+			g.log.Error(part.failed, zap.Error(err))
+			problems = append(problems, part.failed+": "+err.Error())
+		}
 	}
 	if keys := g.cfg.NeedRestart(next); len(keys) > 0 {
 		g.log.Warn("these settings take effect at the next start", zap.Strings("keys", keys))
 	}
-	g.inForce.took(next, time.Now())
+	g.inForce.took(next, g.cfg.Vault, problems, time.Now())
 	g.log.Info("the configuration was read again")
 }
 

@@ -29,12 +29,12 @@ func (f *inForce) refused(err error, now time.Time) {
 }
 
 // took notes a file that was read again: what can change while the gateway runs
-// is in force, the rest is pending.
-func (f *inForce) took(next config.Config, now time.Time) {
+// is in force but for the problems, the rest is pending.
+func (f *inForce) took(next config.Config, vault config.Vault, problems []string, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.read, f.problems, f.pending = now, nil, f.cfg.NeedRestart(next)
-	f.cfg.Vault = next.Vault
+	f.read, f.problems, f.failedAt, f.pending = now, problems, now, f.cfg.NeedRestart(next)
+	f.cfg.Vault = vault
 }
 
 // settings shows it.

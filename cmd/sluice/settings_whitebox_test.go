@@ -24,7 +24,17 @@ func TestSettingsInForce(t *testing.T) {
 
 	next := config.Default()
 	next.Audit.Bodies, next.Vault.Prefix = "none", "team/"
-	f.took(next, start.Add(2*time.Hour))
+	f.took(next, config.Default().Vault, []string{"the vault was not changed; the last good one stays: why"}, start.Add(90*time.Minute))
+	s = f.settings()
+	require.Equal(t, []string{"the vault was not changed; the last good one stays: why"}, s.Problems)
+	require.Equal(t, start.Add(90*time.Minute), *s.ProblemsAt)
+	for _, one := range s.Settings {
+		if one.Key == "vault.prefix" {
+			require.Equal(t, config.Default().Vault.Prefix, one.Value, "the vault that was refused is not shown")
+		}
+	}
+
+	f.took(next, next.Vault, nil, start.Add(2*time.Hour))
 	s = f.settings()
 	require.Empty(t, s.Problems)
 	require.Equal(t, []string{"audit"}, s.Pending)

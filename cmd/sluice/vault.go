@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -79,21 +80,19 @@ func (g *gateway) vaultOpened() {
 
 // reloadVault puts other vaults in force. Those that can't be opened, or without
 // which stored values could not be, are refused, and the last ones stay.
-func (g *gateway) reloadVault(ctx context.Context, next config.Vault) {
+func (g *gateway) reloadVault(ctx context.Context, next config.Vault) error {
 	if reflect.DeepEqual(next, g.cfg.Vault) {
-		return
+		return nil
 	}
 	if g.keeper.Busy() {
-		g.log.Error("the vault was not changed: a migration or rotation is under way; send SIGHUP again when it has ended")
-		return
+		return errors.New("a migration or rotation is under way; send SIGHUP again when it has ended")
 	}
 	current, previous, err := g.openVaults(next)
 	if err == nil {
 		err = g.covered(append([]vault.Vault{current}, previous...))
 	}
 	if err != nil {
-		g.log.Error("the vault was not changed; the last good one stays", zap.Error(err))
-		return
+		return err
 	}
 	g.vaults.Use(current, previous...)
 	g.cfg.Vault = next
@@ -103,6 +102,7 @@ func (g *gateway) reloadVault(ctx context.Context, next config.Vault) {
 		g.log.Warn("the vault could not be read; the last values stay in force", zap.Error(err))
 	}
 	g.log.Info("the vault was changed; sluice vault migrate moves the values that others sealed", zap.String("kind", next.Kind))
+	return nil
 }
 
 // covered refuses vaults among which one is missing that sealed values.

@@ -51,6 +51,9 @@ func (s *server) warnings(st *api.Status) []string {
 		first, _, _ := strings.Cut(p.LastError, "\n")
 		add("The newest policies were refused, and older ones are in force: %s", first)
 	}
+	if s.Settings != nil && len(s.Settings().Problems) > 0 {
+		add("The configuration file, or a part of it, was refused when it was read last; the settings say why.")
+	}
 	if a := s.Trail.Stats(); a.IndexErr != "" {
 		add("The index of the audit trail can't be written; the trail itself can.")
 	}

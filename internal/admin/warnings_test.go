@@ -30,6 +30,7 @@ func TestStatusWarns(t *testing.T) {
 		Stores: []api.Store{{Name: "sluice.db", Integrity: "row 3 missing from index x"}, {Name: "other.db", Integrity: "ok"}},
 	}
 	w.serve(func(d *admin.Deps) {
+		d.Settings = func() api.Settings { return api.Settings{Problems: []string{"sluice.yaml:3: bogus: unknown key"}} }
 		d.Machine = func(context.Context) api.Machine { return machine }
 		d.TargetHealth = func() []api.TargetHealth {
 			return []api.TargetHealth{
@@ -44,6 +45,7 @@ func TestStatusWarns(t *testing.T) {
 		"The listener's certificate ends in 10 days, on 2026-04-01.",
 		"The authority of client certificates CN=staff has ended on 2026-04-01.",
 		"The database sluice.db is damaged: row 3 missing from index x. Restore it from a backup.",
+		"The configuration file, or a part of it, was refused when it was read last; the settings say why.",
 		"The target a of the endpoint chat fails (provider_timeout) and is tried last for a while.",
 	}, status.Warnings)
 	require.Equal(t, machine.Nodes[0].HostName, status.Machine.Nodes[0].HostName)

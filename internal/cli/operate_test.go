@@ -128,7 +128,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"version", "extra"}, 2, "takes no arguments"},
 		{[]string{"tokens", "create", "t", "--expires=-1h", "--data", g.data}, 2, "a time to come"},
 		{[]string{"tokens", "list", "--token-file", "/does/not/exist"}, 1, "--token-file"},
-		{[]string{"tokens", "list", "--server", "https://127.0.0.1:1", "--data", g.data}, 1, "calling https://127.0.0.1:1"},
+		{[]string{"tokens", "list", "--server", "https://127.0.0.1:1", "--data", g.data}, 1, "calling https://127.0.0.1:1: nothing answers there"},
 		{[]string{"audit", "list", "--limit", "0", "--data", g.data}, 2, "at least 1"},
 		{[]string{"audit", "verify", "--data", "/does/not/exist"}, 1, ""},
 	} {
@@ -157,7 +157,7 @@ func TestSettingsCommand(t *testing.T) {
 	assert.Regexp(t, `(?m)^listen +127.0.0.1:8443 +default +at a start$`, all.out)
 	assert.Regexp(t, `(?m)^policies +\["a"\] +file`, all.out)
 	assert.Contains(t, all.err, "listen has another value in the file")
-	assert.Contains(t, all.err, "The file is refused: sluice.yaml:3: no")
+	assert.Contains(t, all.err, "Of the file this is not in force: sluice.yaml:3: no")
 	assert.NotContains(t, g.ok("", "settings", "audit"), "listen")
 	assert.Equal(t, 1, g.run("", "settings", "nothing").code)
 }

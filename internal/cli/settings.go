@@ -42,7 +42,7 @@ func settingsCommand() *cobra.Command {
 				fmt.Fprintf(cmd.ErrOrStderr(), "%s has another value in the file, which takes effect at the next start.\n", printable(key))
 			}
 			for _, problem := range s.Problems {
-				fmt.Fprintf(cmd.ErrOrStderr(), "The file is refused: %s\n", printable(problem))
+				fmt.Fprintf(cmd.ErrOrStderr(), "Of the file this is not in force: %s\n", printable(problem))
 			}
 			return r.show(cmd, s, "KEY VALUE FROM CHANGES", func(add func(...any)) {
 				for _, one := range s.Settings {

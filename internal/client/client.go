@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -242,6 +243,13 @@ func unreachable(base string, err error) error {
 	var unknown x509.UnknownAuthorityError
 	if errors.As(err, &unknown) {
 		return fmt.Errorf("the certificate of %s is not from a trusted CA; name the CA's file, or sign in with sluice login: %w", base, err)
+	}
+	var refused *url.Error
+	if errors.As(err, &refused) { // which names the method and the whole address
+		err = refused.Err
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("calling %s: nothing answers there; is the gateway running? %w", base, err)
 	}
 	return fmt.Errorf("calling %s: %w", base, err)
 }

@@ -10,8 +10,9 @@ type Settings struct {
 	// Pending are keys that the file has other values for by now, which take
 	// effect at the next start.
 	Pending []string `json:"pending"`
-	// Problems are what is wrong with the file as it was read last, each with file,
-	// line and key; what is in force stays meanwhile.
+	// Problems are why the file as it was read last, or a part of it, is not in
+	// force: what is wrong with it, with file, line and key, or the part that could
+	// not be changed. What was in force stays meanwhile.
 	Problems   []string   `json:"problems"`
 	ProblemsAt *time.Time `json:"problemsAt,omitempty"`
 }
