@@ -31,6 +31,7 @@ import (
 	"sluice/internal/decision"
 	"sluice/internal/identity"
 	"sluice/internal/prices"
+	"sluice/internal/routing"
 	"sluice/internal/scim"
 	"sluice/internal/session"
 	"sluice/internal/throttle"
@@ -137,7 +138,7 @@ const (
 
 type server struct {
 	Deps
-	mux     *http.ServeMux
+	table   routing.Table[route]
 	started time.Time
 	// description is the text of GET /api/openapi.json, and its ETag.
 	description func() (text []byte, etag string)
@@ -160,11 +161,11 @@ func New(d Deps) http.Handler {
 			panic(err) // the program's own data, which tests read
 		}
 	}
-	s := &server{Deps: d, mux: http.NewServeMux(), started: d.Now()}
+	s := &server{Deps: d, started: d.Now()}
 	s.failures, s.slowed = newSlowing(d)
 	routes := s.routes()
 	for i := range routes {
-		s.mux.Handle(routes[i].pattern, &routes[i])
+		s.table.Add(routes[i].pattern, &routes[i])
 	}
 	s.description = sync.OnceValues(func() ([]byte, string) {
 		text, err := describe(d.Version, routes)

@@ -3,8 +3,6 @@ package admin
 import (
 	"errors"
 	"net/http"
-	"path"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -15,6 +13,7 @@ import (
 	"sluice/internal/catalog"
 	"sluice/internal/decision"
 	"sluice/internal/identity"
+	"sluice/internal/routing"
 	"sluice/policies"
 )
 
@@ -42,21 +41,6 @@ type route struct {
 	handle func(*call) error
 	doc    doc
 }
-
-// ServeHTTP only says that the mux found this route: the server runs the steps.
-func (rt *route) ServeHTTP(w http.ResponseWriter, _ *http.Request) { w.(*lookup).route = rt }
-
-// lookup takes the mux's answer: a route, or the reply of the mux's own
-// handlers for a path or method that has none.
-type lookup struct {
-	route  *route
-	header http.Header
-	status int
-}
-
-func (l *lookup) Header() http.Header         { return l.header }
-func (l *lookup) Write(b []byte) (int, error) { return len(b), nil }
-func (l *lookup) WriteHeader(status int)      { l.status = status }
 
 // ServeHTTP answers one request.
 func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
@@ -119,33 +103,26 @@ func (s *server) run(c *call) error {
 	return rt.handle(c)
 }
 
-// find asks the mux for the route, which fills in the request's path values.
+// find asks the table for the route, which fills in the request's path values.
 func (s *server) find(c *call) (*route, error) {
-	if !clean(c.r.URL.Path) {
+	if !routing.Clean(c.r.URL.Path) {
 		return nil, errNoSuchPath
 	}
-	l := &lookup{header: http.Header{}}
-	s.mux.ServeHTTP(l, c.r)
+	rt, status, allow := s.table.Find(c.r)
 	ours := slices.Contains([]dialect.Dialect{dialect.REST, dialect.RESTv4, dialect.RESTTrail, dialect.SCIM}, c.dialect)
 	switch {
-	case l.route != nil:
-		return l.route, nil
-	case l.status == http.StatusMethodNotAllowed:
-		refusal := dialect.MethodNotAllowed(l.header.Get("Allow"))
+	case rt != nil:
+		return rt, nil
+	case status == http.StatusMethodNotAllowed:
+		refusal := dialect.MethodNotAllowed(allow)
 		if ours {
-			refusal.Message = "This path does not take " + c.r.Method + "; it takes " + l.header.Get("Allow") + "."
+			refusal.Message = "This path does not take " + c.r.Method + "; it takes " + allow + "."
 		}
 		return nil, refusal
 	case ours:
 		return nil, errNoSuchPath
 	}
 	return nil, dialect.Refuse(c.r.Method, c.r.URL.EscapedPath())
-}
-
-// clean reports whether a path has no dot segments and no doubled slashes.
-func clean(p string) bool {
-	c := path.Clean(p)
-	return c == p || c+"/" == p
 }
 
 // subject is what a path names, for the policy.
@@ -325,17 +302,8 @@ func (s *server) told(c *call, err error) {
 
 // recover turns a panic into a 500, which names the exchange and nothing else.
 func (s *server) recover(c *call) {
-	v := recover()
-	if v == nil {
+	if !routing.Recovered(recover(), s.Log, "panic in a handler", c.id, c.r, c.w.begun) {
 		return
-	}
-	if v == http.ErrAbortHandler {
-		panic(v)
-	}
-	s.Log.Error("panic in a handler", zap.String("exchange", c.id), zap.String("route", c.r.Pattern),
-		zap.Any("panic", v), zap.ByteString("stack", debug.Stack()))
-	if c.w.begun {
-		panic(http.ErrAbortHandler)
 	}
 	c.fail(errInternal)
 }

@@ -20,12 +20,9 @@ func (s *server) listSessions(c *call) error {
 	if err != nil {
 		return err
 	}
-	owner := c.r.URL.Query().Get("userId")
-	if !c.all() {
-		if owner != "" && owner != c.caller.UserID {
-			return s.beyond(c)
-		}
-		owner = c.caller.UserID
+	owner, err := s.owner(c)
+	if err != nil {
+		return err
 	}
 	found := []api.Session{}
 	for _, one := range s.sessions(owner) {

@@ -11,6 +11,19 @@ import (
 	"sluice/internal/identity"
 )
 
+// owner is whose things a list is to show: ?userId, "" for everybody, as far as
+// the caller's scope goes.
+func (s *server) owner(c *call) (string, error) {
+	id := c.r.URL.Query().Get("userId")
+	switch {
+	case c.all():
+		return id, nil
+	case id != "" && id != c.caller.UserID:
+		return "", s.beyond(c)
+	}
+	return c.caller.UserID, nil
+}
+
 // listTokens is GET /api/sluice/v1/tokens: the caller's own, or those of all
 // users or of ?userId where the policy says so.
 func (s *server) listTokens(c *call) error {
@@ -18,12 +31,9 @@ func (s *server) listTokens(c *call) error {
 	if err != nil {
 		return err
 	}
-	owner := c.r.URL.Query().Get("userId")
-	if !c.all() {
-		if owner != "" && owner != c.caller.UserID {
-			return s.beyond(c)
-		}
-		owner = c.caller.UserID
+	owner, err := s.owner(c)
+	if err != nil {
+		return err
 	}
 	active, err := readBool(c.r.URL.Query(), "active", false)
 	if err != nil {

@@ -177,7 +177,7 @@ func TestSecret(t *testing.T) {
 		require.Equal(t, want, got)
 	}
 	for reference, want := range map[string]string{
-		"$SLUICE_TEST_NONE": "no variable SLUICE_TEST_NONE", "file:" + file + "x": "no such file", "file:" + empty: "is empty",
+		"$SLUICE_TEST_NONE": "variable SLUICE_TEST_NONE is not set", "file:" + file + "x": "no such file", "file:" + empty: "is empty",
 	} {
 		_, err := config.Secret(reference)
 		require.ErrorContains(t, err, want)

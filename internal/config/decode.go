@@ -254,34 +254,40 @@ func resolve(into *map[string]string) func(*decoder, string, ast.Node) {
 	}
 }
 
-func bundles(into *[]Bundle) func(*decoder, string, ast.Node) {
+// list reads a list of what item reads; what says of what in an error.
+func list[T any](into *[]T, what string, item func(into *T, d *decoder, at string, n ast.Node)) func(*decoder, string, ast.Node) {
 	return func(d *decoder, key string, n ast.Node) {
 		seq, ok := n.(*ast.SequenceNode)
 		if !ok {
-			d.fail(n, key, "want a list of {name, source}")
+			d.fail(n, key, "want a list of "+what)
 			return
 		}
-		for i, item := range seq.Values {
-			var b Bundle
-			at := fmt.Sprintf("%s[%d]", key, i)
-			before := len(d.errs)
-			d.mapping(at, item, fields{
-				"name": text(&b.Name),
-				"source": func(d *decoder, key string, n ast.Node) {
-					s, ok := n.(*ast.StringNode)
-					if !ok || len(s.Value) <= len("dir:") || !strings.HasPrefix(s.Value, "dir:") {
-						d.fail(n, key, "want dir:FOLDER, a folder of Rego files")
-						return
-					}
-					b.Dir = strings.TrimPrefix(s.Value, "dir:")
-				},
-			})
-			if len(d.errs) == before && (b.Name == "" || b.Dir == "") {
-				d.fail(item, at, "want both name and source")
-			}
-			*into = append(*into, b)
+		for i, value := range seq.Values {
+			var one T
+			item(&one, d, fmt.Sprintf("%s[%d]", key, i), value)
+			*into = append(*into, one)
 		}
 	}
+}
+
+func bundles(into *[]Bundle) func(*decoder, string, ast.Node) {
+	return list(into, "{name, source}", func(b *Bundle, d *decoder, at string, n ast.Node) {
+		before := len(d.errs)
+		d.mapping(at, n, fields{
+			"name": text(&b.Name),
+			"source": func(d *decoder, key string, n ast.Node) {
+				s, ok := n.(*ast.StringNode)
+				if !ok || len(s.Value) <= len("dir:") || !strings.HasPrefix(s.Value, "dir:") {
+					d.fail(n, key, "want dir:FOLDER, a folder of Rego files")
+					return
+				}
+				b.Dir = strings.TrimPrefix(s.Value, "dir:")
+			},
+		})
+		if len(d.errs) == before && (b.Name == "" || b.Dir == "") {
+			d.fail(n, at, "want both name and source")
+		}
+	})
 }
 
 func isNull(n ast.Node) bool {

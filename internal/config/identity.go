@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -111,22 +110,13 @@ func secret(into *string) func(*decoder, string, ast.Node) {
 			d.fail(n, key, "want a text, $NAME or file:/path")
 			return
 		}
-		switch name, isVariable := strings.CutPrefix(s.Value, "$"); {
-		case isVariable:
-			value, set := os.LookupEnv(name)
-			if !set || value == "" {
-				d.fail(n, key, fmt.Sprintf("the environment variable %s is not set", name))
-			}
-			*into = value
-		case strings.HasPrefix(s.Value, "file:"):
-			path := strings.TrimPrefix(s.Value, "file:")
-			raw, err := os.ReadFile(path)
-			if err != nil {
-				d.fail(n, key, fmt.Sprintf("the file %s can't be read", path))
-			}
-			*into = strings.TrimRight(string(raw), "\r\n")
-		default:
-			*into = s.Value
+		*into = s.Value
+		if !strings.HasPrefix(s.Value, "$") && !strings.HasPrefix(s.Value, "file:") {
+			return
+		}
+		var err error
+		if *into, err = Secret(s.Value); err != nil {
+			d.fail(n, key, err.Error())
 		}
 	}
 }
@@ -194,20 +184,11 @@ func pairsOf(n ast.Node) []*ast.MappingValueNode {
 
 // certificates reads the rules that map client certificates to users.
 func certificates(into *[]identity.CertificateRule) func(*decoder, string, ast.Node) {
-	return func(d *decoder, key string, n ast.Node) {
-		seq, ok := n.(*ast.SequenceNode)
-		if !ok {
-			d.fail(n, key, "want a list of {uri, dns or cn, user}")
-			return
+	return list(into, "{uri, dns or cn, user}", func(r *identity.CertificateRule, d *decoder, at string, n ast.Node) {
+		before := len(d.errs)
+		d.mapping(at, n, fields{"uri": text(&r.URI), "dns": text(&r.DNS), "cn": text(&r.CN), "user": text(&r.User)})
+		if err := r.Check(); err != nil && len(d.errs) == before {
+			d.fail(n, at, err.Error())
 		}
-		for i, item := range seq.Values {
-			var r identity.CertificateRule
-			at, before := fmt.Sprintf("%s[%d]", key, i), len(d.errs)
-			d.mapping(at, item, fields{"uri": text(&r.URI), "dns": text(&r.DNS), "cn": text(&r.CN), "user": text(&r.User)})
-			if err := r.Check(); err != nil && len(d.errs) == before {
-				d.fail(item, at, err.Error())
-			}
-			*into = append(*into, r)
-		}
-	}
+	})
 }

@@ -101,18 +101,9 @@ func (d *decoder) checkVault(key string, n ast.Node, v Vault, given map[string]a
 }
 
 func previousVaults(into *[]Vault) func(*decoder, string, ast.Node) {
-	return func(d *decoder, key string, n ast.Node) {
-		seq, ok := n.(*ast.SequenceNode)
-		if !ok {
-			d.fail(n, key, "want a list of vaults, for example [{kind: local}]")
-			return
-		}
-		for i, item := range seq.Values {
-			var v Vault
-			vaultSection(&v, true)(d, fmt.Sprintf("%s[%d]", key, i), item)
-			*into = append(*into, v)
-		}
-	}
+	return list(into, "vaults, for example [{kind: local}]", func(v *Vault, d *decoder, at string, n ast.Node) {
+		vaultSection(v, true)(d, at, n)
+	})
 }
 
 // serviceURL reads an http or https URL without a path.
@@ -172,13 +163,13 @@ func Secret(reference string) (string, error) {
 	if name, isEnv := strings.CutPrefix(reference, "$"); isEnv {
 		found := false
 		if value, found = os.LookupEnv(name); !found {
-			return "", fmt.Errorf("the environment has no variable %s", name)
+			return "", fmt.Errorf("the environment variable %s is not set", name)
 		}
 	} else {
 		path, _ := strings.CutPrefix(reference, "file:")
 		raw, err := os.ReadFile(path)
 		if err != nil {
-			return "", fmt.Errorf("reading %s: %w", reference, err)
+			return "", fmt.Errorf("the file %s can't be read: %w", path, err)
 		}
 		value = strings.TrimRight(string(raw), "\r\n")
 	}

@@ -5,6 +5,7 @@
 package state
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -74,10 +75,20 @@ func dsn(path string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 
-// Each runs a query and calls row for each row of the result, with the
-// function that scans it, until one returns an error.
+// Queryer is a database, or a transaction.
+type Queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// Each is EachOf for a query of a start, which nobody waits to give up.
 func Each(db *sql.DB, query string, row func(scan func(...any) error) error) error {
-	rows, err := db.Query(query)
+	return EachOf(context.Background(), db, query, nil, row)
+}
+
+// EachOf runs a query and calls row for each row of the result, with the
+// function that scans it, until one returns an error.
+func EachOf(ctx context.Context, q Queryer, query string, args []any, row func(scan func(...any) error) error) error {
+	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}

@@ -3,13 +3,13 @@ package ui
 import (
 	"errors"
 	"net/http"
-	"path"
 	"slices"
 	"strings"
 
 	"go.uber.org/zap"
 
 	"sluice/internal/client"
+	"sluice/internal/routing"
 	"sluice/internal/session"
 )
 
@@ -35,20 +35,6 @@ func (s *UI) commonRoutes() []route {
 	}
 }
 
-// ServeHTTP only says that the mux found this route: the server runs the steps.
-func (rt *route) ServeHTTP(w http.ResponseWriter, _ *http.Request) { w.(*lookup).route = rt }
-
-// lookup takes the mux's answer.
-type lookup struct {
-	route  *route
-	header http.Header
-	status int
-}
-
-func (l *lookup) Header() http.Header         { return l.header }
-func (l *lookup) Write(b []byte) (int, error) { return len(b), nil }
-func (l *lookup) WriteHeader(status int)      { l.status = status }
-
 // maxBody bounds forms and the playground's conversations.
 const maxBody = 4 << 20
 
@@ -58,25 +44,26 @@ var (
 )
 
 func (s *UI) run(c *call) error {
-	l := &lookup{header: http.Header{}}
-	if p := path.Clean(c.r.URL.Path); p == c.r.URL.Path || p+"/" == c.r.URL.Path {
-		s.mux.ServeHTTP(l, c.r)
+	var rt *route
+	status := http.StatusNotFound
+	if routing.Clean(c.r.URL.Path) {
+		rt, status, _ = s.table.Find(c.r)
 	}
 	if err := s.signedIn(c); err != nil {
 		return err
 	}
-	if l.route == nil || !l.route.open {
+	if rt == nil || !rt.open {
 		if c.session == nil {
 			return c.toSignIn()
 		}
 	}
 	switch {
-	case l.route == nil && l.status == http.StatusMethodNotAllowed:
+	case rt == nil && status == http.StatusMethodNotAllowed:
 		return errMethod
-	case l.route == nil:
+	case rt == nil:
 		return errNotFound
 	}
-	return l.route.handle(c)
+	return rt.handle(c)
 }
 
 // signedIn finds who asks, and takes unsafe requests only from the UI's own

@@ -3,7 +3,6 @@ package ui
 import (
 	"context"
 	"net/http"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"sluice/internal/client"
 	"sluice/internal/decision"
 	"sluice/internal/identity"
+	"sluice/internal/routing"
 	"sluice/internal/session"
 	"sluice/policies"
 )
@@ -58,7 +58,7 @@ type Sessions interface {
 type UI struct {
 	Deps
 	rest   *client.Client
-	mux    *http.ServeMux
+	table  routing.Table[route]
 	assets *assets
 	pages  *templates
 }
@@ -66,11 +66,11 @@ type UI struct {
 // New returns the handler of everything under /ui/. It panics where the
 // program's own templates are broken, which tests see.
 func New(d Deps) *UI {
-	s := &UI{Deps: d, rest: client.NewLocal(d.REST), mux: http.NewServeMux()}
+	s := &UI{Deps: d, rest: client.NewLocal(d.REST)}
 	s.assets = loadAssets()
 	s.pages = loadTemplates(s)
 	for _, r := range s.routes() {
-		s.mux.Handle(r.pattern, &r)
+		s.table.Add(r.pattern, &r)
 	}
 	return s
 }
@@ -147,17 +147,8 @@ func (c *call) headers() {
 }
 
 func (s *UI) recover(c *call) {
-	v := recover()
-	if v == nil {
+	if !routing.Recovered(recover(), s.Log, "panic in a page", c.id, c.r, c.w.begun) {
 		return
-	}
-	if v == http.ErrAbortHandler {
-		panic(v)
-	}
-	s.Log.Error("panic in a page", zap.String("exchange", c.id), zap.String("route", c.r.Pattern),
-		zap.Any("panic", v), zap.ByteString("stack", debug.Stack()))
-	if c.w.begun {
-		panic(http.ErrAbortHandler)
 	}
 	c.failed(http.StatusInternalServerError, "The gateway made a mistake. Give the request id to its administrators.")
 }

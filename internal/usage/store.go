@@ -1,7 +1,6 @@
 package usage
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"sluice/internal/audit"
+	"sluice/internal/state"
 )
 
 // format is the version of the file.
@@ -216,32 +216,12 @@ func (s *store) loadAll() error {
 			return err
 		}},
 	} {
-		if err := each(context.Background(), s.db, q.query, nil, q.row); err != nil {
+		if err := state.Each(s.db, q.query, q.row); err != nil {
 			return err
 		}
 	}
 	n.saved, n.savedOf = len(n.labels), len(n.series)
 	return nil
-}
-
-// queryer is a database or a transaction.
-type queryer interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-// each calls row for each row of a query.
-func each(ctx context.Context, q queryer, query string, args []any, row func(scan func(...any) error) error) error {
-	found, err := q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer found.Close() //nolint:errcheck // found.Err tells
-	for found.Next() {
-		if err := row(found.Scan); err != nil {
-			return err
-		}
-	}
-	return found.Err()
 }
 
 // move renames a store that is closed.

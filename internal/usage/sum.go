@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"sluice/internal/state"
 )
 
 // maxWorkers bounds how many goroutines add up blocks, while one reads them.
@@ -56,13 +58,13 @@ func (s *store) sum(ctx context.Context, q *Query, spans []span, from, to time.T
 	return all.finish(), nil
 }
 
-func readBlocks(ctx context.Context, q queryer, onlyTotals bool, spans []span, to chan<- stored) error {
+func readBlocks(ctx context.Context, q state.Queryer, onlyTotals bool, spans []span, to chan<- stored) error {
 	column := "data"
 	if onlyTotals {
 		column = "total"
 	}
 	for _, v := range spans {
-		err := each(ctx, q, "SELECT start, "+column+" FROM block WHERE level = ? AND start >= ? AND start < ?", []any{v.level, v.from, v.to},
+		err := state.EachOf(ctx, q, "SELECT start, "+column+" FROM block WHERE level = ? AND start >= ? AND start < ?", []any{v.level, v.from, v.to},
 			func(scan func(...any) error) error {
 				var b stored
 				err := scan(&b.start, &b.data)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/internal/audit"
+	"sluice/internal/state"
 )
 
 // operationAPI is the operation of records about calls of the REST API, which
@@ -143,7 +144,7 @@ func (s *store) saveBlocks(tx *sql.Tx, b *batch, now time.Time) (map[blockKey]in
 
 // takeParts reads the parts of a block and deletes them.
 func takeParts(tx *sql.Tx, key blockKey) (parts [][]byte, err error) {
-	err = each(noContext, tx, "SELECT data FROM block WHERE level = ? AND start = ?", []any{key.level, key.start},
+	err = state.EachOf(noContext, tx, "SELECT data FROM block WHERE level = ? AND start = ?", []any{key.level, key.start},
 		func(scan func(...any) error) error {
 			var data []byte
 			err := scan(&data)
