@@ -149,7 +149,7 @@ type lensing struct {
 
 // follow walks the rules that a reference may lead to.
 func (v *lensing) follow(ref ast.Ref) {
-	for _, rule := range append(v.compiler.GetRulesDynamic(ref), v.compiler.GetRules(ref)...) {
+	for _, rule := range append(v.compiler.GetRulesDynamicWithOpts(ref, ast.RulesOptions{}), v.compiler.GetRules(ref)...) {
 		if !v.seen[rule] {
 			v.seen[rule] = true
 			v.rule(rule)

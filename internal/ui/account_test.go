@@ -2,6 +2,7 @@ package ui_test
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
@@ -52,7 +53,7 @@ func TestMyTokens(t *testing.T) {
 	w.post("alice", revoke, nil).must(404)
 	q := w.post("bob", revoke, nil).leads("/ui/account")
 	r := w.request("bob", "GET", "/ui/account", nil)
-	for _, k := range (&httptest.ResponseRecorder{HeaderMap: q.header}).Result().Cookies() {
+	for _, k := range (&http.Response{Header: q.header}).Cookies() {
 		r.AddCookie(k)
 	}
 	w.send(r).must(200).has("The token notebook was revoked.", "Show 1 that ended").hasNot("in 29 days")

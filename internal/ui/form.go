@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"sluice/internal/admin/api"
 	"sluice/internal/client"
@@ -88,26 +87,10 @@ func (f *form) field(name string) *field {
 
 func (f *form) value(name string) string    { return f.field(name).Value }
 func (f *form) values(name string) []string { return slices.Clone(f.field(name).Values) }
-func (f *form) checked(name string) bool    { return f.field(name).Value == "true" }
 
 // list reads a field of words with commas, spaces or line breaks between them.
 func (f *form) list(name string) []string {
 	return strings.FieldsFunc(f.value(name), func(r rune) bool { return r == ',' || r == '\n' || r == '\r' || r == ' ' || r == '\t' })
-}
-
-// day reads a date field: the end of that day in UTC, nil where it is empty.
-func (f *form) day(name string) (*time.Time, bool) {
-	x := f.field(name)
-	if x.Value == "" {
-		return nil, true
-	}
-	t, err := time.Parse(time.DateOnly, x.Value)
-	if err != nil {
-		x.Error = "Give a date such as 2030-01-31."
-		return nil, false
-	}
-	t = t.AddDate(0, 0, 1).Add(-time.Second)
-	return &t, true
 }
 
 // refused puts an error of REST that a person can do something about to the

@@ -42,17 +42,6 @@ func (c *call) listing(sorts ...string) *listing {
 	return l
 }
 
-// filter takes a filter from the address, if it has one of the values; no
-// values: any.
-func (l *listing) filter(c *call, name string, values ...string) string {
-	v := c.r.URL.Query().Get(name)
-	if v == "" || len(values) > 0 && !slices.Contains(values, v) {
-		return ""
-	}
-	l.Filters.Set(name, v)
-	return v
-}
-
 // Query is the listing as REST takes it.
 func (l *listing) Query() url.Values {
 	q := url.Values{"offset": {strconv.Itoa(l.Offset)}, "limit": {strconv.Itoa(l.Limit)},

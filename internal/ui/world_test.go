@@ -46,8 +46,7 @@ type world struct {
 	cookies  map[string]*http.Cookie // user name → session
 	csrf     map[string]string       // user name → secret of the pages
 	science  string                  // id of the organization
-	gateway  http.RoundTripper
-	probed   []provider.Target // what was tried
+	probed   []provider.Target       // what was tried
 }
 
 func newWorld(t testing.TB, change ...func(*ui.Deps)) *world {
