@@ -24,6 +24,13 @@ func errUnauthenticated(err error) *dialect.Error {
 		Headers: [][2]string{{"www-authenticate", `Bearer realm="sluice"`}}}
 }
 
+func errStranger(wait time.Duration) *dialect.Error {
+	return &dialect.Error{Status: http.StatusTooManyRequests, Code: "too_many_failures",
+		Message: fmt.Sprintf("Many requests from this address had no token, or one that is not good here, or went to no path of the gateway. "+
+			"Wait %s s, and check the token.", retryAfter(wait)),
+		Headers: [][2]string{{"retry-after", retryAfter(wait)}}}
+}
+
 func errDenied(d decision.Decision, endpoint string) *dialect.Error {
 	e := &dialect.Error{Status: http.StatusForbidden, Code: d.Code(), Message: d.Message(), NoRetry: true}
 	if e.Code == "" {

@@ -15,6 +15,7 @@ import (
 	"sluice/extproc/dialect"
 	"sluice/extproc/provider"
 	"sluice/internal/audit"
+	"sluice/internal/throttle"
 )
 
 // phase is how far an exchange has come.
@@ -146,6 +147,25 @@ func (x *exchange) refuse(result string, e *dialect.Error, body []byte) *extproc
 	if !x.recordWhole(o, body) {
 		return x.unrecorded()
 	}
+	return immediate(status, ctype, x.ownHeaders(headers), out)
+}
+
+// stranger refuses a request of which nobody knows who has sent it. Where its
+// address has sent very many of them it is turned away without a record, so
+// that strangers can't fill the trail; who authenticates is never kept waiting.
+func (x *exchange) stranger(result string, e *dialect.Error) *extprocv3.ProcessingResponse {
+	key := throttle.AddressKey(x.record.ClientAddr)
+	if e.Status == http.StatusServiceUnavailable { // the identity provider is away
+		key = ""
+	}
+	wait := x.s.strangers.Wait(key)
+	if wait == 0 {
+		x.s.strangers.Fail(key)
+		return x.refuse(result, e, nil)
+	}
+	x.phase = phaseDone
+	x.s.Metrics.turnedAway.Inc()
+	status, ctype, out, headers := dialect.Render(x.route.Dialect, errStranger(wait), x.record.ID)
 	return immediate(status, ctype, x.ownHeaders(headers), out)
 }
 

@@ -21,6 +21,8 @@ type Metrics struct {
 	decisions *prometheus.CounterVec
 	streams   prometheus.Gauge
 	unwritten prometheus.Counter
+	// turnedAway counts what is refused without a record.
+	turnedAway prometheus.Counter
 }
 
 // NewMetrics registers the metrics.
@@ -52,8 +54,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "sluice_extproc_streams", Help: "Exchanges open between Envoy and the ext_proc server."}),
 		unwritten: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "sluice_audit_unwritten_total", Help: "Records that the trail refused to take."}),
+		turnedAway: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sluice_strangers_turned_away_total",
+			Help: "Calls by nobody known that were turned away, without a record, because their address sent very many."}),
 	}
-	r.MustRegister(m.requests, m.duration, m.firstByte, m.tokens, m.cost, m.attempts, m.decisions, m.streams, m.unwritten)
+	r.MustRegister(m.requests, m.duration, m.firstByte, m.tokens, m.cost, m.attempts, m.decisions, m.streams, m.unwritten, m.turnedAway)
 	return m
 }
 

@@ -35,12 +35,12 @@ func (x *exchange) requestHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingRe
 
 	route, ok := dialect.Match(method, full)
 	if !ok {
-		return x.refuse(audit.ResultRefused, dialect.Refuse(method, path), nil)
+		return x.stranger(audit.ResultRefused, dialect.Refuse(method, path))
 	}
 	x.route = route
 	x.record.Operation, x.record.EndpointName = string(route.Operation), route.Endpoint
 	if e := x.authenticate(h.Headers); e != nil {
-		return x.refuse(audit.ResultUnauthenticated, e, nil)
+		return x.stranger(audit.ResultUnauthenticated, e)
 	}
 	// On the native path too: what can't be read could name any model.
 	if enc := header(h.Headers, "content-encoding"); enc != "" && enc != "identity" {

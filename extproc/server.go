@@ -26,6 +26,7 @@ import (
 	"sluice/internal/audit"
 	"sluice/internal/decision"
 	"sluice/internal/identity"
+	"sluice/internal/throttle"
 	"sluice/policies"
 	"sluice/xds"
 )
@@ -81,10 +82,12 @@ type Server struct {
 	Options
 	table   atomic.Pointer[Table]
 	limiter limiter
-	aborts  aborts
-	streams sync.WaitGroup
-	open    sync.Map // of the tries under way, by their number as text
-	opened  atomic.Uint64
+	// strangers are requests that nobody known has sent, by address.
+	strangers *throttle.Limiter
+	aborts    aborts
+	streams   sync.WaitGroup
+	open      sync.Map // of the tries under way, by their number as text
+	opened    atomic.Uint64
 }
 
 // New makes a server with an empty table.
@@ -100,6 +103,7 @@ func New(o Options) *Server {
 	}
 	s := &Server{Options: o}
 	s.limiter.now = o.Now
+	s.strangers = throttle.Strangers(o.Now)
 	return s
 }
 

@@ -304,3 +304,42 @@ func TestABodyOverTheLimitIsRefusedInTheDialect(t *testing.T) {
 	s.end()
 	require.Equal(t, []string{"refuse refused"}, w.events)
 }
+
+// Strangers can't fill the trail: of one address only so many of their calls are
+// recorded. Who is known is served beside them, and recorded.
+func TestStrangersDoNotFillTheTrail(t *testing.T) {
+	w := newWorld(t)
+	call := func(path string, head ...string) (int, *extprocv3.ImmediateResponse) {
+		s := w.open()
+		im := s.say(requestHead(path, head...)).GetImmediateResponse()
+		s.end()
+		if im == nil {
+			return 0, nil
+		}
+		return int(im.Status.Code), im
+	}
+	const path, other = "/v1/chat/completions", "198.51.100.9"
+	for i := range 1001 {
+		status, _ := call([]string{path, "/nowhere"}[i%2])
+		require.Contains(t, []int{401, 404}, status)
+	}
+	require.Len(t, w.events, 1001)
+	for _, where := range []string{path, "/nowhere", "/native/chat/v1/models"} {
+		status, im := call(where)
+		require.Equal(t, 429, status)
+		require.Equal(t, "1", setHeaders(im.Headers)["retry-after"])
+		require.Contains(t, string(im.Body), "too_many_failures")
+	}
+	require.Len(t, w.events, 1001, "no record")
+
+	status, _ := call(path, bearer...)
+	require.Zero(t, status, "a known caller goes on to his body")
+	status, _ = call(path, "x-forwarded-for", "6.6.6.6, "+other)
+	require.Equal(t, 401, status, "another address is told as ever")
+	w.now = w.now.Add(time.Second)
+	status, _ = call(path)
+	require.Equal(t, 401, status)
+	status, im := call(path)
+	require.Equal(t, 429, status)
+	require.Equal(t, "2", setHeaders(im.Headers)["retry-after"], "waits grow")
+}

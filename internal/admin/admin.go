@@ -146,8 +146,10 @@ type server struct {
 	endpoints sync.Mutex // held from the last check of a change to endpoints to its commit
 	people    sync.Mutex // the same for users, organizations and tokens
 
-	failures *throttle.Limiter  // of tokens that are unknown or malformed, by address
-	slowed   prometheus.Counter // requests that were turned away because of it
+	failures *throttle.Limiter // of tokens that are unknown or malformed, by address
+	// strangers are all other failures to authenticate, by address.
+	strangers *throttle.Limiter
+	slowed    prometheus.Counter // requests that were turned away because of it
 }
 
 // New returns the handler.
@@ -163,6 +165,7 @@ func New(d Deps) http.Handler {
 	}
 	s := &server{Deps: d, started: d.Now()}
 	s.failures, s.slowed = newSlowing(d)
+	s.strangers = throttle.Strangers(d.Now)
 	routes := s.routes()
 	for i := range routes {
 		s.table.Add(routes[i].pattern, &routes[i])

@@ -156,3 +156,25 @@ func TestGuessedTokensAreSlowed(t *testing.T) {
 	require.Equal(t, 21+4, records, "what is turned away leaves no record")
 	require.NotContains(t, fmt.Sprint(w.replies.String()), stranger)
 }
+
+// Strangers can't fill the trail: of one address only so many of their requests
+// are recorded, whatever they lack. Who is known is served beside them.
+func TestStrangersDoNotFillTheTrail(t *testing.T) {
+	w := newWorld(t)
+	now := time.Now()
+	w.serve(func(d *admin.Deps) { d.Now = func() time.Time { return now } })
+	get := func(user, address string) *reply {
+		return w.as(user, "GET", "/api/sluice/v1/users/self", "", "X-Forwarded-For", address)
+	}
+	for range 1001 {
+		get("", "198.51.100.1").must(401)
+	}
+	records := len(w.records())
+	slowed := get("", "198.51.100.1").must(429)
+	require.Equal(t, "too_many_failures", slowed.at("code"))
+	require.Len(t, w.records(), records)
+	get("alice", "198.51.100.1").must(200)
+	get("", "198.51.100.2").must(401)
+	now = now.Add(time.Second)
+	get("", "198.51.100.1").must(401)
+}

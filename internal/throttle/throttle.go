@@ -32,6 +32,13 @@ func Tokens(now func() time.Time) *Limiter {
 	return New(Options{Free: 20, First: time.Second, Longest: time.Minute, Forget: 10 * time.Minute, Keys: 50_000, Now: now})
 }
 
+// Strangers is for requests of which nobody knows whose they are, whatever they
+// lack. Each leaves a record, so that a thousand of an address are many: from
+// then on waits grow to a minute, and who need not wait is recorded still.
+func Strangers(now func() time.Time) *Limiter {
+	return New(Options{Free: 1000, First: time.Second, Longest: time.Minute, Forget: 10 * time.Minute, Keys: 50_000, Now: now})
+}
+
 // Limiter counts failures by key. It is safe for concurrent use. The key "" is
 // never counted.
 type Limiter struct {
