@@ -1,3 +1,5 @@
+// Package provider knows every provider of models: what a target of each needs,
+// how its calls are translated, and which routes of its own it has.
 package provider
 
 import (

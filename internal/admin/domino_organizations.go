@@ -61,14 +61,7 @@ func (s *server) dominoCreateOrganization(c *call) error {
 			return err
 		}
 	}
-	if err := s.freeOrganization(c, in.Name, ""); err != nil {
-		return err
-	}
-	err := s.change(c, func() (err error) {
-		o, err = s.Identity.CreateOrganization(c.ctx(), o)
-		return err
-	}, c.event(kindCreateOrganization, "organization", o.ID, o.Name, diff(nil, organizationFields(o))))
-	if err != nil {
+	if err := s.addOrganization(c, &o); err != nil {
 		return err
 	}
 	return c.replyDominoOrganization(&o)

@@ -102,18 +102,23 @@ func (s *server) createOrganization(c *call) error {
 	if err := s.knownUsers(c, in.Members, "members"); err != nil {
 		return err
 	}
-	if err := s.freeOrganization(c, in.Name, ""); err != nil {
-		return err
-	}
 	o := identity.Organization{ID: catalog.NewID(), Name: in.Name, Members: identity.Members(distinct(in.Members)...)}
-	err := s.change(c, func() (err error) {
-		o, err = s.Identity.CreateOrganization(c.ctx(), o)
-		return err
-	}, c.event(kindCreateOrganization, "organization", o.ID, o.Name, diff(nil, organizationFields(o))))
-	if err != nil {
+	if err := s.addOrganization(c, &o); err != nil {
 		return err
 	}
 	return s.replyOrganization(c, o)
+}
+
+// addOrganization makes an organization whose name is free. The caller holds
+// s.people.
+func (s *server) addOrganization(c *call, o *identity.Organization) error {
+	if err := s.freeOrganization(c, o.Name, ""); err != nil {
+		return err
+	}
+	return s.change(c, func() (err error) {
+		*o, err = s.Identity.CreateOrganization(c.ctx(), *o)
+		return err
+	}, c.event(kindCreateOrganization, "organization", o.ID, o.Name, diff(nil, organizationFields(*o))))
 }
 
 // patchOrganization is PATCH /api/sluice/v1/organizations/{id}.

@@ -26,6 +26,8 @@ type Faults struct {
 	target   Target
 }
 
+// NewFaults returns the failures of a target for a client of the dialect; the
+// exchange is named in them.
 func NewFaults(p *Provider, t Target, d dialect.Dialect, exchange string) Faults {
 	return Faults{dialect: d, exchange: exchange, provider: p, target: t}
 }
