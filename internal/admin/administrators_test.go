@@ -167,3 +167,26 @@ func TestSCIMTakesFewNamesOfAttributes(t *testing.T) {
 		assert.Contains(t, r.at("detail"), "at most 200 names")
 	}
 }
+
+// A role that the identity provider gives is taken away there: here it would
+// come back with the next token. Disabling works at once, and what claims have
+// said stays through other changes.
+func TestRolesThatClaimsHaveGiven(t *testing.T) {
+	w := newWorld(t)
+	claims := &identity.Claims{Subject: "https://idp 1", UserName: "ann", Roles: []string{"administrator"}, Issued: time.Now(), Expires: time.Now().Add(time.Hour)}
+	id, err := w.identity.Seen(t.Context(), claims)
+	require.NoError(t, err)
+	for _, roles := range []string{`[]`, `["auditor"]`} {
+		r := w.as("root", "PATCH", own+"/users/"+id, `{"roles":`+roles+`}`).must(400)
+		assert.Equal(t, "managed_elsewhere", r.at("code"))
+		assert.Equal(t, "roles", r.at("field"))
+	}
+	w.as("root", "PATCH", own+"/users/"+id, `{"roles":["administrator","auditor"]}`).must(200)
+	w.as("root", "PATCH", own+"/users/"+id, `{"roles":["administrator"],"disabled":true}`).must(200)
+	u, err := w.identity.GetUser(t.Context(), id)
+	require.NoError(t, err)
+	assert.Equal(t, claims.Subject, u.Subject)
+	assert.Equal(t, map[string]string{"administrator": identity.SourceClaims}, u.GivenRoles)
+	_, err = w.identity.Seen(t.Context(), claims)
+	require.ErrorIs(t, err, identity.ErrDisabledUser)
+}

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -202,13 +203,7 @@ func (s *server) patchUser(c *call) error {
 		return err
 	}
 	after := before
-	set(&after.Name, patch.UserName)
-	set(&after.FullName, patch.FullName)
-	set(&after.Email, patch.Email)
-	set(&after.Disabled, patch.Disabled)
-	if patch.Roles != nil {
-		after.Roles = distinct(*patch.Roles)
-	}
+	layUser(&after, patch)
 	if err := s.mayTouch(c, before, after); err != nil {
 		return err
 	}
@@ -224,7 +219,7 @@ func (s *server) patchUser(c *call) error {
 	}
 	err = s.change(c, func() (err error) {
 		after, err = s.Identity.UpdateUser(c.ctx(), before.ID, func(u *identity.User) error {
-			*u = after
+			layUser(u, patch) // and not the whole: claims may have changed the rest meanwhile
 			return nil
 		})
 		return err
@@ -235,11 +230,31 @@ func (s *server) patchUser(c *call) error {
 	return s.replyUser(c, after)
 }
 
+// layUser lays a patch over a user.
+func layUser(u *identity.User, patch api.UserPatch) {
+	set(&u.Name, patch.UserName)
+	set(&u.FullName, patch.FullName)
+	set(&u.Email, patch.Email)
+	set(&u.Disabled, patch.Disabled)
+	if patch.Roles != nil {
+		u.Roles = distinct(*patch.Roles)
+		given := maps.Clone(u.GivenRoles)
+		maps.DeleteFunc(given, func(role, _ string) bool { return !slices.Contains(u.Roles, role) })
+		u.GivenRoles = given
+	}
+}
+
 // checkUserPatch refuses a name that another user has, and a change of what is
 // filled in by claims or SCIM, which would not last.
 func (s *server) checkUserPatch(c *call, before, after identity.User) error {
 	if other, err := s.Identity.FindUser(c.ctx(), after.Name); err == nil && other.ID != before.ID {
 		return badRequest("exists", "userName", "A user named %q exists already.", after.Name)
+	}
+	for role := range before.GivenRoles {
+		if !slices.Contains(after.Roles, role) {
+			return badRequest("managed_elsewhere", "roles",
+				"The identity provider gives this user the role %s, and would give it again. Take it away there, or disable the user.", role)
+		}
 	}
 	if before.Source == identity.SourceManual {
 		return nil
