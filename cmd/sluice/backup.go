@@ -25,7 +25,8 @@ func backupCommand() *cobra.Command {
 		Short: "Write the data folder into a file, also while the gateway runs",
 		Long: "Write the data folder into a file, also while the gateway runs; - writes to the standard output.\n" +
 			"With a passphrase the file is encrypted and holds everything, the vault's keyset and the private keys too. Without one it\n" +
-			"holds no secrets: keep vault.keyset apart then, since without it the stored credentials can't be opened.",
+			"holds no secrets: keep vault.keyset apart then, since without it the stored credentials can't be opened, and ca.pem and\n" +
+			"ca.key, since without them a restored gateway makes a CA that nobody trusts yet.",
 		Args: one("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.Passphrase, err = passphrase(file); err != nil {
@@ -38,7 +39,7 @@ func backupCommand() *cobra.Command {
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "%d files are in the backup.\n", len(m.Files))
 			if !m.Secrets {
-				fmt.Fprintln(cmd.ErrOrStderr(), "It is not encrypted and holds no keys: keep vault.keyset somewhere else.")
+				fmt.Fprintln(cmd.ErrOrStderr(), "It is not encrypted and holds no keys: keep vault.keyset, ca.pem and ca.key somewhere else.")
 			}
 			return nil
 		},
@@ -109,7 +110,8 @@ func restore(cmd *cobra.Command, in io.Reader, data, secret string) error {
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s is as it was on %s: %d files.\n", data, m.Created.Format("2 Jan 2006, 15:04:05 UTC"), len(m.Files))
 	if !m.Secrets {
-		fmt.Fprintln(cmd.ErrOrStderr(), "Put vault.keyset into it before you start the gateway; without it the stored credentials can't be opened.")
+		fmt.Fprintln(cmd.ErrOrStderr(), "Put vault.keyset, ca.pem and ca.key into it before you start the gateway; without the first the stored credentials\n"+
+			"can't be opened, without the others it makes a new CA, which people must trust then.")
 	}
 	return nil
 }

@@ -44,10 +44,11 @@ const (
 )
 
 // Files of the data folder besides the database and the trail. Those that are
-// secret go into encrypted backups only.
+// secret go into encrypted backups only, and so do certificates, which without
+// their keys a gateway does not start with.
 var (
-	plainFiles  = []string{"ca.pem", "server.pem", "oidc.json"}
-	secretFiles = []string{"ca.key", "server.key", "vault.keyset"}
+	plainFiles  = []string{"oidc.json"}
+	secretFiles = []string{"ca.pem", "ca.key", "server.pem", "server.key", "vault.keyset"}
 )
 
 // format is the version of the layout.

@@ -101,7 +101,7 @@ func TestABackupOfARunningGatewayComesBack(t *testing.T) {
 		require.Equal(t, secrets, m.Secrets)
 		names := strings.Join(files(t, again), " ")
 		for name, want := range map[string]bool{
-			"sluice.db": true, "ca.pem": true, "audit/head.json": true, ".log": true,
+			"sluice.db": true, "ca.pem": secrets, "audit/head.json": true, ".log": true,
 			"vault.keyset": secrets, "ca.key": secrets, "admin-token": false, "usage.db": true, "lock": false,
 		} {
 			require.Equal(t, want, strings.Contains(names, name), "%s in %s", name, names)

@@ -65,15 +65,29 @@ func partText(p api.Part) string {
 		case bool:
 			short = append(short, fmt.Sprintf("%s %t", key, value))
 		case map[string]any:
-			for of, text := range value {
-				if text, is := text.(string); is {
-					short = append(short, fmt.Sprintf("%s %s: %s", key, of, text))
-				}
-			}
+			short = append(short, textsOf(key, value)...)
 		}
 	}
 	slices.Sort(short)
 	return strings.Join(short, ", ")
+}
+
+// textsOf are the texts of a mapping, at most three of them.
+func textsOf(name string, texts map[string]any) (out []string) {
+	left := 0
+	for _, key := range sortedKeys(texts) {
+		text, is := texts[key].(string)
+		switch {
+		case is && len(out) < 3:
+			out = append(out, fmt.Sprintf("%s %s: %s", name, key, text))
+		case is:
+			left++
+		}
+	}
+	if left > 0 {
+		out = append(out, fmt.Sprintf("%s: and %d more", name, left))
+	}
+	return out
 }
 
 func addMachine(add func(...any), m *api.Machine) {
