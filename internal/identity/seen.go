@@ -167,20 +167,21 @@ func (u *User) giveRoles(roles []string) {
 }
 
 func (n *step) organizations(d *snapshot, t Trust, names []string) {
-	wanted := map[string]bool{}
+	wanted, joined := map[string]bool{}, map[string]bool{}
 	for _, name := range names {
 		o := d.orgs.get(idOf(d, name))
 		switch {
 		case o == nil && t.KnownOnly, o != nil && o.Source == SourceManual && !t.LinkOrganizations:
 		case o == nil:
-			if !slices.ContainsFunc(n.join, func(j string) bool { return fold(j) == fold(name) }) {
+			if !joined[fold(name)] {
+				joined[fold(name)] = true
 				n.join = append(n.join, name)
 			}
 		default:
-			wanted[o.ID] = true
-			if _, is := o.Member(n.user.ID); !is && !slices.Contains(n.enter, o) {
+			if _, is := o.Member(n.user.ID); !is && !wanted[o.ID] {
 				n.enter = append(n.enter, o)
 			}
+			wanted[o.ID] = true
 		}
 	}
 	for _, id := range d.memberOf.get(n.user.ID) {
