@@ -266,10 +266,10 @@ func (d *demo) call(trail *audit.Trail, r *rand.Rand, n int, when time.Time) {
 		ID: fmt.Sprintf("%08x-%04x-4000-8000-%012x", r.Uint32(), n, r.Uint64N(1<<48)), Time: when, Caller: users[r.IntN(len(users))], Credential: "token",
 		EndpointID: e.id, EndpointName: e.name, EndpointType: "llm/v1/" + e.kind, Target: "default", Provider: e.provider, Model: e.model, Dialect: "openai", Operation: operation,
 		Method: "POST", Path: "/endpoints/" + e.name + "/invocations", ClientAddr: fmt.Sprintf("10.20.%d.%d", r.IntN(4), 10+r.IntN(200)), Stream: e.kind == "chat" && r.IntN(2) == 0,
-		Decision: decision.Decision{Allow: true, Reasons: []decision.Reason{{Code: "allowed_organization"}}},
+		Decision: decision.Decision{Allow: true, Reasons: []decision.Reason{{Code: "allowed_organization", Message: "An organization of the user may use this endpoint."}}},
 	}
 	if e.everyone {
-		x.Decision.Reasons[0].Code = "allowed_everyone"
+		x.Decision.Reasons[0] = decision.Reason{Code: "allowed_everyone", Message: "Everyone may use this endpoint."}
 	}
 	question := demoQuestions[r.IntN(len(demoQuestions))]
 	body := fmt.Appendf(nil, `{"messages": [{"role": "user", "content": %q}]}`, question)

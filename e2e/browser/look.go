@@ -65,7 +65,7 @@ const tallest = 2600
 
 func (b *Browser) pictures(folder, name string, format page.CaptureScreenshotFormat) {
 	b.t.Helper()
-	quality := int64(80)
+	quality := int64(75)
 	for _, width := range []int64{Wide, Narrow} {
 		for _, dark := range []bool{false, true} {
 			b.Screen(width, dark)
@@ -91,6 +91,13 @@ func (b *Browser) pictures(folder, name string, format page.CaptureScreenshotFor
 			}
 		}
 	}
+	b.Fits(name)
+}
+
+// Fits checks that the narrowest screen shows the page whole. name is said where
+// it does not.
+func (b *Browser) Fits(name string) {
+	b.t.Helper()
 	b.Screen(narrowest, false)
 	b.level(name, narrowest)
 	b.Screen(Wide, false)
@@ -108,13 +115,20 @@ func PictureName(name string, width int64, dark bool, format string) string {
 	return fmt.Sprintf("%s-%s-%s.%s", name, screen, scheme, format)
 }
 
-// level checks that nothing sticks out of the page.
+// level checks that nothing sticks out of the page, and that nothing in a table
+// is torn.
 func (b *Browser) level(name string, width int64) {
 	b.t.Helper()
 	out := Eval[float64](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`)
 	if out > 0 {
 		who := Eval[string](b, `[...document.querySelectorAll("body *")].filter((x) => x.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && x.checkVisibility()).slice(0, 8).map((x) => x.tagName + "." + x.className).join(", ")`)
 		b.t.Errorf("%s at %d pixels is %v pixels too wide: %s", name, width, out, who)
+	}
+	// On a narrow screen a row is a card, a cell a line of it: name and one box.
+	torn := Eval[string](b, `[...document.querySelectorAll("td[data-label]")].filter((td) => getComputedStyle(td).display === "grid" &&
+		[...td.childNodes].filter((n) => n.nodeType === 1 || n.nodeType === 3 && n.data.trim()).length > 1).slice(0, 5).map((td) => td.outerHTML.slice(0, 200)).join("\n")`)
+	if torn != "" {
+		b.t.Errorf("%s at %d pixels: what stands in these cells needs one element around it, or it is torn:\n%s", name, width, torn)
 	}
 }
 

@@ -107,7 +107,8 @@ func TestASessionCannotBeRidden(t *testing.T) {
 const stored = `"'><img src=x onerror=window.stolen=1><script>window.stolen=1</script><svg onload=window.stolen=1>{{7*7}}`
 
 // TestStoredScriptIsInert puts script into every text that people or machines
-// can store, and opens every page. Chromium is told to ignore the pages'
+// can store, and opens every page, which must fit and be fit for everybody as
+// well, whatever stands there. Chromium is told to ignore the pages'
 // Content-Security-Policy: it would hide what is not written as text.
 func TestStoredScriptIsInert(t *testing.T) {
 	bundle := t.TempDir()
@@ -146,6 +147,8 @@ func TestStoredScriptIsInert(t *testing.T) {
 	visited := b.Walk(func(path string) {
 		b.Go(path)
 		inert(path)
+		b.Fits(path)
+		b.Axe()
 		seen += strings.Count(browser.Eval[string](b, `document.documentElement.outerHTML`), "window.stolen")
 	}, "/ui/endpoints/chat-openai", "/ui/admin/endpoints/chat-openai/log", "/ui/people/users/"+user, "/ui/people/organizations/"+organization, "/ui/audit?span=24h")
 	require.Greater(t, seen, 30, "the texts are on the pages")

@@ -30,7 +30,7 @@ type series struct {
 // The margins of a drawing in its own units, and how many colours there are.
 const (
 	chartRight            = 8.0
-	chartTop, chartBottom = 10.0, 24.0
+	chartTop, chartBottom = 16.0, 28.0
 	chartColours          = 6
 )
 
@@ -47,8 +47,12 @@ func (c *chart) size() (width, height, left float64) {
 func (c *chart) SVG() template.HTML {
 	var b strings.Builder
 	width, height, left := c.size()
-	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %g %g" role="img" aria-label="%s">`,
-		width, height, template.HTMLEscapeString(c.Label))
+	class := "chart chart-large"
+	if c.Small {
+		class = "chart"
+	}
+	fmt.Fprintf(&b, `<svg class="%s" viewBox="0 0 %g %g" role="img" aria-label="%s">`,
+		class, width, height, template.HTMLEscapeString(c.Label))
 	top, step := scale(c.highest(), c.Format == nil)
 	for v := 0.0; v <= top+step/2; v += step {
 		y := c.y(v, top)
@@ -149,7 +153,7 @@ func (c *chart) times(b *strings.Builder) {
 			layout = "15:04"
 		}
 		x := left + c.width()*(float64(i)+0.5)
-		fmt.Fprintf(b, `<text x="%.1f" y="%g" text-anchor="middle">%s</text>`, x, height-6, c.Starts[i].UTC().Format(layout))
+		fmt.Fprintf(b, `<text class="time" x="%.1f" y="%g" text-anchor="middle">%s</text>`, x, height-6, c.Starts[i].UTC().Format(layout))
 	}
 }
 

@@ -92,7 +92,7 @@
 //	header (head "Title" "Text")  search  th  pager  empty  badge  state  avatar
 //	field  form  kv  tabs  code  stat  csrf  chart (a *chart: bars or lines, see chart.go)
 //
-// and the functions icon, dict, list, asset, ago, date, number, money, millis,
+// and the functions icon, dict, list, asset, ago, date, number, compact, money, millis,
 // bytes, typeName, short, may, th, search, initials, hue. Classes are in
 // assets/app.css, in the order tokens, base, layout, components. A wide table
 // that is to scroll in its box, and not become cards, is in "table-box table-wide".

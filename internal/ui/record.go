@@ -108,18 +108,21 @@ func outcomeFacts(g *factGroup, o *audit.Outcome) {
 	g.add("Provider", o.Provider)
 	g.add("Model", o.Model)
 	g.add("Target", o.Target)
-	for name, n := range map[string]int64{"Input tokens": o.InputTokens, "Output tokens": o.OutputTokens} {
-		if n >= 0 {
-			g.Facts = append(g.Facts, map[string]any{"Name": name, "Value": number(n)})
+	for _, x := range []struct {
+		name string
+		n    int64
+	}{{"Input tokens", o.InputTokens}, {"Output tokens", o.OutputTokens}} {
+		if x.n >= 0 {
+			g.Facts = append(g.Facts, map[string]any{"Name": x.name, "Value": number(x.n)})
 		}
 	}
 	if o.CostNanoUSD > 0 {
 		g.add("Cost", money(o.CostNanoUSD))
 	}
 	if o.FirstByte > 0 {
-		g.add("First byte after", o.FirstByte.Round(time.Microsecond))
+		g.add("First byte after", millis(float64(o.FirstByte)/float64(time.Millisecond)))
 	}
 	if o.Duration > 0 {
-		g.add("Duration", o.Duration.Round(time.Microsecond))
+		g.add("Duration", millis(float64(o.Duration)/float64(time.Millisecond)))
 	}
 }

@@ -64,7 +64,7 @@ func (s *UI) functions() template.FuncMap {
 		"clock":  func(t time.Time) string { return t.UTC().Format("2 Jan 15:04:05") },
 		"source": sourceName,
 		"iso":    func(t any) string { return iso(timeOf(t)) },
-		"number": number, "money": money, "millis": millis, "bytes": sizeOf, "typeName": typeName, "short": short,
+		"number": number, "compact": func(n int64) string { return compact(float64(n)) }, "money": money, "millis": millis, "bytes": sizeOf, "typeName": typeName, "short": short,
 		"initials": initials, "hue": hue, "lower": strings.ToLower, "join": strings.Join,
 		"may":    func(v *view, resource, verb string) bool { return v.c.may(resource, verb) },
 		"th":     func(l *listing, field, title string) heading { return heading{l, field, title} },

@@ -85,7 +85,7 @@
     if (theme) document.documentElement.dataset.theme = theme; else delete document.documentElement.dataset.theme;
     for (const b of document.querySelectorAll("[data-theme-form] button")) b.setAttribute("aria-pressed", String(b.value === theme));
     fetch(form.action, {
-      method: "POST", body: new URLSearchParams({ theme }),
+      method: "POST", keepalive: true, body: new URLSearchParams({ theme }), // it is sent even if one goes on at once
       headers: { "X-CSRF-Token": csrf, "X-Requested-With": "fetch" },
     });
   }
