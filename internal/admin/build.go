@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"slices"
 	"time"
@@ -114,11 +115,17 @@ func (s *server) checkHost(ctx context.Context, t *catalog.Target) error {
 	if address.Local != "" {
 		return nil
 	}
-	if err := s.CheckHost(ctx, address.Host); err != nil {
-		return badRequest("host_refused", "modelConfig", "The provider of the target %q, at %s, may not be called: %s.",
-			t.Name, address.Host, err)
+	err = s.CheckHost(ctx, address.Host)
+	if err == nil {
+		return nil
 	}
-	return nil
+	var unknown *net.DNSError // whose text has the address of the name server
+	if errors.As(err, &unknown) {
+		return badRequest("host_refused", "modelConfig", "The provider of the target %q has no address that is known here: %s: %s. "+
+			"Check the name, and the name service of the gateway's machine; egress.resolve and egress.proxy do without it.",
+			t.Name, address.Host, unknown.Err)
+	}
+	return badRequest("host_refused", "modelConfig", "The provider of the target %q, at %s, may not be called: %s.", t.Name, address.Host, err)
 }
 
 func providerIDs() []string {

@@ -110,6 +110,8 @@ func TestRefusedEndpoints(t *testing.T) {
 	for _, c := range []struct {
 		name, body, field, says string
 	}{
+		{"unknown host", newEndpoint("x", map[string]any{"modelConfig": map[string]string{"openai_api_key": "k", "openai_api_base": "https://unknown.example/v1"}}),
+			"modelConfig", "has no address that is known here: unknown.example: no such host. Check the name"},
 		{"not JSON", `{"endpointName"`, "", "not valid JSON"},
 		{"empty", ``, "", "empty"},
 		{"a list", `[]`, "", "must be an object, not a list"},

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -267,6 +268,9 @@ func (w *world) onProbe(_ context.Context, t provider.Target, _ string) api.Targ
 func (w *world) onCheckHost(_ context.Context, host string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if host == "unknown.example" {
+		return fmt.Errorf("resolving %s: %w", host, &net.DNSError{Err: "no such host", Name: host, Server: "10.0.0.53:53"})
+	}
 	if host == w.refuseHost && host != "" {
 		return errors.New("its address is private")
 	}

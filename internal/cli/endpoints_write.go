@@ -67,7 +67,7 @@ func endpointsCreateCommand(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			permissions, err := g.patch(cmd, c)
+			permissions, err := g.patch(cmd, c, "")
 			if err != nil {
 				return err
 			}

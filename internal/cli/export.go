@@ -104,8 +104,8 @@ func (x *export) endpoint(ctx context.Context, e api.Endpoint) (out mlflowconfig
 		return out, err
 	}
 	out.Permissions = &catalog.Permissions{
-		Everyone: p.IsEveryoneAllowed, Users: x.named(ctx, p.UserIDs), Organizations: x.named(ctx, p.OrganizationIDs),
-		Roles: p.Roles, Projects: p.Projects, Owners: x.named(ctx, p.OwnerIDs),
+		Everyone: p.IsEveryoneAllowed, Users: x.named(ctx, e.EndpointName, p.UserIDs), Organizations: x.named(ctx, e.EndpointName, p.OrganizationIDs),
+		Roles: p.Roles, Projects: p.Projects, Owners: x.named(ctx, e.EndpointName, p.OwnerIDs),
 	}
 	return out, nil
 }
@@ -157,18 +157,12 @@ func variableOf(parts ...string) string {
 }
 
 // named turns ids into names, which mean the same on another gateway.
-func (x *export) named(ctx context.Context, ids []string) []string {
+func (x *export) named(ctx context.Context, endpoint string, ids []string) []string {
 	return named(ids, func(id string) (string, error) {
 		if name, known := x.names[id]; known {
 			return name, nil
 		}
-		u, err := x.c.GetUser(ctx, id)
-		name := u.UserName
-		if err != nil {
-			var o api.Organization
-			o, err = x.c.Organization(ctx, id)
-			name = o.Name
-		}
+		name, err := sharing{x.c, endpoint}.name(ctx, id)
 		if err == nil {
 			x.names[id] = name
 		}

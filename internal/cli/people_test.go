@@ -127,3 +127,21 @@ func TestAnAmbiguousOwnerIsRefused(t *testing.T) {
 	assert.Contains(t, g.run("", "endpoints", "permissions", "grant", "chat", "--owner", "nobody").err, "no user or organization named")
 	require.Equal(t, 0, g.run("", "endpoints", "permissions", "grant", "chat", "--owner", "admin").code)
 }
+
+// An owner, who may not list users, shares by name and sees whom by name.
+func TestAnOwnerSharesByName(t *testing.T) {
+	g := newGateway(t)
+	g.ok("", "users", "create", "olga", "--role", "endpoint-owner")
+	g.ok("", "users", "create", "bob")
+	g.ok("", "orgs", "create", "science")
+	token := strings.TrimSpace(g.ok("", "tokens", "create", "t", "--user", "olga"))
+	t.Setenv("SLUICE_TOKEN", token)
+	require.Equal(t, 1, g.run("", "users", "list").code)
+	g.ok("", "endpoints", "create", "mine", "--type", "llm/v1/chat", "--provider", "practice", "--model", "m", "--user", "bob")
+	shown := g.ok("", "endpoints", "permissions", "grant", "mine", "--org", "science", "--user", "olga")
+	assert.Regexp(t, `(?m)^users +(bob, olga|olga, bob)$`, shown)
+	assert.Regexp(t, `(?m)^organizations +science$`, shown)
+	assert.Regexp(t, `(?m)^users +olga$`, g.ok("", "endpoints", "permissions", "revoke", "mine", "--user", "bob"))
+	assert.Contains(t, g.run("", "endpoints", "permissions", "grant", "mine", "--user", "nobody").err, `no user named "nobody"`)
+	assert.Contains(t, g.ok("", "export", "mine"), "- science\n")
+}

@@ -45,9 +45,11 @@ func (g *grants) flags(cmd *cobra.Command, r *remote) {
 	complete(cmd, "role", r.completeRoles())
 }
 
-// patch is what the flags that were given say, with ids for names.
-func (g *grants) patch(cmd *cobra.Command, c *client.Client) (p api.PermissionsPatch, err error) {
-	asIs := func(_ context.Context, _ *client.Client, names []string) ([]string, error) {
+// patch is what the flags that were given say of the endpoint, "" for a new one,
+// with ids for names.
+func (g *grants) patch(cmd *cobra.Command, c *client.Client, endpoint string) (p api.PermissionsPatch, err error) {
+	s := sharing{c, endpoint}
+	asIs := func(_ context.Context, names []string) ([]string, error) {
 		return notEmpty(names), nil
 	}
 	changed(cmd, "everyone", &p.IsEveryoneAllowed, &g.everyone)
@@ -55,15 +57,15 @@ func (g *grants) patch(cmd *cobra.Command, c *client.Client) (p api.PermissionsP
 		flag  string
 		names []string
 		into  **[]string
-		ids   func(context.Context, *client.Client, []string) ([]string, error)
+		ids   func(context.Context, []string) ([]string, error)
 	}{
-		{"user", g.users, &p.UserIDs, userIDs}, {"org", g.organizations, &p.OrganizationIDs, organizationIDs},
-		{"role", g.roles, &p.Roles, asIs}, {"project", g.projects, &p.Projects, asIs}, {"owner", g.owners, &p.OwnerIDs, ownerIDs},
+		{"user", g.users, &p.UserIDs, s.userIDs}, {"org", g.organizations, &p.OrganizationIDs, s.organizationIDs},
+		{"role", g.roles, &p.Roles, asIs}, {"project", g.projects, &p.Projects, asIs}, {"owner", g.owners, &p.OwnerIDs, s.ownerIDs},
 	} {
 		if !cmd.Flags().Changed(list.flag) {
 			continue
 		}
-		ids, err := list.ids(cmd.Context(), c, list.names)
+		ids, err := list.ids(cmd.Context(), list.names)
 		if err != nil {
 			return p, err
 		}
@@ -75,16 +77,16 @@ func (g *grants) patch(cmd *cobra.Command, c *client.Client) (p api.PermissionsP
 // ownerIDs turns names of users and organizations into ids. A name that both a
 // user and an organization have is refused: nobody comes in by the name of
 // another.
-func ownerIDs(ctx context.Context, c *client.Client, names []string) ([]string, error) {
+func (s sharing) ownerIDs(ctx context.Context, names []string) ([]string, error) {
 	out := []string{}
 	for _, name := range names {
-		users, err := userIDs(ctx, c, []string{name})
+		users, err := s.userIDs(ctx, []string{name})
 		var missing noSuch
 		if err != nil && !errors.As(err, &missing) {
 			return nil, err
 		}
 		if err != nil || !idPattern.MatchString(name) && name != "" {
-			organizations, none := organizationIDs(ctx, c, []string{name})
+			organizations, none := s.organizationIDs(ctx, []string{name})
 			switch {
 			case none != nil && !errors.As(none, &missing):
 				return nil, none
@@ -162,7 +164,7 @@ func permissionsShowCommand(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return r.showPermissions(cmd, c, p)
+			return r.showPermissions(cmd, sharing{c, args[0]}, p)
 		}),
 	}
 }
@@ -178,7 +180,7 @@ func permissionsChangeCommand(r *remote, use, short, long string, sum func(now, 
 		Args:              Exactly("NAME"),
 		ValidArgsFunction: firstArg(r.completeEndpoints()),
 		RunE: r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
-			given, err := g.patch(cmd, c)
+			given, err := g.patch(cmd, c, args[0])
 			if err != nil {
 				return err
 			}
@@ -193,37 +195,24 @@ func permissionsChangeCommand(r *remote, use, short, long string, sum func(now, 
 			if err != nil {
 				return err
 			}
-			return r.showPermissions(cmd, c, p)
+			return r.showPermissions(cmd, sharing{c, args[0]}, p)
 		}),
 	}
 	g.flags(cmd, r)
 	return cmd
 }
 
-func (r *remote) showPermissions(cmd *cobra.Command, c *client.Client, p api.Permissions) error {
-	name := func(ids []string, find func(id string) (string, error)) string {
-		return strings.Join(named(ids, find), ", ")
-	}
-	user := func(id string) (string, error) {
-		u, err := c.GetUser(cmd.Context(), id)
-		return u.UserName, err
-	}
-	organization := func(id string) (string, error) {
-		o, err := c.Organization(cmd.Context(), id)
-		return o.Name, err
+func (r *remote) showPermissions(cmd *cobra.Command, s sharing, p api.Permissions) error {
+	names := func(ids []string) string {
+		return strings.Join(named(ids, func(id string) (string, error) { return s.name(cmd.Context(), id) }), ", ")
 	}
 	return r.show(cmd, p, "", func(add func(...any)) {
 		add("everyone", p.IsEveryoneAllowed)
-		add("users", name(p.UserIDs, user))
-		add("organizations", name(p.OrganizationIDs, organization))
+		add("users", names(p.UserIDs))
+		add("organizations", names(p.OrganizationIDs))
 		add("roles", strings.Join(p.Roles, ", "))
 		add("projects", strings.Join(p.Projects, ", "))
-		add("owners", name(p.OwnerIDs, func(id string) (string, error) {
-			if found, err := user(id); err == nil {
-				return found, nil
-			}
-			return organization(id)
-		}))
+		add("owners", names(p.OwnerIDs))
 	})
 }
 

@@ -113,3 +113,11 @@ func (c *Client) Candidates(ctx context.Context, endpoint string, query url.Valu
 	err = c.call(ctx, http.MethodGet, path, query, nil, &out)
 	return out, err
 }
+
+// AllCandidates returns every candidate that matches search, "" for all.
+func (c *Client) AllCandidates(ctx context.Context, endpoint, search string) ([]api.Candidate, error) {
+	return all(search, func(q url.Values) ([]api.Candidate, int, error) {
+		list, err := c.Candidates(ctx, endpoint, q)
+		return list.Candidates, list.Metadata.TotalCount, err
+	})
+}
