@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -189,4 +190,48 @@ func TestRolesThatClaimsHaveGiven(t *testing.T) {
 	assert.Equal(t, map[string]string{"administrator": identity.SourceClaims}, u.GivenRoles)
 	_, err = w.identity.Seen(t.Context(), claims)
 	require.ErrorIs(t, err, identity.ErrDisabledUser)
+}
+
+// Claims that come while an organization or a user is changed are not undone by
+// the change.
+func TestChangesKeepWhatClaimsChangeMeanwhile(t *testing.T) {
+	w := newWorld(t)
+	claims := func(subject string, n int, groups ...string) {
+		_, err := w.identity.Seen(t.Context(), &identity.Claims{
+			Subject: "https://idp " + subject, UserName: subject, FullName: fmt.Sprint(n), Organizations: groups,
+			Issued: time.Now().Add(time.Duration(n) * time.Millisecond), Expires: time.Now().Add(time.Hour),
+		})
+		require.NoError(t, err)
+	}
+	claims("ann", 0, "lab")
+	o, err := w.identity.FindOrganization(t.Context(), "lab")
+	require.NoError(t, err)
+	ann, err := w.identity.FindUser(t.Context(), "ann")
+	require.NoError(t, err)
+	var group sync.WaitGroup
+	group.Go(func() {
+		for i := range 60 {
+			w.as("root", "PATCH", own+"/organizations/"+o.ID, fmt.Sprintf(`{"name":"lab %d"}`, i)).must(200)
+			w.as("root", "PATCH", own+"/users/"+ann.ID, fmt.Sprintf(`{"roles":["r%d"]}`, i)).must(200)
+		}
+	})
+	for i := range 60 { // others come; each is once in what nobody may undo
+		_, err := w.identity.AddMember(t.Context(), o.ID, w.userNamed(fmt.Sprintf("u%d", i)))
+		require.NoError(t, err)
+		claims("ann", i+1)
+	}
+	group.Wait()
+	o, err = w.identity.GetOrganization(t.Context(), o.ID)
+	require.NoError(t, err)
+	assert.Len(t, o.Members, 61, "all who came")
+	ann, err = w.identity.GetUser(t.Context(), ann.ID)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"r59"}, ann.Roles)
+	assert.Equal(t, "60", ann.FullName)
+}
+
+func (w *world) userNamed(name string) string {
+	u, err := w.identity.CreateUser(w.t.Context(), identity.User{Name: name})
+	require.NoError(w.t, err)
+	return u.ID
 }

@@ -164,10 +164,8 @@ func (s *server) changeOrganizationAnd(
 		return reply(&before)
 	}
 	err = s.change(c, func() (err error) {
-		after, err = s.Identity.UpdateOrganization(c.ctx(), before.ID, func(o *identity.Organization) error {
-			*o = after
-			return nil
-		})
+		// On what it is now: claims may have changed its members meanwhile.
+		after, err = s.Identity.UpdateOrganization(c.ctx(), before.ID, work)
 		return err
 	}, c.event(kind, "organization", before.ID, after.Name, changes))
 	if err != nil {

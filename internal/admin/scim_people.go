@@ -82,7 +82,7 @@ func (d *directory) changeUser(seen scim.Resource, doc scim.Document) (scim.Reso
 	}
 	err = d.keep(doc, scim.UserAttributes, func() (string, error) {
 		after, err = d.s.Identity.UpdateUser(d.c.ctx(), before.ID, func(u *identity.User) error {
-			*u = after
+			fill(u, doc) // and not the whole: claims may have changed the rest meanwhile
 			return nil
 		})
 		return before.ID, err
@@ -163,9 +163,10 @@ func (d *directory) changeOrganization(seen scim.Resource, doc scim.Document) (s
 		return seen, nil
 	}
 	err = d.keep(doc, scim.GroupAttributes, func() (string, error) {
-		after, err = d.s.Identity.UpdateOrganization(d.c.ctx(), before.ID, func(o *identity.Organization) error {
-			*o = after
-			return nil
+		after, err = d.s.Identity.UpdateOrganization(d.c.ctx(), before.ID, func(o *identity.Organization) (err error) {
+			o.Name, o.Source = after.Name, after.Source
+			o.Members, err = d.members(o.Members, doc) // those that claims have changed meanwhile stay so
+			return err
 		})
 		return before.ID, err
 	}, d.c.event(kindUpdateOrganization, "organization", before.ID, after.Name, changes))
