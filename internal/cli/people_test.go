@@ -142,6 +142,10 @@ func TestAnOwnerSharesByName(t *testing.T) {
 	assert.Regexp(t, `(?m)^users +(bob, olga|olga, bob)$`, shown)
 	assert.Regexp(t, `(?m)^organizations +science$`, shown)
 	assert.Regexp(t, `(?m)^users +olga$`, g.ok("", "endpoints", "permissions", "revoke", "mine", "--user", "bob"))
+	assert.Empty(t, g.run("", "endpoints", "permissions", "show", "mine").err)
+	open := g.run("", "endpoints", "permissions", "set", "mine", "--everyone")
+	assert.Contains(t, open.err, "Everyone may call it, whoever else is named")
+	assert.Empty(t, g.run("", "endpoints", "permissions", "set", "mine", "--everyone=false").err)
 	assert.Contains(t, g.run("", "endpoints", "permissions", "grant", "mine", "--user", "nobody").err, `no user named "nobody"`)
 	assert.Contains(t, g.ok("", "export", "mine"), "- science\n")
 }

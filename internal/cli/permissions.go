@@ -195,6 +195,9 @@ func permissionsChangeCommand(r *remote, use, short, long string, sum func(now, 
 			if err != nil {
 				return err
 			}
+			if named := len(p.UserIDs) + len(p.OrganizationIDs) + len(p.Roles) + len(p.Projects); p.IsEveryoneAllowed && named > 0 {
+				fmt.Fprintln(cmd.ErrOrStderr(), "Everyone may call it, whoever else is named; --everyone=false with set leaves those.")
+			}
 			return r.showPermissions(cmd, sharing{c, args[0]}, p)
 		}),
 	}

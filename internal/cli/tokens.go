@@ -65,7 +65,7 @@ func tokensListCommand(r *remote, owner thing[api.User]) *cobra.Command {
 func bound(t api.Token) string {
 	var to []string
 	if n := len(t.EndpointIDs); n > 0 {
-		to = append(to, fmt.Sprintf("%d endpoints", n))
+		to = append(to, map[bool]string{true: "1 endpoint", false: fmt.Sprintf("%d endpoints", n)}[n == 1])
 	}
 	if len(t.Networks) > 0 {
 		to = append(to, strings.Join(t.Networks, " "))
