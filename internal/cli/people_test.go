@@ -81,7 +81,7 @@ func TestBoundTokens(t *testing.T) {
 	assert.Equal(t, []string{"10.1.0.0/16"}, made.Networks)
 	assert.WithinDuration(t, time.Now().Add(90*24*time.Hour), made.Expires, time.Minute)
 	assert.Regexp(t, `^slu_`, made.Token)
-	assert.Regexp(t, `bound +admin +1 endpoints, 10\.1\.0\.0/16 .* never +expires `, g.ok("", "tokens", "list"))
+	assert.Regexp(t, `bound +admin +1 endpoint, 10\.1\.0\.0/16 .* never +expires `, g.ok("", "tokens", "list"))
 	g.json(&made, "tokens", "create", "day", "--expires", "2099-12-31")
 	assert.Equal(t, 2099, made.Expires.Year())
 	assert.Contains(t, g.run("", "tokens", "create", "x", "--endpoint", "nowhere").err, "nowhere")

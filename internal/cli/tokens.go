@@ -65,7 +65,7 @@ func tokensListCommand(r *remote, owner thing[api.User]) *cobra.Command {
 func bound(t api.Token) string {
 	var to []string
 	if n := len(t.EndpointIDs); n > 0 {
-		to = append(to, map[bool]string{true: "1 endpoint", false: fmt.Sprintf("%d endpoints", n)}[n == 1])
+		to = append(to, choose(n == 1, "1 endpoint", fmt.Sprintf("%d endpoints", n)))
 	}
 	if len(t.Networks) > 0 {
 		to = append(to, strings.Join(t.Networks, " "))
