@@ -6,12 +6,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"sluice/e2e/browser"
 	"sluice/e2e/rig"
+	"sluice/internal/simulate"
 )
 
 // TestFromTheFirstStartToARevokedPermission is the whole way of the first day:
@@ -36,13 +39,15 @@ func TestFromTheFirstStartToARevokedPermission(t *testing.T) {
 
 	// A call in the playground that is held: text is there before the end.
 	m.Go("/ui/endpoints/team-chat")
+	g.OpenAI.Next(simulate.Act{Hold: true})
 	m.Fill("Message", "one two three four")
 	m.Click("Send")
 	m.AwaitTrue("the first words", `document.querySelector(".from-model .play-text").textContent.length > 0`)
 	require.True(t, browser.Eval[bool](m, `document.querySelector(".from-model").classList.contains("running")`))
 	require.NotContains(t, m.Text(), "tokens in", "the provider is still at it")
+	g.OpenAI.Release()
 	m.Await("tokens in")
-	m.Await("hold-2000 at the OpenAI stand-in heard: one two three four")
+	m.Await("gpt-4o-mini at the OpenAI stand-in heard: one two three four")
 
 	// Taken back: the next call is refused, in code and in the browser.
 	admin.Go("/ui/admin/endpoints/team-chat/permissions")
@@ -111,7 +116,6 @@ func makeEndpoint(b *browser.Browser) {
 	b.Fill("API key", rig.OpenAIKey)
 	b.Click("Test connection")
 	b.AwaitTrue("an answer", `document.querySelector(".test-result .notice-good")`)
-	b.Fill("Model", "hold-2000") // the stand-in stops for two seconds after its first words
 	b.Click("Next")
 	b.Fill("Search organizations", "resea")
 	b.Await("organization, 1 member")
@@ -145,20 +149,20 @@ func useEndpoint(t *testing.T, g *rig.Gateway, b *browser.Browser, token string)
 		require.NoError(t, err, "%s\n%s", program[len(program)-1], out)
 		return string(out)
 	}
-	b.Click("Python (MLflow)")
-	b.Click("Copy")
-	b.Await("Copied")
-	code := b.Copied()
+	copied := func(tab, part string) (code string) {
+		b.Click(tab)
+		b.Click("Copy")
+		require.Eventually(t, func() bool { code = b.Copied(); return strings.Contains(code, part) }, browser.Timeout, 50*time.Millisecond, tab)
+		return code
+	}
+	code := copied("Python (MLflow)", "get_deploy_client")
 	require.Contains(t, code, g.URL)
 	require.NotContains(t, code, token)
 	python, err := filepath.Abs("../../.tools/clients/bin/python")
 	require.NoError(t, err)
 	require.FileExists(t, python, "the Python clients are missing: run `make tools`")
 	require.Contains(t, run(python, "-W", "ignore", "-c", code), "at the OpenAI stand-in heard: Hello, who are you?")
-	b.Click("curl")
-	b.Click("Copy")
-	b.Await("Copied")
-	require.Contains(t, run("sh", "-c", b.Copied()), "at the OpenAI stand-in heard: Hello, who are you?")
+	require.Contains(t, run("sh", "-c", copied("curl", "curl ")), "at the OpenAI stand-in heard: Hello, who are you?")
 }
 
 // closedTo looks with the eyes of somebody with whom it is not shared.
