@@ -25,7 +25,7 @@ func errUnauthenticated(err error) *dialect.Error {
 }
 
 func errStranger(wait time.Duration) *dialect.Error {
-	return &dialect.Error{Status: http.StatusTooManyRequests, Code: "too_many_failures",
+	return &dialect.Error{Status: http.StatusTooManyRequests, Code: dialect.CodeTooManyFailures,
 		Message: fmt.Sprintf("Many requests from this address had no token, or one that is not good here, or went to no path of the gateway. "+
 			"Wait %s s, and check the token.", retryAfter(wait)),
 		Headers: [][2]string{{"retry-after", retryAfter(wait)}}}

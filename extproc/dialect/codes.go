@@ -27,17 +27,27 @@ const (
 	CodeExpiredToken        = "expired_token"        // 401
 	CodeRevokedToken        = "revoked_token"        // 401
 	CodeDisabledUser        = "disabled_user"        // 401
+	CodeWrongNetwork        = "wrong_network"        // 401: the token is bound to other networks
+	CodeTokenEndpoint       = "token_endpoint"       // 403: the token is bound to other endpoints
+	CodeUntrustedToken      = "untrusted_token"      // 401: a JWT that is not one of the issuer's for this gateway
+	CodeUnknownUser         = "unknown_user"         // 401: the JWT's user is not in the directory
+	CodeNameTaken           = "name_taken"           // 401: the JWT's user name is somebody else's here
+	CodeUnknownCertificate  = "unknown_certificate"  // 401: the client certificate is no user's
+	CodeTooManyFailures     = "too_many_failures"    // 429: of one address, without a good credential
+	CodeTokenTooWide        = "token_too_wide"       // 403: REST: it would widen the token that asks
 	CodeDenied              = "denied"               // 403: the policy said no
 	CodeEndpointDisabled    = "endpoint_disabled"    // 403: an administrator or owner switched it off
 	CodeRateLimited         = "rate_limited"         // 429: the endpoint's own limit; Retry-After says when
 
 	// Of the gateway.
-	CodeInternal          = "internal_error"     // 500
-	CodeNotReady          = "not_ready"          // 503: starting or stopping
-	CodeOverloaded        = "overloaded"         // 503: too many requests at once
-	CodeAuditUnavailable  = "audit_unavailable"  // 503: no record could be written
-	CodePolicyUnavailable = "policy_unavailable" // 503: no decision could be made
-	CodeClientGone        = "client_gone"        // in records only: the client closed the connection
+	CodeInternal                    = "internal_error"                // 500
+	CodeNotReady                    = "not_ready"                     // 503: starting or stopping
+	CodeOverloaded                  = "overloaded"                    // 503: too many requests at once
+	CodeAuditUnavailable            = "audit_unavailable"             // 503: no record could be written
+	CodePolicyUnavailable           = "policy_unavailable"            // 503: no decision could be made
+	CodeVaultUnavailable            = "vault_unavailable"             // 503: REST: the vault took or gave no key
+	CodeIdentityProviderUnavailable = "identity_provider_unavailable" // 503: its tokens can't be checked
+	CodeClientGone                  = "client_gone"                   // in records only: the client closed the connection
 
 	// Of the provider.
 	CodeProviderUnreachable        = "provider_unreachable"         // 503: no connection

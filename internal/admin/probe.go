@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"sluice/extproc/dialect"
 	"sluice/extproc/provider"
 	"sluice/internal/admin/api"
 	"sluice/internal/catalog"
@@ -35,7 +36,7 @@ func (s *server) testTarget(c *call) error {
 		return err
 	}
 	if len(t.Unreadable) > 0 {
-		return c.reply(http.StatusOK, api.TargetTestResult{Code: "vault_unavailable", Message: "The vault can't open the stored key at the moment."})
+		return c.reply(http.StatusOK, api.TargetTestResult{Code: dialect.CodeVaultUnavailable, Message: "The vault can't open the stored key at the moment."})
 	}
 	if err := s.checkHost(c.ctx(), &t); err != nil {
 		return err

@@ -53,7 +53,7 @@ func (s *server) slow(c *call, err error) time.Duration {
 func tooManyFailures(wait time.Duration) *dialect.Error {
 	seconds := strconv.Itoa(int((wait + time.Second - 1) / time.Second))
 	return &dialect.Error{
-		Status: http.StatusTooManyRequests, Code: "too_many_failures",
+		Status: http.StatusTooManyRequests, Code: dialect.CodeTooManyFailures,
 		Message: fmt.Sprintf("Many requests from this address had no token, or one that is not good here. "+
 			"Wait %s s, and check the token.", seconds),
 		Headers: [][2]string{{"Retry-After", seconds}},

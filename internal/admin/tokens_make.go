@@ -209,7 +209,7 @@ func tooWide(field, bound string) error {
 	if bound == "" {
 		message = fmt.Sprintf("Only an administrator may make a token for a %s. Ask one, or leave the field out.", field)
 	}
-	return &dialect.Error{Status: http.StatusForbidden, Code: "token_too_wide", Param: field, Message: message}
+	return &dialect.Error{Status: http.StatusForbidden, Code: dialect.CodeTokenTooWide, Param: field, Message: message}
 }
 
 func tokenFields(t identity.Token) fields {

@@ -70,7 +70,7 @@ func (s *server) startVault(c *call, event, kind, to string) error {
 // vaultUnavailable tells that the vault did not do its part.
 func vaultUnavailable(err error) *dialect.Error {
 	return &dialect.Error{
-		Status: http.StatusServiceUnavailable, Code: "vault_unavailable",
+		Status: http.StatusServiceUnavailable, Code: dialect.CodeVaultUnavailable,
 		Message: "Nothing was changed. " + sentence(err) + ".",
 	}
 }
