@@ -20,6 +20,7 @@ const aboutPassphrase = "file with the passphrase that the backup is encrypted w
 func backupCommand() *cobra.Command {
 	var o backup.Options
 	var file string
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Write the data folder into a file, also while the gateway runs",
@@ -31,6 +32,9 @@ func backupCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.Passphrase, err = passphrase(file); err != nil {
 				return err
+			}
+			if _, err := os.Stat(args[0]); args[0] != "-" && err == nil && !force {
+				return fmt.Errorf("%s is there already; name another file, or give --force to write over it", args[0])
 			}
 			o.Version, o.Now = version, time.Now()
 			m, err := writeBackup(cmd, o, args[0])
@@ -46,6 +50,7 @@ func backupCommand() *cobra.Command {
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&o.Data, "data", "./data", "folder of the gateway")
+	fl.BoolVar(&force, "force", false, "write over a file that is there")
 	fl.BoolVar(&o.NoTrail, "no-trail", false, "leave the audit trail out")
 	fl.StringVar(&file, "passphrase-file", "", aboutPassphrase)
 	return cmd

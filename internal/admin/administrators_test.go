@@ -111,7 +111,7 @@ func TestHugeListsAreCheap(t *testing.T) {
 	}
 	began := time.Now()
 	w.as("alice", "PATCH", endpoints+"/chat/permissions", text(map[string]any{"roles": roles})).must(400)
-	assert.Less(t, time.Since(began), 20*time.Second)
+	assert.Less(t, time.Since(began), 2*time.Minute, "what takes a fraction of a second must not take its square")
 }
 
 // What a stranger sends is not kept at its full length.
