@@ -3,8 +3,8 @@ package identity_test
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
