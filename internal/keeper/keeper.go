@@ -249,7 +249,9 @@ func (k *Keeper) ended(kind string, v vault.Vault, done catalog.Resealed, err er
 
 // Status is the state of the vaults and of their values.
 func (k *Keeper) Status() (api.Vault, error) {
-	out := api.Vault{VaultPart: part(k.Vaults.Current()), Previous: []api.VaultPart{}, Values: map[string]int{}}
+	// The job comes before the counts: they are not older than its end.
+	job := k.lastJob()
+	out := api.Vault{VaultPart: part(k.Vaults.Current()), Previous: []api.VaultPart{}, Values: map[string]int{}, Job: job}
 	for _, v := range k.Vaults.Previous() {
 		out.Previous = append(out.Previous, part(v))
 	}
@@ -264,13 +266,18 @@ func (k *Keeper) Status() (api.Vault, error) {
 		out.Values[string(kind)] = n
 	}
 	out.Other, out.Removals, out.Waiting = sealed.Other, sealed.Removals, k.Catalog.Waiting()
+	return out, nil
+}
+
+// lastJob is a copy of the job that runs or ran last, nil for none.
+func (k *Keeper) lastJob() *api.VaultJob {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.job != nil {
-		job := *k.job
-		out.Job = &job
+	if k.job == nil {
+		return nil
 	}
-	return out, nil
+	job := *k.job
+	return &job
 }
 
 // Parts are the states of the vaults alone.
