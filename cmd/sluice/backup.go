@@ -28,7 +28,7 @@ func backupCommand() *cobra.Command {
 			"With a passphrase the file is encrypted and holds everything, the vault's keyset and the private keys too. Without one it\n" +
 			"holds no secrets: keep vault.keyset apart then, since without it the stored credentials can't be opened, and ca.pem and\n" +
 			"ca.key, since without them a restored gateway makes a CA that nobody trusts yet.",
-		Args: one("FILE"),
+		Args: cli.Exactly("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.Passphrase, err = passphrase(file); err != nil {
 				return err
@@ -84,7 +84,7 @@ func restoreCommand() *cobra.Command {
 		Short: "Make a data folder of a backup",
 		Long: "Make a data folder of a backup; - reads the standard input. The folder must be missing or empty. Every file is held\n" +
 			"against the backup's manifest, and the folder appears whole or not at all.",
-		Args: one("FILE"),
+		Args: cli.Exactly("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			secret, err := passphrase(file)
 			if err != nil {
@@ -136,14 +136,4 @@ func passphrase(file string) (string, error) {
 		return "", fmt.Errorf("reading the passphrase: %s is empty", file)
 	}
 	return secret, nil
-}
-
-// one wants the argument that is named.
-func one(name string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return cli.UsageError{Err: fmt.Errorf("%s takes %s", cmd.CommandPath(), name)}
-		}
-		return nil
-	}
 }

@@ -13,18 +13,16 @@ import (
 
 // Kinds of field.
 const (
-	kindText     = ""         // one line
-	kindSecret   = "password" // one line, never shown again
-	kindNumber   = "number"
-	kindLong     = "textarea"
-	kindChoice   = "select"
-	kindCheck    = "checkbox" // Value is "true" where it is on
-	kindMany     = "checks"   // any number of Options; Values are those that are on
-	kindRadio    = "radio"
-	kindSuggest  = "suggest" // one line, with Options as suggestions
-	kindDate     = "date"
-	kindHidden   = "hidden"
-	kindReadOnly = "readonly" // shown, and sent as it is
+	kindText    = ""         // one line
+	kindSecret  = "password" // one line, never shown again
+	kindNumber  = "number"
+	kindLong    = "textarea"
+	kindChoice  = "select"
+	kindCheck   = "checkbox" // Value is "true" where it is on
+	kindMany    = "checks"   // any number of Options; Values are those that are on
+	kindRadio   = "radio"
+	kindSuggest = "suggest" // one line, with Options as suggestions
+	kindHidden  = "hidden"
 )
 
 // field is one input of a form.
@@ -37,7 +35,7 @@ type field struct {
 	Options     []option
 	Required    bool
 	Placeholder string
-	Minimum     string // of numbers and dates
+	Minimum     string // of numbers
 	Maximum     string
 	Step        string // the title of the step that it belongs to; "": the one before
 	Error       string
