@@ -31,7 +31,7 @@ func (t *Trail) Query(ctx context.Context, f Filter, fn func(*Record) error) err
 	if err := t.indexer.wait(ctx, t.writer.position().seq); err != nil {
 		return fmt.Errorf("querying the trail: %w", err)
 	}
-	frames := newFrames(t.dir, t.compressor)
+	frames := newFrames(t.id, t.dir, t.compressor)
 	defer frames.close()
 	left := cmp.Or(f.Limit, math.MaxInt)
 	err := t.merge(ctx, &f, func(h hit) error {

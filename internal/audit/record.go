@@ -8,6 +8,9 @@ import (
 
 // Record is one exchange with both its halves, or one event.
 type Record struct {
+	// RecordID names the record among those of all trails: the id of the trail,
+	// "-" and Sequence. Whoever receives the trail tells repeats by it.
+	RecordID string `json:"recordId"`
 	// Sequence orders the trail without gaps; it is that of the record's
 	// first frame, EndSequence that of its second, 0 when there is none.
 	Sequence    uint64    `json:"sequence"`

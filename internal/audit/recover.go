@@ -26,6 +26,7 @@ type partitionInfo struct {
 
 // found is what Open learns from the folder.
 type found struct {
+	trail      string // its id; "": there is none yet
 	partitions []partitionInfo
 	pos        position // end of the log; seq 0: there is none
 	open       map[string]*row
@@ -61,6 +62,9 @@ func recoverTrail(dir, boot string, now time.Time, log *zap.Logger) (*found, err
 		h, meta, err := readSegmentMeta(dir, d)
 		if err != nil {
 			log.Error("a segment of the trail is damaged; see sluice audit verify", zap.String("file", d.logName()), zap.Error(err))
+		}
+		if meta.Trail != "" {
+			r.trail = meta.Trail
 		}
 		r.partitions = append(r.partitions, partitionInfo{d, h.seq, h.prev, err == nil, meta.Previous})
 	}

@@ -16,6 +16,7 @@ import (
 type segmentMeta struct {
 	Format   int           `json:"format"`
 	Day      string        `json:"day"`
+	Trail    string        `json:"trail"`              // the id of the trail
 	Previous *previousMeta `json:"previous,omitempty"` // nil: the trail starts here
 	Open     []openMeta    `json:"open,omitempty"`
 }
@@ -70,7 +71,7 @@ func (w *writer) roll(today day) error {
 // segmentFrame builds the first frame of a segment, without its place in the
 // chain.
 func (w *writer) segmentFrame(today day) ([]byte, error) {
-	meta := segmentMeta{Format: formatVersion, Day: today.String()}
+	meta := segmentMeta{Format: formatVersion, Day: today.String(), Trail: w.trail}
 	if w.next.seq > 0 {
 		meta.Previous = &previousMeta{
 			Day: w.next.day.String(), Sequence: w.next.seq, Hash: hex.EncodeToString(w.next.hash[:]),

@@ -1,7 +1,10 @@
 package audit
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -18,6 +21,7 @@ import (
 // Trail is an open trail. Its methods may be called from any goroutine.
 type Trail struct {
 	dir        string
+	id         string
 	bodies     bool
 	retention  int
 	now        func() time.Time
@@ -90,6 +94,7 @@ func (t *Trail) start(opener fileOpener) error {
 	if err != nil {
 		return err
 	}
+	t.id = cmp.Or(state.trail, newID())
 	t.indexer = &indexer{
 		dir: t.dir, boot: boot, log: t.log,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), over: make(chan struct{}),
@@ -101,7 +106,7 @@ func (t *Trail) start(opener fileOpener) error {
 		t.indexer.lost = t.indexer.lost || state.items[len(state.items)-1].at.seq != state.pos.seq
 	}
 	t.readers = newReaders(t.dir, boot, state)
-	t.writer = &writer{dir: t.dir, now: t.now, opener: opener, index: t.written, pos: state.pos, lo: state.times.lo, hi: state.times.hi}
+	t.writer = &writer{dir: t.dir, trail: t.id, now: t.now, opener: opener, index: t.written, pos: state.pos, lo: state.times.lo, hi: state.times.hi}
 	t.writer.open, t.writer.ended, t.writer.next = map[string]*row{}, state.times, state.pos
 	go t.indexer.run()
 	if err := t.resume(state); err != nil {
@@ -159,6 +164,16 @@ func (t *Trail) resume(state *found) error {
 		return err
 	}
 	return writeHead(t.dir, w.position().head(false))
+}
+
+// ID names the trail: 16 hexadecimal digits, drawn when it is made. It stays
+// for as long as any of its segments does, and no other trail has it.
+func (t *Trail) ID() string { return t.id }
+
+func newID() string {
+	var id [8]byte
+	rand.Read(id[:]) // never fails: the process ends where there is no randomness
+	return hex.EncodeToString(id[:])
 }
 
 // written tells the index, the readers and the followers of frames that were

@@ -34,6 +34,7 @@ type entry struct {
 // caller writes by itself and waits for nobody.
 type writer struct {
 	dir    string
+	trail  string // id of the trail
 	now    func() time.Time
 	opener fileOpener
 	index  func([]item) // told of every frame written, in order

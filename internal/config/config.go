@@ -72,6 +72,7 @@ type Audit struct {
 	RetentionDays int    // whole UTC days that are kept
 	Bodies        string // full or none
 	OnFailure     string // refuse or serve
+	Sinks         []Sink // where it is streamed to
 }
 
 // Egress holds for everything that leaves.

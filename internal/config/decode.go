@@ -61,6 +61,7 @@ func schema(c *Config) fields {
 			"retention_days": number(&c.Audit.RetentionDays, 1, 36500),
 			"bodies":         oneOf(&c.Audit.Bodies, "full", "none"),
 			"on_failure":     oneOf(&c.Audit.OnFailure, "refuse", "serve"),
+			"sinks":          sinks(&c.Audit.Sinks),
 		}),
 		"egress": group(fields{
 			"ca_file":          text(&c.Egress.CAFile),

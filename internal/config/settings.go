@@ -74,6 +74,11 @@ func settingValue(v reflect.Value, secret bool) any {
 		return d.String()
 	}
 	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return nil
+		}
+		return settingValue(v.Elem(), secret)
 	case reflect.String:
 		if secret && v.String() != "" {
 			return "set"
@@ -95,6 +100,9 @@ func settingValue(v reflect.Value, secret bool) any {
 		m := map[string]any{}
 		for i := range v.NumField() {
 			key := snake(v.Type().Field(i).Name)
+			if f := v.Field(i); f.Kind() == reflect.Pointer && f.IsNil() {
+				continue // a part that this one does not have
+			}
 			m[key] = settingValue(v.Field(i), secretKey.MatchString(key))
 		}
 		return m

@@ -1,0 +1,159 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// Formats of what sinks send.
+const (
+	FormatSluice = "sluice" // the record's own JSON
+	FormatOCSF   = "ocsf"   // Open Cybersecurity Schema Framework 1.6
+	FormatCEF    = "cef"    // ArcSight Common Event Format
+)
+
+// Sink is one place that the trail is streamed to. Of the parts that only some
+// types have the one of Type is set.
+type Sink struct {
+	Name   string // unique; lower-case letters, digits and -
+	Type   string // a key of sinkTypes
+	Format string // a Format constant
+	// Bodies is what leaves of bodies: full (as they were recorded), redacted or
+	// none.
+	Bodies string
+	// BodyBytes is the most that leaves of one body; what is cut off is marked.
+	BodyBytes int64
+	Filter    SinkFilter
+
+	File *SinkFile
+}
+
+// SinkFilter selects what a sink sends. Empty lists select all; different
+// fields must all match.
+type SinkFilter struct {
+	Kinds         []string // of records, as in Record.Kind
+	Results       []string // of exchanges; events match none
+	Endpoints     []string // names
+	Organizations []string // ids
+	Users         []string // ids or names
+	Providers     []string
+}
+
+// SinkFile is a file of one line each record, rotated by size.
+type SinkFile struct {
+	Path        string
+	RotateBytes int64 // the file is renamed and a new one begun when it is this long
+	Keep        int   // renamed files that are kept
+}
+
+// sinkType reads the keys that only one type of sink has.
+type sinkType struct {
+	keys    func(*Sink) fields
+	formats []string // that it can send; the first is the default
+	needs   []string // keys that must be given
+}
+
+// sinkTypes are the types of sinks, by the word in the file.
+var sinkTypes = map[string]sinkType{
+	"file": {keys: fileKeys, formats: []string{FormatSluice, FormatOCSF, FormatCEF}, needs: []string{"path"}},
+}
+
+func fileKeys(s *Sink) fields {
+	s.File = &SinkFile{RotateBytes: 100 << 20, Keep: 10}
+	return fields{
+		"path":         text(&s.File.Path),
+		"rotate_bytes": number(&s.File.RotateBytes, 1<<16, 1<<40),
+		"keep":         number(&s.File.Keep, 0, 10000),
+	}
+}
+
+var sinkName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+// sinks reads audit.sinks.
+func sinks(into *[]Sink) func(*decoder, string, ast.Node) {
+	return func(d *decoder, key string, n ast.Node) {
+		seq, ok := n.(*ast.SequenceNode)
+		if !ok {
+			d.fail(n, key, "want a list of sinks, each with name and type")
+			return
+		}
+		out := []Sink{}
+		for i, item := range seq.Values {
+			s := d.sink(fmt.Sprintf("%s[%d]", key, i), item)
+			if slices.ContainsFunc(out, func(o Sink) bool { return s.Name != "" && o.Name == s.Name }) {
+				d.fail(item, fmt.Sprintf("%s[%d].name", key, i), "another sink has this name")
+			}
+			out = append(out, s)
+		}
+		*into = out
+	}
+}
+
+// sink reads one sink. Its type is looked for first, since it says which keys
+// there are.
+func (d *decoder) sink(key string, n ast.Node) Sink {
+	s := Sink{Type: wordOf(n, "type"), Bodies: "full", BodyBytes: 1 << 20}
+	t, known := sinkTypes[s.Type]
+	if !known {
+		types := make([]string, 0, len(sinkTypes))
+		for name := range sinkTypes {
+			types = append(types, name)
+		}
+		slices.Sort(types)
+		d.fail(n, key+".type", "want one of: "+strings.Join(types, ", "))
+		return s
+	}
+	s.Format = t.formats[0]
+	given := map[string]bool{}
+	all := t.keys(&s)
+	for name, read := range (fields{
+		"name":       text(&s.Name),
+		"type":       text(&s.Type),
+		"format":     oneOf(&s.Format, t.formats...),
+		"bodies":     oneOf(&s.Bodies, "full", "redacted", "none"),
+		"body_bytes": number(&s.BodyBytes, 0, 1<<30),
+		"filter": group(fields{
+			"kinds": texts(&s.Filter.Kinds), "results": texts(&s.Filter.Results), "endpoints": texts(&s.Filter.Endpoints),
+			"organizations": texts(&s.Filter.Organizations), "users": texts(&s.Filter.Users), "providers": texts(&s.Filter.Providers),
+		}),
+	}) {
+		all[name] = read
+	}
+	for name, read := range all {
+		all[name] = func(d *decoder, key string, n ast.Node) {
+			given[name] = true
+			read(d, key, n)
+		}
+	}
+	d.mapping(key, n, all)
+	for _, name := range append([]string{"name"}, t.needs...) {
+		if !given[name] {
+			d.fail(n, key+"."+name, "is needed for a sink of type "+s.Type)
+		}
+	}
+	if given["name"] && !sinkName.MatchString(s.Name) {
+		d.fail(n, key+".name", "want up to 63 lower-case letters, digits and -")
+	}
+	return s
+}
+
+// wordOf is the text of a key in a mapping, "" where there is none.
+func wordOf(n ast.Node, key string) string {
+	var pairs []*ast.MappingValueNode
+	switch m := n.(type) {
+	case *ast.MappingNode:
+		pairs = m.Values
+	case *ast.MappingValueNode:
+		pairs = []*ast.MappingValueNode{m}
+	}
+	for _, p := range pairs {
+		if s, ok := p.Value.(*ast.StringNode); ok && p.Key.String() == key {
+			return s.Value
+		}
+	}
+	return ""
+}
