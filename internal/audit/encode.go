@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"hash/maphash"
@@ -61,6 +62,14 @@ func (f *fields) number(name string, value int64) {
 	}
 }
 
+// flag appends a boolean member unless it is false.
+func (f *fields) flag(name string, value bool) {
+	if value {
+		f.key(name)
+		f.buf = append(f.buf, "true"...)
+	}
+}
+
 func (f *fields) time(name string, t time.Time) {
 	f.key(name)
 	f.buf = append(f.buf, '"')
@@ -90,11 +99,12 @@ func b2i(b bool) int {
 // encoder appends meta data. It remembers the JSON of callers, which are
 // shared and immutable, by their address.
 type encoder struct {
+	node    string // of exchanges that name none
 	seed    maphash.Seed
 	callers [1024]atomic.Pointer[callerJSON]
 }
 
-func newEncoder() *encoder { return &encoder{seed: maphash.MakeSeed()} }
+func newEncoder(node string) *encoder { return &encoder{node: node, seed: maphash.MakeSeed()} }
 
 // callerJSON keeps the caller reachable, so that its address can't become
 // another caller's while it is remembered.
@@ -149,15 +159,27 @@ func (e *encoder) appendExchange(buf []byte, x *Exchange, at time.Time) ([]byte,
 	f.text("method", x.Method)
 	f.text("path", x.Path)
 	f.text("clientAddr", x.ClientAddr)
-	if x.Stream {
-		f.key("stream")
-		f.buf = append(f.buf, "true"...)
+	if x.TLS != nil {
+		f.key("tls")
+		f.buf = appendTLS(f.buf, x.TLS)
 	}
+	f.text("node", cmp.Or(x.Node, e.node))
+	f.flag("stream", x.Stream)
 	f.number("maxTokens", x.MaxTokens)
+	f.text("bodies", x.Bodies)
+	f.list("applied", x.Applied)
 	f.key("decision")
 	var err error
 	f.buf, err = appendDecision(f.buf, &x.Decision)
 	return f.close(), err
+}
+
+func appendTLS(buf []byte, t *TLS) []byte {
+	f := open(buf)
+	f.text("version", t.Version)
+	f.text("cipher", t.Cipher)
+	f.text("serverName", t.ServerName)
+	return f.close()
 }
 
 func appendDecision(buf []byte, d *decision.Decision) ([]byte, error) {
@@ -213,6 +235,8 @@ func appendOutcome(buf []byte, id string, o *Outcome, at time.Time) []byte {
 	f.number("firstByteNs", int64(o.FirstByte))
 	f.number("durationNs", int64(o.Duration))
 	f.int("responseBytes", o.ResponseBytes)
+	f.text("bodyForm", o.BodyForm)
+	f.flag("partial", o.Partial)
 	return f.close()
 }
 

@@ -40,6 +40,8 @@ type Event struct {
 	Kind         string            `json:"kind"`
 	By           *identity.Caller  `json:"by,omitempty"` // nil: the system itself
 	ClientAddr   string            `json:"clientAddr,omitempty"`
+	Certificate  string            `json:"certificate,omitempty"` // names the client certificate that was shown
+	Node         string            `json:"node,omitempty"`        // as Exchange.Node
 	RequestID    string            `json:"requestId,omitempty"`
 	TargetType   string            `json:"targetType,omitempty"`
 	TargetID     string            `json:"targetId,omitempty"`

@@ -22,6 +22,13 @@ const (
 // Unknown stands for a number of tokens that nobody reported.
 const Unknown = -1
 
+// Forms of the body of a streamed reply (Outcome.BodyForm).
+const (
+	FormMessage = "message" // put together: what the call would have got without stream
+	FormEvents  = "events"  // as it was sent, since nothing is known that puts it together
+	FormDropped = "dropped" // not kept: it can't be put together, and so not redacted
+)
+
 // Exchange is the request half of a record: who asked for what, and what the
 // policy said.
 type Exchange struct {
@@ -47,10 +54,26 @@ type Exchange struct {
 	Method       string `json:"method,omitempty"`
 	Path         string `json:"path,omitempty"`
 	ClientAddr   string `json:"clientAddr,omitempty"`
-	Stream       bool   `json:"stream,omitempty"`
-	MaxTokens    int64  `json:"maxTokens,omitempty"` // 0: the client set none
+	TLS          *TLS   `json:"tls,omitempty"` // nil: the connection was not encrypted
+	// Node names the gateway that served; empty means the trail's own (Options.Node).
+	Node      string `json:"node,omitempty"`
+	Stream    bool   `json:"stream,omitempty"`
+	MaxTokens int64  `json:"maxTokens,omitempty"` // 0: the client set none
+	// Bodies is what is kept of the bodies: one of the Bodies constants, the
+	// strictest that the installation, the endpoint and the policy ask for.
+	// Empty means what the trail was opened with.
+	Bodies string `json:"bodies,omitempty"`
+	// Applied names the obligations of the decision that were carried out.
+	Applied []string `json:"applied,omitempty"`
 	// Decision is what the policy said; the zero value when it was not asked.
 	Decision decision.Decision `json:"decision"`
+}
+
+// TLS is what the client's connection agreed on.
+type TLS struct {
+	Version    string `json:"version,omitempty"`    // "TLSv1.3"
+	Cipher     string `json:"cipher,omitempty"`     // IANA's name of the suite
+	ServerName string `json:"serverName,omitempty"` // that the client asked for
 }
 
 // Outcome is the response half of a record: how the exchange ended.
@@ -77,8 +100,8 @@ type Outcome struct {
 	Target   string `json:"target,omitempty"`
 	Provider string `json:"provider,omitempty"`
 	Model    string `json:"model,omitempty"`
-	// Attempts are the targets that were tried, in order, where the endpoint
-	// has several; the last is Target.
+	// Attempts are the targets that were tried, in order; the last answered or
+	// failed last. There is none when nothing went upstream.
 	Attempts []Attempt `json:"attempts,omitempty"`
 	// FirstByte and Duration run from Exchange.Time to the first byte of the
 	// answer and to its end; in JSON they are nanoseconds.
@@ -86,6 +109,11 @@ type Outcome struct {
 	Duration  time.Duration `json:"durationNs,omitempty"`
 	// ResponseBytes counts the body the client was sent, kept here or not.
 	ResponseBytes int64 `json:"responseBytes"`
+	// BodyForm is one of the Form constants where the reply was streamed and a
+	// body was to be kept.
+	BodyForm string `json:"bodyForm,omitempty"`
+	// Partial says that the kept body ends where the exchange broke off.
+	Partial bool `json:"partial,omitempty"`
 }
 
 // Attempt is one target's part in an exchange.

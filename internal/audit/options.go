@@ -9,8 +9,9 @@ import (
 
 // What the trail keeps of request and response bodies.
 const (
-	BodiesFull = "full" // as the client sent and saw them
-	BodiesNone = "none" // only their lengths
+	BodiesFull     = "full"     // as the client sent and saw them
+	BodiesRedacted = "redacted" // without what a detector finds
+	BodiesNone     = "none"     // only their lengths
 )
 
 // Errors of opening a trail.
@@ -57,6 +58,8 @@ var (
 type Options struct {
 	// Dir is the folder of the trail. It is made (0700) when missing.
 	Dir string
+	// Node names this gateway in what it records; empty leaves it out.
+	Node string
 	// Bodies is BodiesFull or BodiesNone; empty means BodiesFull.
 	Bodies string
 	// RetentionDays is how many whole days before today are kept; older

@@ -64,7 +64,7 @@ func openTrail(opts Options, opener fileOpener) (*Trail, error) {
 }
 
 func newTrail(opts Options) (*Trail, error) {
-	t := &Trail{dir: opts.Dir, retention: opts.RetentionDays, now: opts.Now, log: opts.Log, encoder: newEncoder()}
+	t := &Trail{dir: opts.Dir, retention: opts.RetentionDays, now: opts.Now, log: opts.Log, encoder: newEncoder(opts.Node)}
 	switch opts.Bodies {
 	case BodiesFull, "":
 		t.bodies = true
@@ -239,7 +239,7 @@ func (t *Trail) Refuse(x *Exchange, requestBody []byte, o *Outcome) error {
 // those of Begin without ErrDuplicate and ErrNoID.
 func (t *Trail) Event(v *Event) error {
 	event := *v
-	event.Time = t.moment(v.Time).UTC()
+	event.Time, event.Node = t.moment(v.Time).UTC(), cmp.Or(v.Node, t.encoder.node)
 	meta, err := json.Marshal(&event)
 	if err != nil {
 		return fmt.Errorf("encoding an event: %w", err)
