@@ -137,7 +137,8 @@ func (s *schemas) members(t reflect.Type) object {
 	s.fields(t, properties, &required)
 	if t == reflect.TypeFor[audit.Record]() { // as its MarshalJSON has it
 		properties["eventKind"] = object{"type": "string", "description": "What happened, e.g. AccessEndpoint."}
-		required = append(required, "eventKind")
+		properties["schemaVersion"] = object{"type": "integer", "format": "int64", "description": "The version of the schema of records."}
+		required = append(required, "eventKind", "schemaVersion")
 	}
 	out := object{"type": "object", "properties": properties}
 	if len(required) > 0 {

@@ -97,7 +97,7 @@ func b2i(b bool) int {
 }
 
 // encoder appends meta data. It remembers the JSON of callers, which are
-// shared and immutable, by their address.
+// shared and immutable, by their address; nil remembers none.
 type encoder struct {
 	node    string // of exchanges that name none
 	seed    maphash.Seed
@@ -114,6 +114,9 @@ type callerJSON struct {
 }
 
 func (e *encoder) appendCaller(buf []byte, c *identity.Caller) []byte {
+	if e == nil {
+		return appendCallerFields(buf, c)
+	}
 	slot := &e.callers[maphash.Comparable(e.seed, c)%uint64(len(e.callers))]
 	if known := slot.Load(); known != nil && known.caller == c {
 		return append(buf, known.json...)

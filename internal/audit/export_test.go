@@ -47,6 +47,3 @@ func CrashFiles(t *Trail) {
 	t.readers.close()
 	t.lock.Close()
 }
-
-// AppendString is how strings are encoded.
-func AppendString(buf []byte, s string) []byte { return appendString(buf, s) }

@@ -53,14 +53,9 @@ func exchangeKind(result string) string {
 	return KindAccessEndpoint
 }
 
-// MarshalJSON renders the record with its kind beside its fields.
-func (r *Record) MarshalJSON() ([]byte, error) {
-	type plain Record
-	return json.Marshal(struct {
-		EventKind string `json:"eventKind"`
-		*plain
-	}{r.Kind(), (*plain)(r)})
-}
+// MarshalJSON renders the record with its kind and the version of its schema
+// beside its fields.
+func (r *Record) MarshalJSON() ([]byte, error) { return r.AppendJSON(nil) }
 
 // Body is a request or response body. In JSON it is a string when it is valid
 // UTF-8 and {"base64": "…"} when it is not.
