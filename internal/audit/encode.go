@@ -97,7 +97,8 @@ func b2i(b bool) int {
 }
 
 // encoder appends meta data. It remembers the JSON of callers, which are
-// shared and immutable, by their address; nil remembers none.
+// shared and immutable, by their address; nil
+// remembers none and knows no node.
 type encoder struct {
 	node    string // of exchanges that name none
 	seed    maphash.Seed
@@ -105,6 +106,14 @@ type encoder struct {
 }
 
 func newEncoder(node string) *encoder { return &encoder{node: node, seed: maphash.MakeSeed()} }
+
+// ownNode is the node of exchanges that name none.
+func (e *encoder) ownNode() string {
+	if e == nil {
+		return ""
+	}
+	return e.node
+}
 
 // callerJSON keeps the caller reachable, so that its address can't become
 // another caller's while it is remembered.
@@ -166,7 +175,7 @@ func (e *encoder) appendExchange(buf []byte, x *Exchange, at time.Time) ([]byte,
 		f.key("tls")
 		f.buf = appendTLS(f.buf, x.TLS)
 	}
-	f.text("node", cmp.Or(x.Node, e.node))
+	f.text("node", cmp.Or(x.Node, e.ownNode()))
 	f.flag("stream", x.Stream)
 	f.number("maxTokens", x.MaxTokens)
 	f.text("bodies", x.Bodies)
