@@ -60,7 +60,8 @@ type Options struct {
 	Dir string
 	// Node names this gateway in what it records; empty leaves it out.
 	Node string
-	// Bodies is BodiesFull or BodiesNone; empty means BodiesFull.
+	// Bodies is a Bodies constant; empty means BodiesFull. BodiesRedacted needs
+	// SetRedactor.
 	Bodies string
 	// RetentionDays is how many whole days before today are kept; older
 	// partitions are dropped. Zero or less keeps everything.

@@ -22,7 +22,8 @@ import (
 type Trail struct {
 	dir        string
 	id         string
-	bodies     bool
+	keeps      string // of bodies: a Bodies constant
+	redaction  redaction
 	retention  int
 	now        func() time.Time
 	log        *zap.Logger
@@ -65,12 +66,10 @@ func openTrail(opts Options, opener fileOpener) (*Trail, error) {
 
 func newTrail(opts Options) (*Trail, error) {
 	t := &Trail{dir: opts.Dir, retention: opts.RetentionDays, now: opts.Now, log: opts.Log, encoder: newEncoder(opts.Node)}
-	switch opts.Bodies {
-	case BodiesFull, "":
-		t.bodies = true
-	case BodiesNone:
+	switch t.keeps = cmp.Or(opts.Bodies, BodiesFull); t.keeps {
+	case BodiesFull, BodiesRedacted, BodiesNone:
 	default:
-		return nil, fmt.Errorf("opening the trail: bodies is %q, not %q or %q", opts.Bodies, BodiesFull, BodiesNone)
+		return nil, fmt.Errorf("opening the trail: bodies is %q, not %q, %q or %q", opts.Bodies, BodiesFull, BodiesRedacted, BodiesNone)
 	}
 	if t.now == nil {
 		t.now = time.Now
@@ -78,6 +77,7 @@ func newTrail(opts Options) (*Trail, error) {
 	if t.log == nil {
 		t.log = zap.NewNop()
 	}
+	t.redaction.log = t.log
 	t.entries.New = func() any { return &entry{wake: make(chan bool, 1)} }
 	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("opening the trail: %w", err)
@@ -196,6 +196,8 @@ func (t *Trail) written(items []item) {
 // ErrClosed. The trail keeps neither x nor requestBody; x.Caller must not change.
 func (t *Trail) Begin(x *Exchange, requestBody []byte) error {
 	at := t.moment(x.Time)
+	mode := t.mode(x)
+	x, requestBody = t.redaction.exchange(mode, x), t.redaction.body(mode, requestBody)
 	e := t.entry(frameBegin)
 	defer t.release(e)
 	var err error
@@ -203,7 +205,11 @@ func (t *Trail) Begin(x *Exchange, requestBody []byte) error {
 		return err
 	}
 	e.id, e.row = x.ID, exchangeRow(x, at)
-	return t.write(e, requestBody, at)
+	e.bare = mode == BodiesNone
+	if err = t.write(e, requestBody, at); err == nil {
+		t.redaction.begun(x.ID, mode)
+	}
+	return err
 }
 
 // End writes the response half of an exchange that was begun. When it returns
@@ -213,17 +219,25 @@ func (t *Trail) Begin(x *Exchange, requestBody []byte) error {
 // ErrNotBegun in place of ErrDuplicate.
 func (t *Trail) End(id string, o *Outcome, responseBody []byte) error {
 	at := t.moment(o.Time)
+	mode := t.redaction.of(id)
+	o, responseBody = t.redaction.outcome(mode, o), t.redaction.body(mode, responseBody)
 	e := t.entry(frameEnd)
 	defer t.release(e)
 	e.frame = appendOutcome(e.frame, id, o, at)
-	e.id, e.end = id, o
-	return t.write(e, responseBody, at)
+	e.id, e.end, e.bare = id, o, mode == BodiesNone
+	err := t.write(e, responseBody, at)
+	if err == nil {
+		t.redaction.ended(id, mode)
+	}
+	return err
 }
 
 // Refuse writes a request that was turned away, whole: a denial, a failed
 // authentication, a malformed request. The errors are those of Begin.
 func (t *Trail) Refuse(x *Exchange, requestBody []byte, o *Outcome) error {
 	at := t.moment(x.Time)
+	mode := t.mode(x)
+	x, o, requestBody = t.redaction.exchange(mode, x), t.redaction.outcome(mode, o), t.redaction.body(mode, requestBody)
 	e := t.entry(frameWhole)
 	defer t.release(e)
 	var err error
@@ -232,6 +246,7 @@ func (t *Trail) Refuse(x *Exchange, requestBody []byte, o *Outcome) error {
 	}
 	e.id, e.row = x.ID, exchangeRow(x, at)
 	e.row.setOutcome(o)
+	e.bare = mode == BodiesNone
 	return t.write(e, requestBody, at)
 }
 
@@ -265,7 +280,7 @@ func (t *Trail) write(e *entry, body []byte, at time.Time) error {
 	}
 	metaLen := len(e.frame) - headerSize
 	used := codecRaw
-	if t.bodies {
+	if !e.bare && t.keeps != BodiesNone {
 		e.frame, used = t.compressor.appendBody(e.frame, body)
 	}
 	sealContent(e.frame, e.kind, used, metaLen, len(body), at.UnixNano())

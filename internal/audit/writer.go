@@ -23,6 +23,7 @@ type entry struct {
 	row    *row     // what the index will know; nil for the response half
 	id     string   // of the exchange, for begin and end
 	end    *Outcome // for the response half
+	bare   bool     // the body is not kept, only its length
 	op     func() error
 	placed *row // set by place: what was told to the index
 	err    error

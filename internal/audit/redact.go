@@ -1,0 +1,150 @@
+package audit
+
+import (
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+
+	"sluice/internal/decision"
+)
+
+// Redactor takes personal data and secrets out of what is recorded. Its methods
+// may be called from any goroutine. They must not change what they are given;
+// what they return may share it.
+type Redactor interface {
+	// Body is a request or response body, or a part of one, without what was
+	// found in it. JSON stays JSON.
+	Body(body []byte) []byte
+	// Text is a line of text without what was found in it.
+	Text(s string) string
+}
+
+// MarkUnredacted is in place of what was to be redacted and could not be: there
+// is no redactor, or it failed.
+const MarkUnredacted = "[not kept: it could not be redacted]"
+
+// SetRedactor gives the trail what it redacts with. Until then nothing is kept
+// of bodies and texts that are to be redacted. It may be called at any time;
+// what is being written goes on with the redactor from before.
+func (t *Trail) SetRedactor(r Redactor) { t.redaction.redactor.Store(&r) }
+
+// redaction knows what is kept of the bodies of the exchanges that are under
+// way: those whose bodies are kept whole are not listed.
+type redaction struct {
+	mu       sync.RWMutex      // guards the following field
+	modes    map[string]string // by exchange id: BodiesRedacted or BodiesNone
+	redactor atomic.Pointer[Redactor]
+	log      *zap.Logger
+}
+
+// mode is the strictest of what the trail and the exchange ask for.
+func (t *Trail) mode(x *Exchange) string {
+	switch {
+	case t.keeps == BodiesNone || x.Bodies == BodiesNone:
+		return BodiesNone
+	case t.keeps == BodiesRedacted || x.Bodies == BodiesRedacted:
+		return BodiesRedacted
+	}
+	return BodiesFull
+}
+
+// begun remembers what is kept of the bodies of an exchange.
+func (r *redaction) begun(id, mode string) {
+	if mode == BodiesFull {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.modes == nil {
+		r.modes = map[string]string{}
+	}
+	r.modes[id] = mode
+}
+
+// of tells what is kept of the bodies of an exchange that was begun.
+func (r *redaction) of(id string) string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if mode, known := r.modes[id]; known {
+		return mode
+	}
+	return BodiesFull
+}
+
+func (r *redaction) ended(id, mode string) {
+	if mode == BodiesFull {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.modes, id)
+}
+
+// body is what may be kept of a body.
+func (r *redaction) body(mode string, body []byte) []byte {
+	if mode != BodiesRedacted || len(body) == 0 {
+		return body
+	}
+	kept := []byte(MarkUnredacted)
+	r.guard(func(red Redactor) { kept = red.Body(body) })
+	return kept
+}
+
+func (r *redaction) text(s string) string {
+	if s == "" {
+		return s
+	}
+	kept := MarkUnredacted
+	r.guard(func(red Redactor) { kept = red.Text(s) })
+	return kept
+}
+
+// guard calls do with the redactor. A record must not be lost, nor what it
+// holds be told, because redaction failed: the failure is logged without its
+// words, which may hold a piece of the body.
+func (r *redaction) guard(do func(Redactor)) {
+	defer func() {
+		if recover() != nil {
+			r.log.Error("redacting a record failed, what was to be redacted is not kept", zap.ByteString("stack", debug.Stack()))
+		}
+	}()
+	if red := r.redactor.Load(); red != nil && *red != nil {
+		do(*red)
+	}
+}
+
+// exchange is x as it may be written.
+func (r *redaction) exchange(mode string, x *Exchange) *Exchange {
+	if mode == BodiesFull {
+		return x
+	}
+	y := *x
+	y.Bodies = mode // also where only the trail asks for it
+	if mode == BodiesNone {
+		return &y
+	}
+	if path, query, found := strings.Cut(x.Path, "?"); found {
+		y.Path = path + "?" + r.text(query)
+	}
+	if len(x.Decision.Reasons) > 0 {
+		y.Decision.Reasons = make([]decision.Reason, len(x.Decision.Reasons))
+		for i, reason := range x.Decision.Reasons {
+			reason.Message = r.text(reason.Message)
+			y.Decision.Reasons[i] = reason
+		}
+	}
+	return &y
+}
+
+// outcome is o as it may be written.
+func (r *redaction) outcome(mode string, o *Outcome) *Outcome {
+	if mode != BodiesRedacted || o.Message == "" {
+		return o
+	}
+	p := *o
+	p.Message = r.text(o.Message)
+	return &p
+}
