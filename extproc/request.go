@@ -78,6 +78,9 @@ func (x *exchange) readHead(m *corev3.HeaderMap) (method string) {
 		case "x-forwarded-for":
 			v := value(h)
 			x.record.ClientAddr = strings.TrimSpace(v[strings.LastIndexByte(v, ',')+1:])
+		case audit.TLSHeader:
+			x.record.TLS = audit.ReadTLS(value(h))
+			x.headers = append(x.headers, h.Key)
 		case "content-type":
 			x.ctype = value(h)
 			x.headers = append(x.headers, h.Key)
@@ -103,9 +106,7 @@ func removable(name string) bool {
 func (x *exchange) authenticate(m *corev3.HeaderMap) *dialect.Error {
 	get := func(name string) []string { return headerValues(m, name) }
 	presented, err := identity.PresentedBy(get, x.record.ClientAddr)
-	if presented.Certificate != nil {
-		x.record.Certificate = presented.Certificate.String()
-	}
+	x.record.Certificate = presented.Certificate.String()
 	if err != nil {
 		return errUnauthenticated(err)
 	}

@@ -132,14 +132,16 @@ func tlsListener(t *testing.T, clients xds.ClientCertificates) *listenerv3.Liste
 	l, err := xds.TLSListener("127.0.0.1:8443", 5*time.Minute, clients)
 	require.NoError(t, err)
 	if clients == xds.NoClientCertificates {
-		l.FilterChains[0].Filters[0].ConfigType = nil // that is http-manager.json
+		// That is http-manager.json, but for one header; see TestTLSFacts.
+		l.FilterChains[0].Filters[0].ConfigType = nil
 		return l
 	}
 	// Only what differs from http-manager.json.
 	var m hcmv3.HttpConnectionManager
 	require.NoError(t, l.FilterChains[0].Filters[0].GetTypedConfig().UnmarshalTo(&m))
 	l.FilterChains[0].Filters[0].ConfigType = &listenerv3.Filter_TypedConfig{TypedConfig: xds.Pack(&hcmv3.HttpConnectionManager{
-		ForwardClientCertDetails: m.ForwardClientCertDetails, SetCurrentClientCertDetails: m.SetCurrentClientCertDetails,
+		EarlyHeaderMutationExtensions: m.EarlyHeaderMutationExtensions,
+		ForwardClientCertDetails:      m.ForwardClientCertDetails, SetCurrentClientCertDetails: m.SetCurrentClientCertDetails,
 	})}
 	return l
 }

@@ -9,6 +9,8 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
 	uuidv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/request_id/uuid/v3"
+
+	"sluice/internal/audit"
 )
 
 // Limits on what a client may cost before its request is understood.
@@ -102,6 +104,21 @@ func untrustedHeaders() *earlyv3.HeaderMutation {
 		remove("x-real-ip"),
 		remove("x-request-id"),
 	}}
+}
+
+// withTLSFacts has Envoy say what the connection agreed on. A header costs less
+// than ext_proc's attributes, which have no cipher, and the control server sees
+// it too.
+func withTLSFacts(m *earlyv3.HeaderMutation) *earlyv3.HeaderMutation {
+	m.Mutations = append(m.Mutations, &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Append{
+		Append: &corev3.HeaderValueOption{
+			Header: &corev3.HeaderValue{
+				Key: audit.TLSHeader, Value: "%DOWNSTREAM_TLS_VERSION% %DOWNSTREAM_TLS_CIPHER% %REQUESTED_SERVER_NAME%",
+			},
+			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+		},
+	}})
+	return m
 }
 
 // requestIDs makes plain random UUIDs, without a tracing decision packed in.

@@ -9,6 +9,7 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	inspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -21,6 +22,7 @@ const handshakeTimeout = 15 * time.Second
 // show one of their own where they must.
 func tlsListener(addr string, idle time.Duration, clients ClientCertificates) (*listenerv3.Listener, error) {
 	manager := httpManager(idle)
+	manager.EarlyHeaderMutationExtensions = early(withTLSFacts(untrustedHeaders()))
 	if clients != NoClientCertificates {
 		// The whole certificate, and no names beside it: Envoy writes names as they
 		// are, so that one with a separator in it would read as two.
@@ -31,6 +33,13 @@ func tlsListener(addr string, idle time.Duration, clients ClientCertificates) (*
 	if err != nil {
 		return nil, err
 	}
+	// Only this filter tells which name a client asked for.
+	l.ListenerFilters = []*listenerv3.ListenerFilter{{
+		Name: "tls-inspector",
+		ConfigType: &listenerv3.ListenerFilter_TypedConfig{
+			TypedConfig: pack(&inspectorv3.TlsInspector{EnableJa3Fingerprinting: no()}),
+		},
+	}}
 	chain := l.FilterChains[0]
 	chain.TransportSocket = &corev3.TransportSocket{
 		Name:       "tls",

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"sluice/extproc/dialect"
+	"sluice/internal/audit"
 )
 
 const (
@@ -95,7 +96,7 @@ func onMatch(action *anypb.Any) *matchv3.Matcher_OnMatch {
 // server removes what the client sent; these Envoy itself or the ext_proc
 // server has added since.
 var removedFromRequests = []string{
-	RouteHeader, "x-request-id", "x-forwarded-proto", "x-forwarded-for", "x-forwarded-client-cert",
+	RouteHeader, audit.TLSHeader, "x-request-id", "x-forwarded-proto", "x-forwarded-for", "x-forwarded-client-cert",
 	"x-envoy-expected-rq-timeout-ms", "x-envoy-external-address", "x-envoy-internal",
 	"x-envoy-decorator-operation", "x-envoy-attempt-count",
 }

@@ -160,3 +160,36 @@ func TestServerTLS(t *testing.T) {
 		}
 	}
 }
+
+// TestTLSFacts are told of an encrypted connection to who answers for it, and
+// to nobody else; what a client says in their place is removed.
+func TestTLSFacts(t *testing.T) {
+	w := newWorld(t)
+	ask := func(base, serverName string, version uint16) (facts string, provider http.Header) {
+		client := w.Client("http/1.1")
+		config := client.Transport.(*http.Transport).TLSClientConfig
+		config.ServerName, config.MaxVersion, config.InsecureSkipVerify = serverName, version, true
+		defer client.CloseIdleConnections()
+		c := call{route: w.provider.Key(), to: "/echo", body: []byte("x"), header: http.Header{"X-Gateway-Tls": {"TLSv9 made up"}}}
+		req := w.request(t.Context(), t, c)
+		u, err := req.URL.Parse(base + "/v1/chat/completions")
+		require.NoError(t, err)
+		req.URL, req.Host = u, u.Host
+		resp, err := client.Do(req)
+		require.NoError(t, err)
+		defer func() { _ = resp.Body.Close() }()
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		w.proc.story().with(func(s *seen) { facts = s.request["x-gateway-tls"] })
+		return facts, reply{status: resp.StatusCode, header: resp.Header, body: body}.echoed(t).Header
+	}
+	facts, got := ask(w.URL, "gw.example", tls.VersionTLS13)
+	require.Regexp(t, `^TLSv1\.3 TLS_\w+ gw\.example$`, facts)
+	require.NotContains(t, got, "X-Gateway-Tls")
+	facts, _ = ask(w.URL, "", tls.VersionTLS12)
+	require.Regexp(t, `^TLSv1\.2 ECDHE-\S+ $`, facts)
+	facts, _ = ask(w.URL, "a b\r\nx-forwarded-for: 10.0.0.1", tls.VersionTLS13)
+	require.Regexp(t, `^\S+ \S+ invalid:\S+$`, facts, "a name with a line break makes no header of its own")
+	facts, _ = ask(w.PlainURL, "", 0)
+	require.Empty(t, facts)
+}

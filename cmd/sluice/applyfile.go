@@ -44,7 +44,7 @@ func (g *gateway) applyFile(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return fmt.Errorf("applying the endpoints of %s: %w", c.Source, err)
 	}
-	req, err := http.NewRequestWithContext(admin.As(ctx, &operator, ""), http.MethodPost, "/api/sluice/v1/apply", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(admin.As(ctx, &operator, "", ""), http.MethodPost, "/api/sluice/v1/apply", bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("applying the endpoints of %s: %w", c.Source, err)
 	}

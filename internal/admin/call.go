@@ -28,10 +28,10 @@ type call struct {
 	route   *route // nil until it is found
 	start   time.Time
 
-	caller      *identity.Caller      // nil on open routes
-	certificate *identity.Certificate // the client has shown, if any
-	decision    decision.Decision     // on decided routes
-	owned       []*catalog.Endpoint   // all that the reply may cover, where the scope is "owned"
+	caller      *identity.Caller    // nil on open routes
+	certificate string              // names the one that the client has shown; "": none
+	decision    decision.Decision   // on decided routes
+	owned       []*catalog.Endpoint // all that the reply may cover, where the scope is "owned"
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }

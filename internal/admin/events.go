@@ -46,7 +46,7 @@ const (
 // event begins an event about a target.
 func (c *call) event(kind, targetType, id, name string, changes []audit.Change) *audit.Event {
 	return &audit.Event{
-		Time: c.s.Now(), Kind: kind, By: c.caller, ClientAddr: c.client, RequestID: c.id,
+		Time: c.s.Now(), Kind: kind, By: c.caller, ClientAddr: c.client, Certificate: c.certificate, RequestID: c.id,
 		TargetType: targetType, TargetID: id, TargetName: name, Changes: changes,
 	}
 }

@@ -9,9 +9,10 @@ import (
 
 // signedIn is who makes a request that came from within the process.
 type signedIn struct {
-	caller  *identity.Caller
-	client  string
-	session string
+	caller      *identity.Caller
+	client      string
+	certificate string
+	session     string
 }
 
 type signedInKey struct{}
@@ -19,9 +20,10 @@ type signedInKey struct{}
 // As returns a context for requests that the web UI makes of this handler on
 // behalf of a caller whom it has authenticated by a session. Such a request
 // presents no credential; the policy and the trail see the caller, and the
-// address of the browser, as with any other.
-func As(ctx context.Context, caller *identity.Caller, clientAddress string) context.Context {
-	return context.WithValue(ctx, signedInKey{}, signedIn{caller: caller, client: clientAddress})
+// address of the browser, as with any other. certificate names the client
+// certificate that the browser has shown; it may be "".
+func As(ctx context.Context, caller *identity.Caller, clientAddress, certificate string) context.Context {
+	return context.WithValue(ctx, signedInKey{}, signedIn{caller: caller, client: clientAddress, certificate: certificate})
 }
 
 // AsSession is As for the caller of a session, which lists of sessions then

@@ -137,11 +137,11 @@ func subject(r *http.Request) string {
 
 func (s *server) authenticate(c *call) error {
 	if in, ok := c.ctx().Value(signedInKey{}).(signedIn); ok {
-		c.caller, c.client, c.session = in.caller, in.client, in.session
+		c.caller, c.client, c.session, c.certificate = in.caller, in.client, in.session, in.certificate
 		return nil
 	}
 	presented, err := identity.PresentedBy(c.r.Header.Values, c.client)
-	c.certificate = presented.Certificate
+	c.certificate = presented.Certificate.String()
 	if err == nil {
 		c.caller, err = s.Identity.Authenticate(presented)
 	}
@@ -250,9 +250,7 @@ func (s *server) refuse(c *call, result string, e *dialect.Error) error {
 	if c.caller != nil {
 		x.Credential = c.caller.Credential
 	}
-	if c.certificate != nil {
-		x.Certificate = c.certificate.String()
-	}
+	x.Certificate, x.TLS = c.certificate, audit.ReadTLS(c.r.Header.Get(audit.TLSHeader))
 	if endpoint, ok := s.Catalog.Snapshot().Get(c.r.PathValue("name")); ok {
 		x.EndpointID, x.EndpointName, x.EndpointType = endpoint.ID, endpoint.Name, string(endpoint.Type)
 		x.Provider, x.Model = endpoint.First().Provider, endpoint.First().Model

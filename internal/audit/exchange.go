@@ -72,7 +72,7 @@ type Exchange struct {
 // TLS is what the client's connection agreed on.
 type TLS struct {
 	Version    string `json:"version,omitempty"`    // "TLSv1.3"
-	Cipher     string `json:"cipher,omitempty"`     // IANA's name of the suite
+	Cipher     string `json:"cipher,omitempty"`     // "TLS_AES_128_GCM_SHA256"
 	ServerName string `json:"serverName,omitempty"` // that the client asked for
 }
 

@@ -28,8 +28,11 @@ type Certificate struct {
 	Expires     time.Time
 }
 
-// String tells which certificate it is, for records.
+// String tells which certificate it is, for records: "" of nil.
 func (c *Certificate) String() string {
+	if c == nil {
+		return ""
+	}
 	names := append(append([]string{}, c.URIs...), c.DNSNames...)
 	if c.CommonName != "" {
 		names = append(names, "CN="+c.CommonName)

@@ -22,6 +22,20 @@ type Presented struct {
 	Certificate *Certificate // that Envoy has verified; nil: none
 }
 
+// CertificateOf names the client certificate of a request for records: "" where
+// there is none that can be read. get is that of PresentedBy.
+func CertificateOf(get func(header string) []string) string {
+	values := get(CertificateHeader)
+	if len(values) == 0 {
+		return ""
+	}
+	c, err := readCertificate(values)
+	if err != nil {
+		return ""
+	}
+	return c.String()
+}
+
 // PresentedBy reads what a request presents. get returns the values of a header
 // given in lower case, address is the client's. Where there is a certificate a
 // credential may be absent; a certificate that can't be read is

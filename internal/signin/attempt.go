@@ -176,7 +176,7 @@ func (a *attempt) succeed(in session.SignIn) {
 // nobody has.
 func (a *attempt) event(kind string, by *identity.Caller) *audit.Event {
 	e := &audit.Event{
-		Time: a.h.Now(), Kind: kind, By: by, ClientAddr: a.address, RequestID: a.h.requestID(a.r),
+		Time: a.h.Now(), Kind: kind, By: by, ClientAddr: a.address, Certificate: identity.CertificateOf(a.r.Header.Values), RequestID: a.h.requestID(a.r),
 		TargetType: "user", TargetID: a.user, Metadata: map[string]string{"method": a.method},
 	}
 	if by != nil {

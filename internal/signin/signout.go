@@ -37,7 +37,7 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
 // leave must be able to.
 func (h *Handler) recordSignOut(r *http.Request, s *session.Session) {
 	err := h.Trail.Event(&audit.Event{
-		Time: h.Now(), Kind: KindSignOut, By: s.Caller, ClientAddr: identity.ClientAddress(r.Header.Values),
+		Time: h.Now(), Kind: KindSignOut, By: s.Caller, ClientAddr: identity.ClientAddress(r.Header.Values), Certificate: identity.CertificateOf(r.Header.Values),
 		RequestID: h.requestID(r), TargetType: "user", TargetID: s.UserID, TargetName: s.Caller.UserName,
 		Metadata: map[string]string{"method": s.Method, "sessionId": s.ID},
 	})

@@ -37,7 +37,7 @@ type call struct {
 
 // ctx is the context for REST, on behalf of who has signed in.
 func (c *call) ctx() context.Context {
-	return admin.As(c.r.Context(), c.caller, c.client)
+	return admin.As(c.r.Context(), c.caller, c.client, identity.CertificateOf(c.r.Header.Values))
 }
 
 func (c *call) post() bool { return c.r.Method == http.MethodPost }
