@@ -47,3 +47,6 @@ func CrashFiles(t *Trail) {
 	t.readers.close()
 	t.lock.Close()
 }
+
+// MarkOffset is where in its segment a mark is.
+func MarkOffset(m Mark) int64 { return m.at.off }

@@ -37,6 +37,8 @@ type Trail struct {
 	keeper     *keeper
 	closing    atomic.Bool
 	followers  atomic.Pointer[[]*Follower] // changed by whoever leads the writer
+	arrivals   arrivals
+	tape       tape
 
 	// walking is held for reading while segments are walked, and for writing
 	// while retention removes some.
@@ -106,6 +108,7 @@ func (t *Trail) start(opener fileOpener) error {
 		t.indexer.lost = t.indexer.lost || state.items[len(state.items)-1].at.seq != state.pos.seq
 	}
 	t.readers = newReaders(t.dir, boot, state)
+	t.arrivals.push(state.pos)
 	t.writer = &writer{dir: t.dir, trail: t.id, now: t.now, opener: opener, index: t.written, pos: state.pos, lo: state.times.lo, hi: state.times.hi}
 	t.writer.open, t.writer.ended, t.writer.next = map[string]*row{}, state.times, state.pos
 	go t.indexer.run()
@@ -188,6 +191,7 @@ func (t *Trail) written(items []item) {
 	for _, f := range t.following() {
 		f.push(items)
 	}
+	t.arrivals.push(items[len(items)-1].at)
 }
 
 // Begin writes the request half of an exchange. When it returns nil the half is
@@ -335,6 +339,8 @@ func (t *Trail) Close() error {
 	err := t.writer.close()
 	t.indexer.close()
 	t.readers.close()
+	t.arrivals.push(t.arrivals.position()) // wakes those who wait
+	t.tape.close()
 	if headErr := writeHead(t.dir, t.writer.position().head(true)); err == nil {
 		err = headErr
 	}
