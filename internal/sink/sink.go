@@ -18,6 +18,9 @@ type Entry struct {
 	// Data is Record in the sink's format: one line of text without its end. It
 	// is valid until Deliver returns.
 	Data []byte
+	// Again says that somebody asked for the record to be sent again (a replay):
+	// a target that tells repeats sends it all the same.
+	Again bool
 }
 
 // Target takes records somewhere. The worker of a sink calls it from one

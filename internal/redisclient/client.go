@@ -1,0 +1,172 @@
+// Package redisclient connects to Redis: one server, one that sentinels watch,
+// or a cluster; with TLS, client certificates and ACL users.
+package redisclient
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// Kinds of places that Options.Addresses may name.
+const (
+	ModeSingle   = "single"
+	ModeSentinel = "sentinel"
+	ModeCluster  = "cluster"
+)
+
+// Options say where Redis is and who we are there.
+type Options struct {
+	Addresses []string // host:port: the server, the sentinels, or nodes of the cluster
+	Mode      string   // a Mode constant; "": ModeSingle
+	Master    string   // what the sentinels call the server
+	Username  string   // of an ACL; "": the default user
+	Password  string
+	// SentinelUsername and SentinelPassword are those of the sentinels, which
+	// have their own.
+	SentinelUsername, SentinelPassword string
+	Database                           int // not with a cluster
+	TLS                                *tls.Config
+	// Timeout bounds connecting, and each reading and writing; 0: 5 s.
+	Timeout time.Duration
+	// Dial connects; nil: by the system.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Connections is the most that are open to one server; 0: 4.
+	Connections int
+}
+
+const defaultTimeout = 5 * time.Second
+
+// New returns a client. It connects when it is used, and again after the
+// connection broke; nothing is repeated by itself, except what a cluster or a
+// sentinel sends elsewhere.
+func New(o Options) redis.UniversalClient {
+	silence()
+	if o.Timeout == 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.Connections == 0 {
+		o.Connections = 4
+	}
+	u := &redis.UniversalOptions{
+		Addrs: o.Addresses, DB: o.Database, Username: o.Username, Password: o.Password,
+		SentinelUsername: o.SentinelUsername, SentinelPassword: o.SentinelPassword, TLSConfig: o.TLS,
+		DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, ContextTimeoutEnabled: true,
+		DialerRetries: 1, MaxRetries: -1, PoolSize: o.Connections, PoolTimeout: o.Timeout, DisableIdentity: true,
+		IsClusterMode: o.Mode == ModeCluster, Dialer: o.dialer(), PipelinePoolSize: -1,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	}
+	if o.Mode == ModeSentinel {
+		u.MasterName = o.Master
+	}
+	return redis.NewUniversalClient(u)
+}
+
+// dialer connects by Dial, and then speaks TLS: the library leaves both to a
+// dialer that it is given.
+func (o Options) dialer() func(context.Context, string, string) (net.Conn, error) {
+	if o.Dial == nil {
+		return nil
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+		defer cancel()
+		c, err := o.Dial(ctx, network, address)
+		if err != nil || o.TLS == nil {
+			return c, err
+		}
+		config := o.TLS.Clone()
+		if config.ServerName == "" {
+			config.ServerName, _, _ = net.SplitHostPort(address)
+		}
+		secure := tls.Client(c, config)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			c.Close()
+			return nil, err
+		}
+		return secure, nil
+	}
+}
+
+// silence keeps the library from writing to standard error: what it would say
+// comes back as errors too.
+var silence = sync.OnceFunc(logging.Disable)
+
+// OutOfMemory reports whether Redis refused to write because it holds as much
+// as it may.
+func OutOfMemory(err error) bool { return code(err) == "OOM" }
+
+// Reason says in a sentence what is wrong and what to do, without repeating what
+// the server wrote.
+func Reason(err error) string {
+	switch word := code(err); word {
+	case "OOM":
+		return "Redis holds as much as its maxmemory allows; give it more, or bound the stream tighter"
+	case "NOAUTH", "WRONGPASS":
+		return "Redis refuses the user or the password; look at username, password and Redis's ACL"
+	case "NOPERM":
+		return "Redis's ACL does not let the user do this; docs/sinks.md lists what it needs"
+	case "READONLY":
+		return "this Redis is a replica and can't be written to; name the primary, or the sentinels"
+	case "LOADING":
+		return "Redis is reading its data after a start"
+	case "MISCONF":
+		return "Redis can't save to its disk and refuses to write"
+	case "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "NOREPLICAS":
+		return "the Redis cluster can't serve now (" + word + ")"
+	case "WRONGTYPE":
+		return "the key holds something that is not a stream; name another, or delete it"
+	case "":
+	default:
+		return "Redis answered " + word
+	}
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	var network net.Error
+	switch {
+	case errors.As(err, &certificate):
+		return "Redis's certificate is not to be trusted: " + certificate.Err.Error()
+	case errors.As(err, &record):
+		return "Redis does not speak TLS at this address"
+	case errors.As(err, &alert):
+		return "Redis ended the TLS handshake (" + alert.Error() + "); it may want a client certificate"
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+		return "Redis did not answer in time"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "Redis closed the connection"
+	case errors.As(err, &network):
+		return "Redis can't be reached: " + network.Error()
+	}
+	return fmt.Sprintf("Redis can't be used (%T)", err)
+}
+
+// code is the word that an error of Redis's begins with, "" for other errors.
+func code(err error) string {
+	var answer redis.Error
+	if !errors.As(err, &answer) {
+		return ""
+	}
+	text := answer.Error()
+	for _, word := range []string{"OOM", "NOPERM", "READONLY", "MISCONF", "WRONGTYPE"} {
+		// A script's error has the word behind its own.
+		if strings.HasPrefix(text, word+" ") || strings.HasPrefix(text, "ERR") && strings.Contains(text, word+" ") {
+			return word
+		}
+	}
+	word, _, _ := strings.Cut(text, " ")
+	if word == "" || len(word) > 20 || strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return "an error"
+	}
+	return word
+}
