@@ -49,9 +49,29 @@ func (r *Record) AppendJSON(dst []byte) ([]byte, error) {
 	}
 	f.int("requestBytes", r.RequestBytes)
 	f.int("responseBytes", r.ResponseBytes)
+	f.flag("requestTruncated", r.RequestTruncated)
+	f.flag("responseTruncated", r.ResponseTruncated)
+	if len(r.Parts) > 0 {
+		f.key("parts")
+		f.buf = appendParts(f.buf, r.Parts)
+	}
 	f.body("requestBody", r.RequestBody)
 	f.body("responseBody", r.ResponseBody)
 	return f.close(), nil
+}
+
+func appendParts(buf []byte, parts []Part) []byte {
+	for i := range parts {
+		p := &parts[i]
+		buf = append(buf, ",["[b2i(i == 0)])
+		f := open(buf)
+		f.always("kind", p.Kind)
+		f.int("bytes", p.Bytes)
+		f.flag("truncated", p.Truncated)
+		f.body("body", p.Body)
+		buf = f.close()
+	}
+	return append(buf, ']')
 }
 
 // body appends a body unless it is empty.

@@ -48,6 +48,8 @@ func fillRecord(r *audit.Record, n *int) {
 			f.SetUint(uint64(*n) << 40)
 		case *audit.Body:
 			f.SetBytes([]byte("a \"body\"\n\xff\x00"))
+		case *[]audit.Part:
+			f.Set(reflect.ValueOf([]audit.Part{{Kind: audit.PartStreamEvents, Bytes: 7, Truncated: true, Body: []byte("e")}, {Kind: "k"}}))
 		case **audit.Event:
 			f.Set(reflect.ValueOf(&audit.Event{
 				Time: noon, Kind: "K\n", By: &identity.Caller{UserID: "u"}, Changes: []audit.Change{{Field: "f", After: "a"}},

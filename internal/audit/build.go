@@ -65,7 +65,7 @@ func fillIndex(ctx context.Context, t *table, dir string, state tableState, last
 		}
 		var rows []*row
 		for _, it := range items {
-			if it.row != nil && it.kind != frameBegin {
+			if it.completes() {
 				rows = append(rows, it.row)
 				state.times.add(it.row.time)
 			}
@@ -73,7 +73,7 @@ func fillIndex(ctx context.Context, t *table, dir string, state tableState, last
 		state.pos = items[len(items)-1].at
 		state.open = state.open[:0]
 		for _, r := range known {
-			state.open = append(state.open, r.first)
+			state.open = append(state.open, r.openPlace())
 		}
 		if err := t.commit(rows, state); err != nil {
 			return state, err
@@ -97,6 +97,7 @@ func carriedOver(dir string, meta segmentMeta) map[string]*row {
 			r = exchangeRow(&Exchange{ID: o.ID}, time.Unix(int64(d)*86400, 0))
 			r.seq, r.first = o.Sequence, at
 		}
+		r.parts = o.Parts
 		known[o.ID] = r
 	}
 	return known

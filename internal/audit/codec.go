@@ -24,6 +24,9 @@ const (
 	// zstdFrom is the length from which zstd's better ratio is worth its
 	// cost; see docs/decisions for the numbers.
 	zstdFrom = 16 << 10
+	// pieceBytes is how much of a body a frame holds; what is longer goes on
+	// in frames behind it, so that no reader needs room for a whole one.
+	pieceBytes = 1 << 20
 )
 
 // compressor compresses and restores bodies; it is safe for concurrent use.
@@ -38,7 +41,7 @@ func newCompressor() (*compressor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the compressor: %w", err)
 	}
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(maxContent))
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(4*pieceBytes))
 	if err != nil {
 		return nil, fmt.Errorf("making the decompressor: %w", err)
 	}
@@ -46,6 +49,31 @@ func newCompressor() (*compressor, error) {
 }
 
 func (c *compressor) close() { c.dec.Close() }
+
+// appendFrames makes the frame that buf holds the meta data of, behind the room
+// for its header, and the frames that go on with its body. given is the length
+// of the body before anything was cut off.
+func (c *compressor) appendFrames(buf []byte, kind frameKind, body []byte, given int, at int64) []byte {
+	metaLen := len(buf) - headerSize
+	n := min(len(body), pieceBytes)
+	buf, used := c.appendBody(buf, body[:n])
+	if len(body) > 0 && len(body) < given {
+		used |= flagCut
+	}
+	sealContent(buf, kind, used, metaLen, given, at)
+	pieces := (len(body) - n + pieceBytes - 1) / pieceBytes
+	setMore(buf, pieces)
+	for body = body[n:]; len(body) > 0; body = body[n:] {
+		n = min(len(body), pieceBytes)
+		start := len(buf)
+		buf = append(buf, make([]byte, headerSize)...)
+		buf, used = c.appendBody(buf, body[:n])
+		pieces--
+		sealContent(buf[start:], framePiece, used, 0, n, at)
+		setMore(buf[start:], pieces)
+	}
+	return buf
+}
 
 // appendBody appends body to buf in the form that suits its length.
 func (c *compressor) appendBody(buf, body []byte) ([]byte, codec) {
@@ -66,8 +94,8 @@ func (c *compressor) appendBody(buf, body []byte) ([]byte, codec) {
 	return buf, used
 }
 
-// restore returns the body as it was given. The result may share stored.
-func (c *compressor) restore(stored []byte, used codec, rawLen int64) ([]byte, error) {
+// restore returns what a frame holds of a body. The result may share stored.
+func (c *compressor) restore(stored []byte, used codec) ([]byte, error) {
 	var body []byte
 	var err error
 	switch used {
@@ -76,12 +104,9 @@ func (c *compressor) restore(stored []byte, used codec, rawLen int64) ([]byte, e
 	case codecS2:
 		body, err = s2.Decode(nil, stored)
 	case codecZstd:
-		body, err = c.dec.DecodeAll(stored, make([]byte, 0, min(rawLen, maxContent)))
+		body, err = c.dec.DecodeAll(stored, nil)
 	default:
 		err = fmt.Errorf("codec %d is not known", used)
-	}
-	if err == nil && int64(len(body)) != rawLen {
-		err = fmt.Errorf("it has %d bytes instead of %d", len(body), rawLen)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("restoring a body: %w", err)

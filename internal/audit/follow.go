@@ -173,7 +173,7 @@ func (f *Follower) push(items []item) {
 
 // ends reports whether a frame completes something that followers are told of.
 func (it item) ends() bool {
-	return it.row != nil && it.kind != frameBegin && (it.row.outcome != nil || it.row.event != nil)
+	return it.completes() && (it.row.outcome != nil || it.row.event != nil)
 }
 
 // Missed is how many things did not fit into memory and were read back, or
@@ -299,15 +299,10 @@ func (f *Follower) read(ctx context.Context, s *scanner) (item, error) {
 	if err != nil {
 		return it, err
 	}
-	switch h.kind {
-	case frameBegin:
-		f.known[it.row.id] = it.row
-	case frameEnd:
-		if f.known[it.row.id] == nil {
-			err = f.complete(ctx, &it)
-		}
-		delete(f.known, it.row.id)
+	if h.kind == frameEnd && f.known[it.row.id] == nil {
+		err = f.complete(ctx, &it)
 	}
+	it.keep(f.known)
 	return it, err
 }
 

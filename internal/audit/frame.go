@@ -12,8 +12,8 @@ import (
 //
 //	  0   4  magic "SLA" and the format version
 //	  4   1  kind
-//	  5   1  codec of the body
-//	  6   2  zero
+//	  5   1  codec of the body; the highest bit: less of the body was kept than given
+//	  6   2  how many of the frames that follow belong to it
 //	  8   4  length of the meta data
 //	 12   4  length of the body as stored
 //	 16   4  length of the body as given
@@ -31,10 +31,12 @@ import (
 const (
 	headerSize    = 140
 	formatVersion = 1
-	maxContent    = 1 << 30
+	maxContent    = 64 << 20
+	maxMeta       = 32 << 20
 
 	offKind    = 4
 	offCodec   = 5
+	offMore    = 6
 	offMetaLen = 8
 	offBodyLen = 12
 	offRawLen  = 16
@@ -55,7 +57,17 @@ const (
 	frameEnd     frameKind = 3 // response half
 	frameWhole   frameKind = 4 // both halves of a refused request
 	frameEvent   frameKind = 5
+	framePart    frameKind = 6 // something more of an exchange under way, as the provider saw it
+	framePiece   frameKind = 7 // goes on with the body of the frame before
+	frameParts   frameKind = 8 // behind a response half: where the parts of its exchange are
 )
+
+// continues reports whether a frame of this kind belongs to one before it.
+func (k frameKind) continues() bool { return k == framePiece || k == frameParts }
+
+// flagCut in the byte of the codec says that less of the body was kept than was
+// given, for its length.
+const flagCut codec = 0x80
 
 type chainHash [sha256.Size]byte
 
@@ -78,6 +90,8 @@ func (b badRecord) Error() string { return string(b) }
 type header struct {
 	kind            frameKind
 	codec           codec
+	cut             bool  // less of the body was kept than given
+	more            int   // frames that follow and belong to this one
 	meta, body, raw int64 // lengths
 	crc             uint32
 	seq             uint64
@@ -89,6 +103,17 @@ type header struct {
 
 // size is the length of the whole frame.
 func (h *header) size() int64 { return headerSize + h.meta + h.body }
+
+// sizeOf is the length of the frame that b begins with.
+func sizeOf(b []byte) int {
+	le := binary.LittleEndian
+	return headerSize + int(le.Uint32(b[offMetaLen:])) + int(le.Uint32(b[offBodyLen:]))
+}
+
+// setMore says how many of the frames behind this one belong to it.
+func setMore(frame []byte, n int) { binary.LittleEndian.PutUint16(frame[offMore:], uint16(n)) }
+
+func moreOf(frame []byte) int { return int(binary.LittleEndian.Uint16(frame[offMore:])) }
 
 // sealContent fills what the writer of a record knows by itself. frame holds
 // the room for the header, then metaLen bytes of meta data, then the body.
@@ -133,7 +158,7 @@ func parseHeader(b []byte) (header, error) {
 		return h, badRecord("the header does not match its checksum")
 	}
 	h = header{
-		kind: frameKind(b[offKind]), codec: codec(b[offCodec]),
+		kind: frameKind(b[offKind]), codec: codec(b[offCodec]) &^ flagCut, cut: codec(b[offCodec])&flagCut != 0, more: moreOf(b),
 		meta: int64(le.Uint32(b[offMetaLen:])), body: int64(le.Uint32(b[offBodyLen:])), raw: int64(le.Uint32(b[offRawLen:])),
 		crc: le.Uint32(b[offCRC:]), seq: le.Uint64(b[offSeq:]), time: int64(le.Uint64(b[offTime:])),
 		prev: chainHash(b[offPrev:]), digest: chainHash(b[offDigest:]), chain: chainHash(b[offChain:]),
@@ -145,6 +170,18 @@ func parseHeader(b []byte) (header, error) {
 		return h, badRecord("the lengths are out of bounds")
 	}
 	return h, nil
+}
+
+// follows checks that a frame of which left frames are still missing may be
+// followed by this one; left is 0 where the one before is whole.
+func (h *header) follows(left int) error {
+	switch {
+	case left == 0 && h.kind.continues():
+		return badRecord("it belongs to no record before it")
+	case left > 0 && (!h.kind.continues() || h.more != left-1):
+		return badRecord("the record before it is not whole")
+	}
+	return nil
 }
 
 // checkContent compares meta data and body with the header, by the checksum,

@@ -273,8 +273,8 @@ func (x *indexer) commit(items []item) error {
 	times := x.times
 	for _, it := range items {
 		switch {
-		case it.kind == frameSegment:
-		case it.kind == frameBegin:
+		case it.row == nil:
+		case !it.completes():
 			begun[it.row.id] = it.row
 		default:
 			if it.kind == frameEnd {
@@ -308,11 +308,13 @@ func (x *indexer) state(at position, begun map[string]*row, ended map[string]boo
 	s := tableState{pos: at, times: times}
 	for id, r := range x.open {
 		if !ended[id] {
-			s.open = append(s.open, r.first)
+			if begun[id] == nil {
+				s.open = append(s.open, r.openPlace())
+			}
 		}
 	}
 	for _, r := range begun {
-		s.open = append(s.open, r.first)
+		s.open = append(s.open, r.openPlace())
 	}
 	return s
 }
@@ -408,12 +410,7 @@ func readItems(s *scanner, known map[string]*row, target uint64) (items []item, 
 		if err != nil {
 			return items, last, err
 		}
-		switch h.kind {
-		case frameBegin:
-			known[it.row.id] = it.row
-		case frameEnd:
-			delete(known, it.row.id)
-		}
+		it.keep(known)
 		items, last = append(items, it), h.seq
 	}
 	return items, last, nil

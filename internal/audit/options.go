@@ -14,6 +14,14 @@ const (
 	BodiesNone     = "none"     // only their lengths
 )
 
+const (
+	// DefaultBodyBytes is the most that is kept of one body unless Options say
+	// otherwise.
+	DefaultBodyBytes = 32 << 20
+	// MaxBodyBytes is the most that can be kept of one body.
+	MaxBodyBytes = 1 << 30
+)
+
 // Errors of opening a trail.
 var (
 	// ErrLocked says that another process, or another Trail of this one, has
@@ -40,8 +48,8 @@ var (
 	ErrNotBegun = errors.New("no exchange with this id is under way")
 	// ErrNoID says that an exchange without an id was given.
 	ErrNoID = errors.New("the exchange has no id")
-	// ErrTooLarge says that one half of a record exceeds what a frame holds
-	// (1 GiB).
+	// ErrTooLarge says that a record without its bodies exceeds what a frame
+	// holds (32 MiB), or that an exchange has more than 1000 parts.
 	ErrTooLarge = errors.New("the record is too large")
 )
 
@@ -63,6 +71,10 @@ type Options struct {
 	// Bodies is a Bodies constant; empty means BodiesFull. BodiesRedacted needs
 	// SetRedactor.
 	Bodies string
+	// BodyBytes is the most that is kept of one body; of longer ones the
+	// beginning is, and the record says so. Zero or less means DefaultBodyBytes,
+	// and more than MaxBodyBytes means that.
+	BodyBytes int
 	// RetentionDays is how many whole days before today are kept; older
 	// partitions are dropped. Zero or less keeps everything.
 	RetentionDays int

@@ -27,6 +27,13 @@ type Record struct {
 	// the trail, whether it keeps bodies or not.
 	RequestBytes  int64 `json:"requestBytes"`
 	ResponseBytes int64 `json:"responseBytes"`
+	// RequestTruncated and ResponseTruncated say that only the beginning of a
+	// body was kept (Options.BodyBytes).
+	RequestTruncated  bool `json:"requestTruncated,omitempty"`
+	ResponseTruncated bool `json:"responseTruncated,omitempty"`
+	// Parts are what else is kept of an exchange that has ended, in the order
+	// in which it was written.
+	Parts []Part `json:"parts,omitempty"`
 	// Bodies are filled by Get, and by Query when Filter.Bodies is set.
 	RequestBody  Body `json:"requestBody,omitempty"`
 	ResponseBody Body `json:"responseBody,omitempty"`

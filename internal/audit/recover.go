@@ -45,6 +45,10 @@ type recovery struct {
 	now  time.Time
 	log  *zap.Logger
 	lost uint64 // highest sequence seen among what was cut off
+
+	at   position // behind the last good frame
+	left int      // frames that still belong to the one before them
+	held []item   // of a record whose frames were not all read yet
 }
 
 // recoverTrail finds the end of the log, and what is under way there.
@@ -109,6 +113,7 @@ func (r *recovery) readTail(last partitionInfo) error {
 	d := last.day
 	r.pos = position{day: d, seq: last.first - 1, hash: last.prev}
 	r.fromIndex(d)
+	r.at = r.pos
 	off := r.pos.off
 	s, err := scanSegment(r.dir, d, off, true)
 	if err != nil {
@@ -125,8 +130,10 @@ func (r *recovery) readTail(last partitionInfo) error {
 			err = r.follow(s, &h, content)
 		}
 		switch {
-		case err == io.EOF:
+		case err == io.EOF && r.left == 0:
 			return nil
+		case err == io.EOF:
+			return r.setAside(d, r.pos.off, errShort)
 		case isTorn(err):
 			return r.setAside(d, r.pos.off, err)
 		case err != nil:
@@ -135,35 +142,42 @@ func (r *recovery) readTail(last partitionInfo) error {
 	}
 }
 
-// follow adds one frame to the end of the log.
+// follow adds one frame to the end of the log, if it is the last of those that
+// belong together.
 func (r *recovery) follow(s *scanner, h *header, content []byte) error {
 	at := s.at(h)
-	if h.seq != r.pos.seq+1 || h.prev != r.pos.hash {
+	if h.seq != r.at.seq+1 || h.prev != r.at.hash {
 		return badRecord("the record does not follow the one before")
+	}
+	if err := h.follows(r.left); err != nil {
+		return err
 	}
 	it, err := decodeItem(h, content[:h.meta], at, func(id string) *row { return r.open[id] })
 	if err != nil {
 		return err
 	}
-	switch h.kind {
-	case frameSegment:
+	if h.kind == frameSegment {
 		var meta segmentMeta
 		if err := json.Unmarshal(content, &meta); err != nil {
 			return wrapMeta(err)
 		}
 		r.open = carriedOver(r.dir, meta)
-	case frameBegin:
-		r.open[it.row.id] = it.row
-	case frameEnd:
-		delete(r.open, it.row.id)
 	}
-	if it.row != nil && h.kind != frameBegin {
-		r.times.add(it.row.time)
+	r.at, r.left = at, h.more
+	r.held = append(r.held, it)
+	if h.more > 0 {
+		return nil
 	}
-	if len(r.items) <= indexQueue {
-		r.items = append(r.items, it)
+	for _, it := range r.held {
+		it.keep(r.open)
+		if it.completes() {
+			r.times.add(it.row.time)
+		}
+		if len(r.items) <= indexQueue {
+			r.items = append(r.items, it)
+		}
 	}
-	r.pos = at
+	r.pos, r.held = at, r.held[:0]
 	return nil
 }
 
@@ -185,7 +199,7 @@ func (r *recovery) fromIndex(d day) {
 	}
 	open := map[string]*row{}
 	for _, p := range state.open {
-		begun, err := readBegun(r.dir, p)
+		begun, err := p.read(r.dir)
 		if err != nil {
 			return
 		}
@@ -202,7 +216,7 @@ func (r *recovery) agrees(d day, pos position) bool {
 	}
 	defer s.close()
 	h, _, err := s.next()
-	return err == nil && s.at(&h) == pos
+	return err == nil && s.at(&h) == pos && h.more == 0
 }
 
 // setAside moves what follows off in a segment to a file of its own.
@@ -212,7 +226,8 @@ func (r *recovery) setAside(d day, off int64, reason error) error {
 	if err != nil {
 		return fmt.Errorf("keeping a torn record aside: %w", err)
 	}
-	highest, err := highestSequence(filepath.Join(r.dir, name))
+	// Frames that are whole and wait for others of their record are no loss.
+	highest, err := highestSequence(filepath.Join(r.dir, name), max(r.at.off-off, 0))
 	if err != nil {
 		return fmt.Errorf("reading a torn record: %w", err)
 	}
@@ -254,9 +269,9 @@ func copyTail(from, to string, off int64) (size int64, digest string, err error)
 }
 
 // highestSequence looks for whole headers of records in bytes that were cut
-// off, and returns the highest sequence among records whose content is there
-// too, 0 when there is none.
-func highestSequence(path string) (uint64, error) {
+// off, from an offset on, and returns the highest sequence among records whose
+// content is there too, 0 when there is none.
+func highestSequence(path string, from int64) (uint64, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return 0, err
@@ -269,7 +284,7 @@ func highestSequence(path string) (uint64, error) {
 	var highest uint64
 	const step = 1 << 20
 	buf := make([]byte, step+headerSize)
-	for off := int64(0); off < info.Size(); off += step {
+	for off := from; off < info.Size(); off += step {
 		n, err := f.ReadAt(buf, off)
 		if err != nil && err != io.EOF {
 			return 0, err

@@ -39,6 +39,8 @@ type openMeta struct {
 	Sequence uint64 `json:"sequence"`
 	Day      string `json:"day"`
 	Offset   int64  `json:"offset"`
+	// Parts are those that were written so far.
+	Parts []storedPart `json:"parts,omitempty"`
 }
 
 // roll starts the segment of a day and closes the one before, if any. If it
@@ -82,7 +84,7 @@ func (w *writer) segmentFrame(today day) ([]byte, error) {
 		}
 	}
 	for id, r := range w.open {
-		meta.Open = append(meta.Open, openMeta{id, r.seq, r.first.day.String(), r.first.off})
+		meta.Open = append(meta.Open, openMeta{id, r.seq, r.first.day.String(), r.first.off, r.parts})
 	}
 	sort.Slice(meta.Open, func(i, j int) bool { return meta.Open[i].Sequence < meta.Open[j].Sequence })
 	data, err := json.Marshal(meta)

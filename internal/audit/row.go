@@ -28,6 +28,7 @@ type row struct {
 	first                place
 	second               place // of the response half, when ended
 	ended                bool  // there is a response half in a frame of its own
+	parts                []storedPart
 
 	// For followers; the index does not keep them.
 	exchange *facts   // nil: an event

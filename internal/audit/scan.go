@@ -102,7 +102,23 @@ type wholeMeta struct {
 type item struct {
 	kind frameKind
 	at   position // behind the frame
-	row  *row     // nil for the start of a segment
+	row  *row     // nil for the start of a segment and for what belongs to a frame before
+}
+
+// completes reports whether the frame completes a record.
+func (it item) completes() bool {
+	return it.row != nil && it.kind != frameBegin && it.kind != framePart
+}
+
+// keep keeps known up with what is under way.
+func (it item) keep(known map[string]*row) {
+	switch {
+	case it.row == nil:
+	case !it.completes():
+		known[it.row.id] = it.row
+	case it.kind == frameEnd:
+		delete(known, it.row.id)
+	}
 }
 
 // decodeItem makes an item of a frame that was read. known finds exchanges that
@@ -113,8 +129,14 @@ func decodeItem(h *header, meta []byte, at position, known func(id string) *row)
 	when := time.Unix(0, h.time)
 	var err error
 	switch h.kind {
-	case frameSegment:
+	case frameSegment, framePiece, frameParts:
 		return it, nil
+	case framePart:
+		p, id, err := decodePart(h, meta, first)
+		if begun := known(id); begun != nil {
+			it.row = begun.withPart(p)
+		}
+		return it, err
 	case frameBegin:
 		var x Exchange
 		err = json.Unmarshal(meta, &x)

@@ -14,6 +14,8 @@ const (
 	// aheadBytes is taken from the disk at a time, so that taking it costs a
 	// record next to nothing.
 	aheadBytes = 8 << 20
+	// partReserve is the room kept for what the response half says of each part.
+	partReserve = 256
 )
 
 // timeRange is the range of the times of records, in nanoseconds.
@@ -29,14 +31,14 @@ func (r *timeRange) add(t int64) {
 // of an exchange also makes the day turn, and needs room beyond what is kept
 // for response halves.
 func (w *writer) admit(e *entry, today day) error {
-	_, known := w.open[e.id]
+	begun, known := w.open[e.id]
 	switch {
 	case w.shut:
 		return ErrClosed
-	case len(e.frame)-headerSize > maxContent:
-		return ErrTooLarge
-	case e.kind == frameEnd && !known:
+	case (e.kind == frameEnd || e.kind == framePart) && !known:
 		return ErrNotBegun
+	case e.kind == framePart && len(begun.parts) >= maxParts:
+		return ErrTooLarge
 	case (e.kind == frameBegin || e.kind == frameWhole) && known:
 		return ErrDuplicate
 	case e.id == "" && e.kind != frameEvent:
@@ -55,8 +57,15 @@ func (w *writer) admit(e *entry, today day) error {
 	switch e.kind {
 	case frameBegin:
 		reserved += endReserve
+	case framePart:
+		reserved += partReserve
 	case frameEnd:
-		reserved -= endReserve
+		reserved -= begun.reserve()
+		if len(begun.parts) > 0 {
+			if err := e.listParts(begun.parts); err != nil {
+				return err
+			}
+		}
 	}
 	if err := w.ensure(w.next.off + int64(len(e.frame)) + reserved); err != nil {
 		return w.failed(err)

@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/url"
@@ -15,7 +14,7 @@ import (
 
 // indexFormat changes when the schema does: an index of another format is
 // built anew.
-const indexFormat = 1
+const indexFormat = 2
 
 // schema of an index. A row is in the index of the partition in which its
 // record was completed; names and words are kept once, in name.
@@ -39,7 +38,7 @@ CREATE INDEX IF NOT EXISTS record_endpoint ON record (endpoint);`
 // tableState says how far an index goes.
 type tableState struct {
 	pos      position
-	open     []place // request halves of what is under way at pos
+	open     []openPlace // what is under way at pos
 	times    timeRange
 	complete bool // the segment has ended and is indexed whole
 	clean    bool // closed in order, with everything on the disk
@@ -158,15 +157,11 @@ func readState(ctx context.Context, q querier, boot string, d day) (tableState, 
 	if err != nil {
 		return s, false, err
 	}
-	if format != indexFormat || len(hash) != len(s.pos.hash) || len(open)%12 != 0 {
+	places, whole := decodeOpen(open)
+	if format != indexFormat || len(hash) != len(s.pos.hash) || !whole {
 		return s, false, nil
 	}
-	s.pos.hash = chainHash(hash)
-	for ; len(open) > 0; open = open[12:] {
-		s.open = append(s.open, place{
-			day(binary.LittleEndian.Uint32(open)), int64(binary.LittleEndian.Uint64(open[4:])),
-		})
-	}
+	s.pos.hash, s.open = chainHash(hash), places
 	return s, s.clean || writtenAt == boot, nil
 }
 
@@ -290,13 +285,8 @@ func (t *table) name(ctx context.Context, key [2]string) (int64, error) {
 }
 
 func (t *table) save(ctx context.Context, s tableState) error {
-	open := make([]byte, 0, 12*len(s.open))
-	for _, p := range s.open {
-		open = binary.LittleEndian.AppendUint32(open, uint32(p.day))
-		open = binary.LittleEndian.AppendUint64(open, uint64(p.off))
-	}
 	_, err := t.saved.ExecContext(ctx, indexFormat, int64(s.pos.seq), s.pos.hash[:], s.pos.off, s.pos.last,
-		open, s.times.lo, s.times.hi, s.complete, s.clean, t.boot)
+		encodeOpen(s.open), s.times.lo, s.times.hi, s.complete, s.clean, t.boot)
 	return err
 }
 

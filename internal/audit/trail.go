@@ -23,6 +23,7 @@ type Trail struct {
 	dir        string
 	id         string
 	keeps      string // of bodies: a Bodies constant
+	bodyBytes  int    // most that is kept of one body
 	redaction  redaction
 	retention  int
 	now        func() time.Time
@@ -76,6 +77,10 @@ func newTrail(opts Options) (*Trail, error) {
 	if t.now == nil {
 		t.now = time.Now
 	}
+	if t.bodyBytes = opts.BodyBytes; t.bodyBytes <= 0 {
+		t.bodyBytes = DefaultBodyBytes
+	}
+	t.bodyBytes = min(t.bodyBytes, MaxBodyBytes)
 	if t.log == nil {
 		t.log = zap.NewNop()
 	}
@@ -134,7 +139,7 @@ func (t *Trail) resume(state *found) error {
 		}
 		w.file, w.alloc, w.spared = file, state.pos.off, true
 		w.shown = file
-		w.open, w.reserved = state.open, int64(len(state.open))*endReserve
+		w.open, w.reserved = state.open, reservedFor(state.open)
 		// The head must not call the trail closed when records follow.
 		if err := writeHead(t.dir, state.pos.head(false)); err != nil {
 			return err
@@ -279,15 +284,14 @@ func (t *Trail) moment(at time.Time) time.Time {
 
 // write adds the body to the meta data in e and appends the frame to the log.
 func (t *Trail) write(e *entry, body []byte, at time.Time) error {
-	if len(body) > maxContent-(1<<20) {
+	if len(e.frame)-headerSize > maxMeta {
 		return ErrTooLarge
 	}
-	metaLen := len(e.frame) - headerSize
-	used := codecRaw
+	var kept []byte
 	if !e.bare && t.keeps != BodiesNone {
-		e.frame, used = t.compressor.appendBody(e.frame, body)
+		kept = body[:min(len(body), t.bodyBytes)]
 	}
-	sealContent(e.frame, e.kind, used, metaLen, len(body), at.UnixNano())
+	e.frame = t.compressor.appendFrames(e.frame, e.kind, kept, len(body), at.UnixNano())
 	return t.writer.append(e)
 }
 

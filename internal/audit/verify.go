@@ -27,7 +27,7 @@ func VerifyDir(ctx context.Context, dir string) (Report, error) {
 // verifyDir walks the trail. memory returns the end that the writer knows of,
 // nil when it is not at hand; frames behind it are left out.
 func verifyDir(ctx context.Context, dir string, now time.Time, memory func() *position) (Report, error) {
-	v := &walk{dir: dir, seed: maphash.MakeSeed(), open: map[string]uint64{}, witnesses: map[uint64]string{}}
+	v := &walk{dir: dir, seed: maphash.MakeSeed(), open: map[string]underWay{}, witnesses: map[uint64]string{}}
 	v.report.Checked = now.UTC()
 	// Heads are read before the segments, so that a trail that grows meanwhile
 	// is ahead of them and not behind.
@@ -70,7 +70,11 @@ type walk struct {
 	report Report
 	at     position // behind the last good frame
 	prior  position // the end of the segment before
-	open   map[string]uint64
+	open   map[string]underWay
+	left   int      // frames that belong to the one before and are still to come
+	ended  underWay // the exchange of the response half before
+	whole  position // behind the last frame that was followed by all that belong to it
+	undo   func()   // takes back what the frames behind whole changed
 	// witnesses are hashes by sequence, as kept apart from the segments.
 	witnesses map[uint64]string
 	furthest  uint64    // the highest sequence among them
@@ -164,6 +168,12 @@ func (v *walk) problem(s *scanner, format string, args ...any) error {
 	return &Problem{s.day.logName(), s.off, v.at.seq + 1, fmt.Sprintf(format, args...)}
 }
 
+// underWay is an exchange that was begun and not ended.
+type underWay struct {
+	seq   uint64
+	parts []uint64 // sequences
+}
+
 // segment walks one file.
 func (v *walk) segment(ctx context.Context, s *scanner, first, last bool) error {
 	v.report.Segments++
@@ -179,13 +189,13 @@ func (v *walk) segment(ctx context.Context, s *scanner, first, last bool) error 
 		h, content, err := s.next()
 		var bad badRecord
 		switch {
-		case err == io.EOF && n > 0:
+		case err == io.EOF && n > 0 && v.left == 0:
 			return nil
 		case err == io.EOF, errors.Is(err, errShort):
 			if !last || v.clean != nil || v.memory != nil {
 				return v.problem(s, "%v", errShort)
 			}
-			return v.torn(s)
+			return v.torn(s, n > 0)
 		case errors.As(err, &bad):
 			return v.problem(s, "%v", bad)
 		case err != nil:
@@ -194,17 +204,29 @@ func (v *walk) segment(ctx context.Context, s *scanner, first, last bool) error 
 		if err := v.frame(&start, &h, content, first, n == 0); err != nil {
 			return err
 		}
-		v.at = s.at(&h)
+		if v.at = s.at(&h); h.more == 0 {
+			v.whole = v.at
+		}
+		v.left = h.more
 	}
 }
 
-// torn notes a frame at the end of the log that is not whole.
-func (v *walk) torn(s *scanner) error {
+// torn notes a record at the end of the log that is not whole. Frames of it
+// may be there already; begun says that the segment has one before it.
+func (v *walk) torn(s *scanner, begun bool) error {
 	info, err := s.file.Stat()
 	if err != nil {
 		return err
 	}
-	v.report.TailBytes = info.Size() - s.off
+	v.report.TailBytes = info.Size()
+	if begun {
+		v.report.TailBytes -= v.whole.off
+		v.report.Frames -= int64(v.at.seq - v.whole.seq)
+		v.at = v.whole
+		if v.left > 0 {
+			v.undo()
+		}
+	}
 	return nil
 }
 
@@ -228,7 +250,11 @@ func (v *walk) frame(s *scanner, h *header, content []byte, firstFile, firstFram
 	if kept, known := v.witnesses[h.seq]; known && kept != hex.EncodeToString(h.chain[:]) {
 		return v.problem(s, "it is not the record that was at the head of the trail")
 	}
-	if !gjson.ValidBytes(meta) {
+	var wrong badRecord
+	if err := h.follows(v.left); errors.As(err, &wrong) {
+		return v.problem(s, "%s", string(wrong))
+	}
+	if h.kind != framePiece && !gjson.ValidBytes(meta) {
 		return v.problem(s, "the meta data is not JSON")
 	}
 	v.report.Frames++
@@ -244,9 +270,7 @@ func (v *walk) start(s *scanner, h *header, meta []byte) error {
 	}
 	v.report.FirstSequence = h.seq
 	v.at.seq, v.at.hash = h.seq-1, h.prev
-	for _, o := range m.Open {
-		v.open[o.ID] = o.Sequence
-	}
+	v.open = carriedIn(m)
 	if m.Previous == nil {
 		v.at = position{}
 		return nil
@@ -262,24 +286,48 @@ func (v *walk) start(s *scanner, h *header, meta []byte) error {
 // record checks what the frame means.
 func (v *walk) record(s *scanner, h *header, meta []byte) error {
 	id := gjson.GetBytes(meta, "id").String()
-	_, underWay := v.open[id]
+	begun, known := v.open[id]
 	switch h.kind {
 	case frameSegment:
 		return v.link(s, meta)
 	case frameBegin, frameWhole:
-		if underWay {
+		if known {
 			return v.problem(s, "the exchange %q is under way already", id)
 		}
 		if h.kind == frameBegin {
-			v.open[id] = h.seq
+			v.open[id] = underWay{seq: h.seq}
 		}
 		v.ids = append(v.ids, maphash.String(v.seed, id))
 		v.report.Exchanges++
-	case frameEnd:
-		if !underWay {
+		if h.more > 0 {
+			v.undo = func() {
+				delete(v.open, id)
+				v.ids = v.ids[:len(v.ids)-1]
+				v.report.Exchanges--
+			}
+		}
+	case framePart, frameEnd:
+		if !known {
 			return v.problem(s, "the exchange %q was not begun", id)
 		}
+		if h.more > 0 {
+			v.undo = func() { v.open[id] = begun }
+		}
+		if h.kind == framePart {
+			v.open[id] = underWay{begun.seq, append(slices.Clip(begun.parts), h.seq)}
+			return nil
+		}
+		v.ended = begun
 		delete(v.open, id)
+		if len(begun.parts) > 0 && h.more == 0 {
+			return v.problem(s, "it does not list the parts of its exchange")
+		}
+	case framePiece:
+		if len(v.ended.parts) > 0 {
+			return v.problem(s, "the parts of the exchange are not listed before it")
+		}
+	case frameParts:
+		return v.parts(s, h, meta)
 	case frameEvent:
 		v.report.Events++
 		return v.event(s, h, meta)
@@ -287,6 +335,37 @@ func (v *walk) record(s *scanner, h *header, meta []byte) error {
 		return v.problem(s, "its kind is %d", h.kind)
 	}
 	return nil
+}
+
+// parts compares the list behind a response half with the parts that were
+// walked.
+func (v *walk) parts(s *scanner, h *header, meta []byte) error {
+	var m partsMeta
+	if err := json.Unmarshal(meta, &m); err != nil {
+		return v.problem(s, "%v", err)
+	}
+	listed := make([]uint64, len(m.Parts))
+	for i := range m.Parts {
+		listed[i] = m.Parts[i].Sequence
+	}
+	if !slices.Equal(listed, v.ended.parts) {
+		return v.problem(s, "it lists other parts than its exchange has")
+	}
+	v.ended = underWay{}
+	return nil
+}
+
+// carriedIn is what a segment says was under way when it began.
+func carriedIn(m segmentMeta) map[string]underWay {
+	open := map[string]underWay{}
+	for _, o := range m.Open {
+		u := underWay{seq: o.Sequence}
+		for i := range o.Parts {
+			u.parts = append(u.parts, o.Parts[i].Sequence)
+		}
+		open[o.ID] = u
+	}
+	return open
 }
 
 // link compares what the first frame of a segment says with what was walked.
@@ -306,15 +385,12 @@ func (v *walk) link(s *scanner, meta []byte) error {
 	} else if v.prior.seq != 0 {
 		return v.problem(s, "it claims to begin the trail")
 	}
-	open := map[string]uint64{}
-	for _, o := range m.Open {
-		open[o.ID] = o.Sequence
-	}
+	open := carriedIn(m)
 	if len(open) != len(v.open) {
 		return v.problem(s, "it carries over %d exchanges instead of %d", len(open), len(v.open))
 	}
-	for id, seq := range open {
-		if v.open[id] != seq {
+	for id, u := range open {
+		if known := v.open[id]; known.seq != u.seq || !slices.Equal(known.parts, u.parts) {
 			return v.problem(s, "it carries over %q, which is not under way", id)
 		}
 	}

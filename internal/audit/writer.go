@@ -15,15 +15,16 @@ const (
 	leadRounds = 4
 )
 
-// entry is one append under way: a frame, or an operation that needs the log
-// to itself.
+// entry is one append under way: a frame with those that belong to it, or an
+// operation that needs the log to itself.
 type entry struct {
-	frame  []byte
+	frame  []byte // one behind the other
 	kind   frameKind
-	row    *row     // what the index will know; nil for the response half
-	id     string   // of the exchange, for begin and end
-	end    *Outcome // for the response half
-	bare   bool     // the body is not kept, only its length
+	row    *row       // what the index will know; nil for the response half and for parts
+	id     string     // of the exchange, for begin, part and end
+	end    *Outcome   // for the response half
+	part   storedPart // for a part
+	bare   bool       // the body is not kept, only its length
 	op     func() error
 	placed *row // set by place: what was told to the index
 	err    error
@@ -68,6 +69,7 @@ type segment struct {
 	open     map[string]*row
 	reserved int64
 	run      []byte
+	gathered int // bytes of the run that is being gathered
 	runOf    []*entry
 	items    []item
 	ended    timeRange // with the run that is being gathered
@@ -143,7 +145,7 @@ func (w *writer) commit(group []*entry) {
 			w.counters.failures.Add(1)
 			continue
 		}
-		if len(w.run)+len(e.frame) > runBytes {
+		if w.gathered+len(e.frame) > runBytes {
 			w.flush()
 		}
 		w.place(e)
@@ -153,30 +155,41 @@ func (w *writer) commit(group []*entry) {
 
 // place gives e the next place in the chain and adds it to the run.
 func (w *writer) place(e *entry) {
-	at := place{w.next.day, w.next.off}
-	w.next.seq++
-	w.next.hash = sealChain(e.frame, w.next.seq, w.next.hash)
-	w.next.last = w.next.off
-	w.next.off += int64(len(e.frame))
+	at, seq := place{w.next.day, w.next.off}, w.next.seq+1
 	switch e.kind {
 	case frameBegin:
-		e.row.seq, e.row.first = w.next.seq, at
+		e.row.seq, e.row.first = seq, at
 		e.placed = e.row
 		w.open[e.id] = e.row
 		w.reserved += endReserve
+	case framePart:
+		e.row = w.open[e.id]
+		e.part.Sequence, e.part.Day, e.part.Offset = seq, at.day.String(), at.off
+		e.placed = e.row.withPart(e.part)
+		w.open[e.id] = e.placed
+		w.reserved += partReserve
 	case frameEnd:
 		e.row = w.open[e.id]
 		e.placed = e.row.completed(e.end, at)
 		delete(w.open, e.id)
-		w.reserved -= endReserve
+		w.reserved -= e.row.reserve()
 	default:
-		e.row.seq, e.row.first = w.next.seq, at
+		e.row.seq, e.row.first = seq, at
 		e.placed = e.row
 	}
-	if e.kind != frameBegin {
+	if e.kind != frameBegin && e.kind != framePart {
 		w.ended.add(e.placed.time)
 	}
-	w.items = append(w.items, item{kind: e.kind, at: w.next, row: e.placed})
+	for row, rest := e.placed, e.frame; len(rest) > 0; row = nil {
+		n := sizeOf(rest)
+		w.next.seq++
+		w.next.hash = sealChain(rest[:n], w.next.seq, w.next.hash)
+		w.next.last = w.next.off
+		w.next.off += int64(n)
+		w.items = append(w.items, item{kind: frameKind(rest[offKind]), at: w.next, row: row})
+		rest = rest[n:]
+	}
+	w.gathered += len(e.frame)
 	w.runOf = append(w.runOf, e)
 }
 
@@ -194,7 +207,7 @@ func (w *writer) flush() {
 		w.undo(err)
 		w.next, w.ended = good, timeRange{lo, hi}
 	} else {
-		w.counters.frames.Add(int64(len(w.runOf)))
+		w.counters.frames.Add(int64(len(w.items)))
 		w.counters.bytes.Add(int64(len(data)))
 		w.succeeded()
 		w.publish()
@@ -203,7 +216,7 @@ func (w *writer) flush() {
 	w.counters.reserved.Store(w.reserved)
 	clear(w.runOf)
 	clear(w.items)
-	w.runOf, w.items = w.runOf[:0], w.items[:0]
+	w.runOf, w.items, w.gathered = w.runOf[:0], w.items[:0], 0
 }
 
 // gather returns the bytes of the run; a single frame is not copied.
@@ -237,9 +250,12 @@ func (w *writer) undo(err error) {
 		case frameBegin:
 			delete(w.open, e.id)
 			w.reserved -= endReserve
+		case framePart:
+			w.open[e.id] = e.row
+			w.reserved -= partReserve
 		case frameEnd:
 			w.open[e.id] = e.row
-			w.reserved += endReserve
+			w.reserved += e.row.reserve()
 		}
 	}
 	w.failing.Store(&err)
