@@ -80,6 +80,13 @@ func TestPartsAndLongBodies(t *testing.T) {
 				require.Empty(t, r.Parts[1].Body)
 			}
 		}
+		read := read(t, reading(t, trail, audit.Mark{}), 3)
+		require.Len(t, read, len(sizes)+1)
+		for i, size := range sizes[1:] {
+			requireParts(t, read[i], size)
+		}
+		require.Equal(t, randomBody(2<<20), []byte(read[len(sizes)-1].RequestBody), "refused")
+		require.Equal(t, randomBody(2<<20), []byte(read[len(sizes)].Parts[1].Body), "late")
 		verified(t, trail)
 	}
 	check(trail)

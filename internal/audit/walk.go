@@ -49,6 +49,7 @@ type begun struct {
 type half struct {
 	header
 	content []byte // meta data and stored body
+	at      place
 }
 
 func (h *half) meta() []byte { return h.content[:h.header.meta] }
@@ -105,7 +106,7 @@ func (w *walker) next(ctx context.Context, end position) (*Record, error) {
 			w.close()
 			return nil, err
 		}
-		r, err := w.take(ctx, &half{h, content})
+		r, err := w.take(ctx, &half{h, content, place{w.s.day, w.s.off - h.size()}})
 		if err != nil {
 			w.close() // the frame is read again
 			return nil, err
@@ -248,7 +249,7 @@ func (w *walker) whole(off int64) (header, bool) {
 // take makes a record of a frame that completes one.
 func (w *walker) take(ctx context.Context, f *half) (*Record, error) {
 	switch f.kind {
-	case frameSegment:
+	case frameSegment, framePart, framePiece, frameParts: // read with the frame that they belong to
 		return nil, nil
 	case frameBegin:
 		return nil, w.keep(f)
@@ -273,7 +274,7 @@ func (w *walker) keep(f *half) error {
 		}
 		id = m.ID
 	}
-	b := &begun{place: place{w.s.day, w.s.off - f.size()}, seq: f.seq, time: f.header.time, half: half{header: f.header}}
+	b := &begun{place: place{w.s.day, w.s.off - f.size()}, seq: f.seq, time: f.header.time, half: half{header: f.header, at: f.at}}
 	if w.kept+int64(len(f.content)) <= begunBytes {
 		b.half.content = slices.Clone(f.content)
 		w.kept += int64(len(f.content))
@@ -318,7 +319,7 @@ func (w *walker) reread(b *begun) error {
 	if err != nil {
 		return fmt.Errorf("reading %s at %d: %w", b.day.logName(), b.off, err)
 	}
-	b.half = half{h, content}
+	b.half = half{h, content, b.place}
 	return nil
 }
 
@@ -367,8 +368,8 @@ func (t *Trail) fillFirst(r *Record, f *half) error {
 	if err != nil {
 		return wrapMeta(err)
 	}
-	r.RequestBytes = f.raw
-	r.RequestBody, err = t.body(f)
+	r.RequestBytes, r.RequestTruncated = f.raw, f.cut
+	r.RequestBody, err = t.body(r, f, &r.RequestTruncated)
 	r.size += f.header.meta + int64(len(r.RequestBody))
 	return err
 }
@@ -376,16 +377,24 @@ func (t *Trail) fillFirst(r *Record, f *half) error {
 // fillSecond fills in what a response half says.
 func (t *Trail) fillSecond(r *Record, m *endMeta, f *half) error {
 	r.EndSequence, r.Outcome = f.seq, &m.Outcome
-	r.ResponseBytes = f.raw
+	r.ResponseBytes, r.ResponseTruncated = f.raw, f.cut
 	var err error
-	r.ResponseBody, err = t.body(f)
+	r.ResponseBody, err = t.body(r, f, &r.ResponseTruncated)
 	r.size += f.header.meta + int64(len(r.ResponseBody))
 	return err
 }
 
-// body restores the body of a frame, nil when none was kept. It shares no bytes
-// with the frame, which the scanner uses again.
-func (t *Trail) body(f *half) ([]byte, error) {
+// body restores the body of a frame, nil when none was kept, and the parts of
+// its exchange into r. It shares no bytes with the frame, which the scanner uses
+// again. Where retention has removed the frames that go on with it, it is cut.
+func (t *Trail) body(r *Record, f *half, cut *bool) ([]byte, error) {
+	if f.more > 0 {
+		given, err := t.joined(r, f.at)
+		if !errors.Is(err, os.ErrNotExist) {
+			return given, err
+		}
+		*cut = true
+	}
 	stored := f.content[f.header.meta:]
 	if len(stored) == 0 {
 		return nil, nil
@@ -393,7 +402,26 @@ func (t *Trail) body(f *half) ([]byte, error) {
 	if f.codec == codecRaw {
 		return slices.Clone(stored), nil
 	}
-	return t.compressor.restore(stored, f.codec, f.raw)
+	return t.compressor.restore(stored, f.codec)
+}
+
+// joined reads a frame again, with those that belong to it.
+func (t *Trail) joined(r *Record, at place) ([]byte, error) {
+	frames := newFrames(t.id, t.dir, t.compressor)
+	defer frames.close()
+	fr, err := frames.read(at, true)
+	if err != nil {
+		return nil, err
+	}
+	for i := range fr.parts {
+		part, err := frames.part(&fr.parts[i], true)
+		if err != nil {
+			return nil, err
+		}
+		r.Parts = append(r.Parts, part)
+		r.size += int64(len(part.Body))
+	}
+	return fr.given, nil
 }
 
 // leadingID returns the id that the meta data of a half begins with. It is false
