@@ -16,6 +16,7 @@ type Func func(dst []byte, r *audit.Record) ([]byte, error)
 // formats are the formats by name.
 var formats = map[string]Func{
 	config.FormatSluice: Sluice,
+	config.FormatOCSF:   OCSF,
 }
 
 // Named returns the format of a name, a config.Format constant; false where

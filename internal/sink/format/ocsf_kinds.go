@@ -1,0 +1,119 @@
+package format
+
+import (
+	"strings"
+
+	"sluice/internal/audit"
+)
+
+// Types of entities of OCSF, of those that events are about.
+const (
+	entityUser         = 2
+	entityOrganization = 4
+	entityPolicy       = 5
+)
+
+// mapping says what the events of a kind become in OCSF.
+type mapping struct {
+	class    *class
+	activity int64
+	named    string // the caption of activity; "": activityOther, called by the kind
+	severity severity
+}
+
+func other(c *class, s severity) mapping { return mapping{c, activityOther, "", s} }
+
+// kinds are the kinds of events that are told apart. What is not here becomes a
+// Base Event.
+var kinds = map[string]mapping{
+	// Who may sign in, and who did.
+	"SignIn":     {classAuthentication, 1, "Logon", informational},
+	"FailSignIn": {classAuthentication, 1, "Logon", medium},
+	"SignOut":    {classAuthentication, 2, "Logoff", informational},
+	"EndSession": {classAuthentication, 2, "Logoff", low},
+
+	"CreateUser": {classAccountChange, 1, "Create", low},
+	"UpdateUser": other(classAccountChange, low),
+	"DeleteUser": {classAccountChange, 6, "Delete", low},
+
+	"CreateOrganization":       {classGroup, 6, "Create", low},
+	"UpdateOrganization":       other(classGroup, low),
+	"DeleteOrganization":       {classGroup, 5, "Delete", low},
+	"AddOrganizationMember":    {classGroup, 3, "Add User", low},
+	"RemoveOrganizationMember": {classGroup, 4, "Remove User", low},
+
+	// What administrators keep.
+	"CreateToken":                       {classEntity, 1, "Create", low},
+	"RevokeToken":                       {classEntity, 4, "Delete", low},
+	"CreateCredential":                  {classEntity, 1, "Create", medium},
+	"UpdateCredential":                  {classEntity, 3, "Update", medium},
+	"RotateCredential":                  {classEntity, 3, "Update", medium},
+	"DeleteCredential":                  {classEntity, 4, "Delete", medium},
+	audit.KindCreateEndpoint:            {classEntity, 1, "Create", low},
+	audit.KindUpdateEndpoint:            {classEntity, 3, "Update", low},
+	audit.KindDeleteEndpoint:            {classEntity, 4, "Delete", low},
+	audit.KindChangeEndpointPermissions: {classEntity, 3, "Update", medium},
+
+	// What is in force.
+	"ActivatePolicy": {classEntity, 10, "Activate", medium},
+	"ReloadPolicies": {classEntity, 3, "Update", low},
+	"OpenVault":      {classEntity, 10, "Activate", low},
+	"RotateVault":    {classEntity, 3, "Update", medium},
+	"MigrateVault":   {classEntity, 5, "Move", medium},
+	"StartGateway":   {classLifecycle, 3, "Start", low},
+	"StopGateway":    {classLifecycle, 4, "Stop", low},
+
+	// What administrators ask of the API.
+	"ReadAuditRecord": {classAPI, 2, "Read", low},
+	"TestTarget":      other(classAPI, informational),
+	"RebuildUsage":    other(classAPI, low),
+
+	// The trail itself.
+	audit.KindTailCut:          other(classEventLog, high),
+	audit.KindRecordsMissing:   other(classEventLog, critical),
+	audit.KindPartitionDropped: {classEventLog, 2, "Delete", medium},
+}
+
+// ofEvent is the mapping of an event: that of its kind, but what changes
+// whether or as what a user may sign in has classes of its own.
+func ofEvent(e *audit.Event) mapping {
+	m, known := kinds[e.Kind]
+	if !known {
+		m = other(classBase, informational)
+	}
+	if e.Kind == "UpdateUser" && len(e.Changes) == 1 {
+		switch c := &e.Changes[0]; {
+		case c.Field == "disabled" && c.After == "true":
+			m = mapping{classAccountChange, 5, "Disable", m.severity}
+		case c.Field == "disabled" && c.After == "false":
+			m = mapping{classAccountChange, 2, "Enable", m.severity}
+		case c.Field == "roles" && len(gained(c.Before, c.After)) > 0:
+			m = mapping{classUserAccess, 1, "Assign Privileges", medium}
+		case c.Field == "roles" && len(gained(c.After, c.Before)) > 0:
+			m = mapping{classUserAccess, 2, "Revoke Privileges", low}
+		}
+	}
+	if m.named == "" {
+		m.named = e.Kind
+	}
+	return m
+}
+
+// gained lists the words, with commas between them, that after has and before
+// has not.
+func gained(before, after string) []string {
+	had := strings.Split(before, ",")
+	var out []string
+next:
+	for word := range strings.SplitSeq(after, ",") {
+		for _, h := range had {
+			if h == word {
+				continue next
+			}
+		}
+		if word != "" {
+			out = append(out, word)
+		}
+	}
+	return out
+}
