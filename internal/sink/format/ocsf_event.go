@@ -28,7 +28,7 @@ func ocsfEvent(w *writer, r *audit.Record) {
 		h.severity = max(h.severity, low)
 	}
 	w.begin(&h, r)
-	w.metadata(r, e.RequestID, "", tenant(e.By))
+	w.metadata(r, e.RequestID, e.Node, tenant(e.By))
 	switch m.class {
 	case classAuthentication:
 		w.authentication(e)
@@ -137,7 +137,7 @@ func (w *writer) authentication(e *audit.Event) {
 	}
 	w.close()
 	w.service()
-	w.self("")
+	w.self(e.Node)
 	w.protocol(cmp.Or(e.Metadata["method"], "none"))
 	w.int("logon_type_id", 2)
 	w.text("logon_type", "Interactive")
@@ -233,6 +233,7 @@ func (w *writer) eventRest(e *audit.Event, c *class) {
 		w.text("project", e.By.Project)
 		w.text("tokenName", e.By.TokenName)
 	}
+	w.text("certificate", e.Certificate)
 	w.text("targetType", e.TargetType)
 	w.text("targetId", e.TargetID)
 	w.text("targetName", e.TargetName)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,7 +74,7 @@ func event(kind string) *audit.Record {
 	return &audit.Record{
 		RecordID: "c397ec1ee3aab6f3-7", Sequence: 7, ID: "request-9", Time: noon,
 		Event: &audit.Event{
-			Time: noon, Kind: kind, By: caller(), ClientAddr: "[2001:db8::7]:443", RequestID: "request-9",
+			Time: noon, Kind: kind, By: caller(), ClientAddr: "[2001:db8::7]:443", RequestID: "request-9", Certificate: "CN=admin-3", Node: "gateway-2",
 			TargetType: "thing", TargetID: "eeeeeeeeeeeeeeeeeeeeeeee", TargetName: "a \"name\"\n| = \\", EndpointType: "llm/v1/chat",
 			Changes:  []audit.Change{{Field: "name", Before: "before-1", After: "after-1"}, {Field: "key", Before: "set", After: "changed"}},
 			Metadata: map[string]string{"method": "oidc", "sessionId": "session-3", "userId": "user-4", "code": "code-5", "odd key \"": "odd value"},
@@ -187,6 +188,25 @@ func TestChecksSeeWhatIsWrong(t *testing.T) {
 		}
 		require.Contains(t, strings.Join(got, "\n"), broken.want, "%s", broken.old)
 	}
+}
+
+// TestSamplesAreFull keeps the samples whole when records get more fields.
+func TestSamplesAreFull(t *testing.T) {
+	zero := []string{}
+	for name, v := range map[string]any{
+		"exchange": exchange(audit.ResultAnswered).Exchange, "outcome": exchange(audit.ResultDenied).Outcome, "record": exchange(audit.ResultAnswered),
+		"answer": exchange(audit.ResultAnswered).Outcome, "event": event("K").Event, "caller": caller(),
+	} {
+		v := reflect.ValueOf(v).Elem()
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() && v.Field(i).IsZero() && f.Tag.Get("json") != "-" {
+				zero = append(zero, name+"."+f.Name)
+			}
+		}
+	}
+	require.ElementsMatch(t, []string{
+		"record.Event", "answer.Code", "answer.Message", "answer.CacheWriteTokens", // as they are in such a record
+	}, slices.DeleteFunc(zero, func(name string) bool { return strings.HasPrefix(name, "outcome.") && name != "outcome.Code" }))
 }
 
 // TestNothingIsLost looks for every value of a record in what becomes of it.
