@@ -45,6 +45,7 @@ func inFile(in mlflowconfig.Endpoint, snap *catalog.Snapshot) definition {
 	d := definition{name: in.Name, kind: string(in.Type), limit: in.Limit, headTimeout: in.HeadTimeout}
 	set(&d.description, in.Description)
 	set(&d.disabled, in.Disabled)
+	set(&d.auditBodies, in.AuditBodies)
 	for i, t := range in.Targets {
 		credential := t.Credential
 		if c, ok := snap.CredentialNamed(t.Credential); ok {
@@ -258,6 +259,9 @@ func (s *server) tryApply(
 		return nil, err
 	}
 	for _, st := range steps {
+		if err := s.mayKeep(c, st.before, st.after); err != nil {
+			return nil, inEndpoint(st.after.Name, err)
+		}
 		if err := s.mayLend(c, st.before, st.after); err != nil {
 			return nil, inEndpoint(st.after.Name, err)
 		}
@@ -329,6 +333,9 @@ func (s *server) plan(file []mlflowconfig.Endpoint, wanted []catalog.Endpoint, e
 			}
 			if file[i].Disabled == nil {
 				after.Disabled = before.Disabled
+			}
+			if file[i].AuditBodies == nil {
+				after.AuditBodies = before.AuditBodies
 			}
 		}
 		steps = append(steps, step{before: before, after: &after, changes: endpointChanges(before, &after)})

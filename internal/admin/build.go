@@ -23,13 +23,14 @@ type definition struct {
 	headTimeout time.Duration
 	description string
 	disabled    bool
+	auditBodies string
 	targets     []targetDefinition
 }
 
 // stored describes an endpoint as it is, for changes to be laid over.
 func stored(e *catalog.Endpoint) definition {
 	d := definition{name: e.Name, kind: string(e.Type), limit: e.Limit, headTimeout: e.HeadTimeout,
-		description: e.Description, disabled: e.Disabled}
+		description: e.Description, disabled: e.Disabled, auditBodies: e.AuditBodies}
 	for i := range e.Targets {
 		d.targets = append(d.targets, storedTarget(&e.Targets[i]))
 	}
@@ -45,7 +46,7 @@ func (d definition) settle(before *catalog.Endpoint, snap *catalog.Snapshot) (*c
 			"The field endpointName must consist of letters, digits, '_', '-' and '.', and not of dots alone.")
 	}
 	e := &catalog.Endpoint{Name: d.name, Type: catalog.EndpointType(d.kind), Limit: d.limit, HeadTimeout: d.headTimeout,
-		Description: d.description, Disabled: d.disabled}
+		Description: d.description, Disabled: d.disabled, AuditBodies: d.auditBodies}
 	if before != nil {
 		e.ID, e.Created, e.Updated, e.Permissions = before.ID, before.Created, before.Updated, before.Permissions
 	} else {

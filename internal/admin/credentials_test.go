@@ -52,7 +52,7 @@ func TestCredentialServesManyEndpoints(t *testing.T) {
 		require.Equal(t, canary, w.secretOf(name))
 	}
 	require.Equal(t, map[string]string{
-		"credentialId": " → " + id, "disabled": " → false", "endpointName": " → a", "endpointType": " → llm/v1/chat", "isEveryoneAllowed": " → false",
+		"credentialId": " → " + id, "disabled": " → false", "auditBodies": " → full", "endpointName": " → a", "endpointType": " → llm/v1/chat", "isEveryoneAllowed": " → false",
 		"modelName": " → gpt-4", "modelProvider": " → openai",
 	}, changesOf(w.events("CreateEndpoint")[0]), "the event names the credential and no key")
 

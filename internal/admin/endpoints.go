@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"encoding/binary"
 	"maps"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 
 	"sluice/extproc/dialect"
 	"sluice/internal/admin/api"
+	"sluice/internal/audit"
 	"sluice/internal/catalog"
 	"sluice/policies"
 )
@@ -148,7 +150,8 @@ func plainShape(e *catalog.Endpoint) api.Endpoint {
 		EndpointID: e.ID, EndpointName: e.Name, EndpointType: string(e.Type),
 		ModelProvider: t.Provider, ModelName: t.Model,
 		ModelConfig: maps.Clone(t.Config), ModelConfigSecrets: secretNames(t), CredentialID: t.CredentialID,
-		Description: e.Description, Disabled: e.Disabled, Problem: e.Problem, TargetCount: len(e.Targets),
+		Description: e.Description, Disabled: e.Disabled,
+		AuditBodies: bodiesText(e), Problem: e.Problem, TargetCount: len(e.Targets),
 		CreationDate: shown(e.Created), UpdateDate: shown(e.Updated),
 	}
 	if e.Limit != nil {
@@ -156,6 +159,9 @@ func plainShape(e *catalog.Endpoint) api.Endpoint {
 	}
 	return out
 }
+
+// bodiesText is what the trail keeps of an endpoint's bodies, as people read it.
+func bodiesText(e *catalog.Endpoint) string { return cmp.Or(e.AuditBodies, audit.BodiesFull) }
 
 // shown is a time as replies give it: UTC, to the millisecond.
 func shown(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }

@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"fmt"
 	"net/http"
 	"sort"
 	"strings"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sluice/internal/identity"
 )
 
 func keys(m map[string]any) []string {
@@ -28,7 +31,7 @@ func TestEndpointFromBirthToDeath(t *testing.T) {
 	made := w.as("root", "POST", endpoints, body).must(200)
 
 	assert.Equal(t, []string{
-		"creationDate", "description", "disabled", "endpointId", "endpointName", "endpointType", "limit", "mayChange", "mayInvoke",
+		"auditBodies", "creationDate", "description", "disabled", "endpointId", "endpointName", "endpointType", "limit", "mayChange", "mayInvoke",
 		"modelConfig", "modelConfigSecrets", "modelName", "modelProvider", "targetCount", "updateDate",
 	}, keys(made.json()))
 	assert.Regexp(t, `^[0-9a-f]{24}$`, made.at("endpointId"))
@@ -54,6 +57,38 @@ func TestEndpointFromBirthToDeath(t *testing.T) {
 	gone := w.as("root", "DELETE", endpoints+"/chat2", "").must(200)
 	assert.Empty(t, gone.body)
 	w.as("root", "DELETE", endpoints+"/chat2", "").must(404)
+}
+
+// What the trail keeps of an endpoint's bodies is for who may change the settings,
+// not for the endpoint's owner: what is not kept can't be shown.
+func TestAuditBodies(t *testing.T) {
+	w := newWorld(t)
+	w.person("olga", identity.RoleEndpointOwner)
+	mine := map[string]any{"endpointPermissions": map[string]any{"isEveryoneAllowed": false, "ownerIds": []string{w.users["olga"]}}}
+	w.as("olga", "POST", endpoints, newEndpoint("mine", mine)).must(200)
+	mine["auditBodies"] = "none"
+	w.as("olga", "POST", endpoints, newEndpoint("other", mine)).must(403)
+	w.as("olga", "PATCH", endpoints+"/mine", `{"auditBodies":"none"}`).must(403)
+	w.as("olga", "PATCH", endpoints+"/mine", `{"auditBodies":"full","description":"x"}`).must(200)
+	w.as("root", "POST", endpoints, newEndpoint("other", mine)).must(200)
+
+	assert.Equal(t, "full", w.as("root", "GET", endpoints+"/mine", "").must(200).at("auditBodies"))
+	r := w.as("root", "PATCH", endpoints+"/mine", `{"auditBodies":"redacted"}`).must(200)
+	assert.Equal(t, "redacted", r.at("auditBodies"))
+	assert.Equal(t, "full → redacted", changesOf(w.lastEvent("UpdateEndpoint"))["auditBodies"])
+	w.as("olga", "PATCH", endpoints+"/mine", `{"auditBodies":"full"}`).must(403)
+	w.as("olga", "PATCH", endpoints+"/mine", `{"description":"y"}`).must(200)
+	r = w.as("root", "PATCH", endpoints+"/mine", `{"auditBodies":"some"}`).must(400)
+	assert.Equal(t, "auditBodies", r.at("field"))
+
+	apply := "endpoints:\n- {name: mine, endpoint_type: llm/v1/chat, model: {provider: openai, name: gpt-4, config: {openai_api_key: k}}%s}\n"
+	w.as("root", "POST", "/api/sluice/v1/apply", fmt.Sprintf(apply, "")).must(200)
+	e, _ := w.catalog.Snapshot().Get("mine")
+	assert.Equal(t, "redacted", e.AuditBodies, "what the file does not say stays")
+	w.as("root", "POST", "/api/sluice/v1/apply", fmt.Sprintf(apply, ", audit_bodies: full")).must(200)
+	e, _ = w.catalog.Snapshot().Get("mine")
+	assert.Empty(t, e.AuditBodies)
+	w.as("root", "POST", "/api/sluice/v1/apply", fmt.Sprintf(apply, ", audit_bodies: some")).must(400)
 }
 
 // The curl command of Domino's documentation.

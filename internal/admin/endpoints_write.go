@@ -7,6 +7,7 @@ import (
 	"sluice/internal/admin/api"
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
+	"sluice/policies"
 )
 
 // errMoved says that an endpoint changed between check and commit.
@@ -26,7 +27,8 @@ func (s *server) createEndpoint(c *call) error {
 		return err
 	}
 	e, err := definition{
-		name: in.EndpointName, kind: in.EndpointType, limit: limitOf(in.Limit), description: in.Description, targets: []targetDefinition{{
+		name: in.EndpointName, kind: in.EndpointType, limit: limitOf(in.Limit), description: in.Description,
+		auditBodies: in.AuditBodies, targets: []targetDefinition{{
 			name: catalog.DefaultTarget, weight: 1, provider: in.ModelProvider, model: in.ModelName, config: in.ModelConfig,
 			credential: in.CredentialID,
 		}},
@@ -42,6 +44,9 @@ func (s *server) createEndpoint(c *call) error {
 		return err
 	}
 	if err := s.keeps(c, e, "endpointPermissions.ownerIds"); err != nil {
+		return err
+	}
+	if err := s.mayKeep(c, nil, e); err != nil {
 		return err
 	}
 	if err := s.mayLend(c, nil, e); err != nil {
@@ -125,6 +130,7 @@ func patched(e *catalog.Endpoint, patch api.EndpointPatch) definition {
 	d.targets[0].patch(patch.ModelProvider, patch.ModelName, patch.ModelConfig, patch.CredentialID)
 	set(&d.description, patch.Description)
 	set(&d.disabled, patch.Disabled)
+	set(&d.auditBodies, patch.AuditBodies)
 	if patch.Limit != nil {
 		d.limit = limitOf(*patch.Limit)
 	}
@@ -169,6 +175,9 @@ func (s *server) tryUpdate(
 	if len(changes) == 0 {
 		return before, nil
 	}
+	if err := s.mayKeep(c, before, after); err != nil {
+		return nil, err
+	}
 	if err := s.mayLend(c, before, after); err != nil {
 		return nil, err
 	}
@@ -199,7 +208,7 @@ func (s *server) commitUpdate(c *call, before, after *catalog.Endpoint, ev *audi
 		done, err = s.Catalog.Update(c.ctx(), before.Name, func(e *catalog.Endpoint) error {
 			e.Name, e.Type, e.Limit, e.Permissions = after.Name, after.Type, after.Limit, after.Permissions
 			e.Targets, e.HeadTimeout = after.Targets, after.HeadTimeout
-			e.Description, e.Disabled = after.Description, after.Disabled
+			e.Description, e.Disabled, e.AuditBodies = after.Description, after.Disabled, after.AuditBodies
 			return nil
 		})
 		return err
@@ -229,6 +238,21 @@ func (s *server) deleteEndpoint(c *call) error {
 	}
 	c.w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// mayKeep asks the policy whether the caller may say what the trail keeps of an
+// endpoint's bodies: what is not kept can't be shown to an auditor, so it takes
+// who may change the settings and not just the endpoint's owner. before is nil
+// for a new endpoint.
+func (s *server) mayKeep(c *call, before, after *catalog.Endpoint) error {
+	was := ""
+	if before != nil {
+		was = before.AuditBodies
+	}
+	if was == after.AuditBodies {
+		return nil
+	}
+	return s.alsoDecide(c, policies.ResourceSettings, policies.VerbUpdate, "")
 }
 
 func set[T any](into *T, value *T) {

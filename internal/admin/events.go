@@ -175,6 +175,7 @@ func endpointFields(e *catalog.Endpoint, plain bool) fields {
 		"ownerIds":          strings.Join(e.Permissions.Owners, ","),
 		"description":       e.Description,
 		"disabled":          fmt.Sprint(e.Disabled),
+		"auditBodies":       bodiesText(e),
 		"headTimeout":       headTimeoutText(e.HeadTimeout),
 	}
 	for i := range e.Targets {

@@ -66,6 +66,9 @@ type Endpoint struct {
 	// MaxDescription characters.
 	Description string
 	Disabled    bool // every call is refused, and all else stays
+	// AuditBodies is the most that the trail keeps of the bodies of its calls: ""
+	// (what the installation says), "redacted" or "none".
+	AuditBodies string
 	Permissions Permissions
 	Created     time.Time
 	Updated     time.Time

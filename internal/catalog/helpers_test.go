@@ -120,12 +120,13 @@ type facts struct {
 	Problem     string
 	Description string
 	Disabled    bool
+	AuditBodies string
 }
 
 func factsOf(e *catalog.Endpoint) facts {
 	return facts{e.ID, e.Name, e.Type, e.First().Provider, e.First().Model, e.First().Config, e.First().Secrets,
 		e.First().Unreadable, e.Limit, e.Permissions, e.Created, e.Updated, e.Problem,
-		e.Description, e.Disabled}
+		e.Description, e.Disabled, e.AuditBodies}
 }
 
 func allFacts(s *catalog.Store) []facts {

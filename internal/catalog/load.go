@@ -23,7 +23,7 @@ func (s *Store) load() (*Snapshot, error) {
 		row   func(scan func(...any) error) error
 	}{
 		{`SELECT id, name, type, head_timeout, everyone, limit_calls, limit_key, limit_period, created, updated,
-			description, disabled FROM endpoints`, snap.loadEndpoint},
+			description, disabled, audit_bodies FROM endpoints`, snap.loadEndpoint},
 		{"SELECT endpoint_id, kind, subject FROM endpoint_grants ORDER BY subject", snap.loadGrant},
 		{"SELECT id, name, provider, created, updated, rotated FROM credentials", snap.loadCredential},
 		{`SELECT endpoint_id, id, name, position, weight, disabled, provider, model, ifnull(credential_id, '')
@@ -59,7 +59,7 @@ func (s *Snapshot) loadEndpoint(scan func(...any) error) error {
 	var limit Limit
 	var headTimeout, created, updated int64
 	err := scan(&e.ID, &e.Name, &e.Type, &headTimeout, &e.Permissions.Everyone,
-		&calls, &limit.Key, &limit.Period, &created, &updated, &e.Description, &e.Disabled)
+		&calls, &limit.Key, &limit.Period, &created, &updated, &e.Description, &e.Disabled, &e.AuditBodies)
 	if err != nil {
 		return err
 	}

@@ -100,7 +100,8 @@ func (e *Endpoint) clone() *Endpoint {
 // same tells whether two normalized endpoints differ in nothing that is kept.
 func same(a, b *Endpoint) bool {
 	return a.ID == b.ID && a.Name == b.Name && a.Type == b.Type &&
-		a.HeadTimeout == b.HeadTimeout && a.Description == b.Description && a.Disabled == b.Disabled && sameTargets(a.Targets, b.Targets) &&
+		a.HeadTimeout == b.HeadTimeout && a.Description == b.Description && a.Disabled == b.Disabled &&
+		a.AuditBodies == b.AuditBodies && sameTargets(a.Targets, b.Targets) &&
 		sameLimit(a.Limit, b.Limit) && samePermissions(&a.Permissions, &b.Permissions)
 }
 

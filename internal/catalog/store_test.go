@@ -165,6 +165,7 @@ func TestUpdate(t *testing.T) {
 			func(f *facts) { f.Permissions.Owners = []string{"o9", "u8"} }, 0},
 		{"description", func(e *catalog.Endpoint) { e.Description = "" }, func(f *facts) { f.Description = "" }, 0},
 		{"disabled", func(e *catalog.Endpoint) { e.Disabled = true }, func(f *facts) { f.Disabled = true }, 0},
+		{"audit bodies", func(e *catalog.Endpoint) { e.AuditBodies = "none" }, func(f *facts) { f.AuditBodies = "none" }, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

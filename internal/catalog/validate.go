@@ -84,6 +84,13 @@ func (e *Endpoint) Normalize() error {
 	if err := checkText("description", e.Description, true); err != nil {
 		return err
 	}
+	switch e.AuditBodies {
+	case "full":
+		e.AuditBodies = ""
+	case "", "redacted", "none":
+	default:
+		return wrong("auditBodies", "%q is none of full, redacted, none", e.AuditBodies)
+	}
 	return e.Permissions.normalize()
 }
 

@@ -45,10 +45,12 @@ func (w *writer) free(e *Endpoint) error {
 func (w *writer) insert(e *Endpoint) error {
 	calls, key, period := limitColumns(e.Limit)
 	err := w.exec(`INSERT INTO endpoints
-		(id, name, type, head_timeout, everyone, limit_calls, limit_key, limit_period, created, updated, description, disabled)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		(id, name, type, head_timeout, everyone, limit_calls, limit_key, limit_period, created, updated, description, disabled,
+		audit_bodies)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		e.ID, e.Name, e.Type, e.HeadTimeout.Milliseconds(), e.Permissions.Everyone,
-		calls, key, period, e.Created.UnixMilli(), e.Updated.UnixMilli(), e.Description, e.Disabled)
+		calls, key, period, e.Created.UnixMilli(), e.Updated.UnixMilli(), e.Description, e.Disabled,
+		e.AuditBodies)
 	if err != nil {
 		return err
 	}
@@ -58,9 +60,10 @@ func (w *writer) insert(e *Endpoint) error {
 func (w *writer) update(old, e *Endpoint) error {
 	calls, key, period := limitColumns(e.Limit)
 	err := w.exec(`UPDATE endpoints SET name = ?, type = ?, head_timeout = ?, everyone = ?,
-		limit_calls = ?, limit_key = ?, limit_period = ?, updated = ?, description = ?, disabled = ? WHERE id = ?`,
+		limit_calls = ?, limit_key = ?, limit_period = ?, updated = ?, description = ?, disabled = ?,
+		audit_bodies = ? WHERE id = ?`,
 		e.Name, e.Type, e.HeadTimeout.Milliseconds(), e.Permissions.Everyone,
-		calls, key, period, e.Updated.UnixMilli(), e.Description, e.Disabled, e.ID)
+		calls, key, period, e.Updated.UnixMilli(), e.Description, e.Disabled, e.AuditBodies, e.ID)
 	if err != nil {
 		return err
 	}

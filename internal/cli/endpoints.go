@@ -76,6 +76,9 @@ func (r *remote) showEndpoint(cmd *cobra.Command, c *client.Client, e api.Endpoi
 			add("description", e.Description)
 		}
 		add("state", state(e.Disabled, e.Problem))
+		if e.AuditBodies != "full" {
+			add("audit bodies", e.AuditBodies)
+		}
 		add("type", e.EndpointType)
 		add("provider", e.ModelProvider)
 		add("model", e.ModelName)

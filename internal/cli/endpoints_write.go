@@ -11,8 +11,8 @@ import (
 type details struct {
 	model
 
-	kind, description, period string
-	calls                     int64
+	kind, description, period, bodies string
+	calls                             int64
 }
 
 func (d *details) flags(cmd *cobra.Command, r *remote) {
@@ -22,6 +22,8 @@ func (d *details) flags(cmd *cobra.Command, r *remote) {
 	fl.StringVar(&d.description, "description", "", "what it is for, as people read it")
 	fl.Int64Var(&d.calls, "limit-calls", 0, "calls in each period; 0: no limit")
 	fl.StringVar(&d.period, "limit-period", "minute", "period of the limit, e.g. \"minute\" or \"5 minutes\"")
+	fl.StringVar(&d.bodies, "audit-bodies", "", "the most that the audit trail keeps of bodies: full, redacted or none")
+	complete(cmd, "audit-bodies", fixed("full", "redacted", "none"))
 	complete(cmd, "type", fixed("llm/v1/chat", "llm/v1/completions", "llm/v1/embeddings"))
 	complete(cmd, "limit-period", fixed("second", "minute", "hour", "day"))
 }
@@ -74,6 +76,7 @@ func endpointsCreateCommand(r *remote) *cobra.Command {
 			e, err := c.CreateEndpoint(cmd.Context(), api.NewEndpoint{
 				EndpointName: args[0], EndpointType: d.kind, ModelProvider: d.provider, ModelName: d.name, Description: d.description,
 				ModelConfig: config, CredentialID: credential, EndpointPermissions: &permissions, Limit: d.limit(),
+				AuditBodies: d.bodies,
 			})
 			if err != nil {
 				return err
@@ -126,6 +129,7 @@ func (d *details) patch(cmd *cobra.Command, c *client.Client, now api.Endpoint) 
 	given(&p.EndpointType, &d.kind)
 	given(&p.ModelProvider, &d.provider)
 	given(&p.ModelName, &d.name)
+	given(&p.AuditBodies, &d.bodies)
 	changed(cmd, "description", &p.Description, &d.description)
 	if cmd.Flags().Changed("limit-calls") {
 		limit := d.limit()

@@ -86,6 +86,9 @@ func (x *export) endpoint(ctx context.Context, e api.Endpoint) (out mlflowconfig
 	if e.Disabled {
 		out.Disabled = &e.Disabled
 	}
+	if e.AuditBodies != "full" {
+		out.AuditBodies = &e.AuditBodies
+	}
 	if l := e.Limit; l != nil {
 		out.Limit = &catalog.Limit{Calls: l.Calls, Period: l.RenewalPeriod, Key: l.Key}
 	}

@@ -39,6 +39,7 @@ type (
 		Limit       *catalog.Limit       `json:"limit,omitempty"`
 		Description *string              `json:"description,omitempty"`
 		Disabled    *bool                `json:"disabled,omitempty"`
+		AuditBodies *string              `json:"audit_bodies,omitempty"`
 		Permissions *permissions         `json:"permissions,omitempty"`
 	}
 )
@@ -48,7 +49,7 @@ type (
 func Marshal(endpoints []Endpoint) ([]byte, error) {
 	list := make([]endpoint, 0, len(endpoints))
 	for _, e := range endpoints {
-		w := endpoint{Name: e.Name, Type: e.Type, Limit: e.Limit, Description: e.Description, Disabled: e.Disabled}
+		w := endpoint{Name: e.Name, Type: e.Type, Limit: e.Limit, Description: e.Description, Disabled: e.Disabled, AuditBodies: e.AuditBodies}
 		if e.HeadTimeout != 0 {
 			w.HeadTimeout = e.HeadTimeout.String()
 		}

@@ -3,7 +3,7 @@
 // file, line, column and key. JSON of the same shape is read too, being YAML.
 //
 // Keys are read that MLflow does not have: "permissions", "description",
-// "disabled" and "head_timeout" of an endpoint or a route, "targets" of an
+// "disabled", "audit_bodies" and "head_timeout" of an endpoint or a route, "targets" of an
 // endpoint, and "credential" of a model. The format is that of MLflow 3.17.
 package mlflowconfig
 
@@ -25,9 +25,10 @@ type Endpoint struct {
 	Targets     []Target
 	HeadTimeout time.Duration  // 0: not given
 	Limit       *catalog.Limit // nil: none
-	// Description and Disabled are nil where the file does not say.
+	// Description, Disabled and AuditBodies are nil where the file does not say.
 	Description *string
 	Disabled    *bool
+	AuditBodies *string // full, redacted or none
 	// Permissions is nil where the file does not say who may call. Users and
 	// organizations are as written: ids or names. Their Owners are nil where the
 	// file does not say.

@@ -21,7 +21,7 @@ func TestGoodFile(t *testing.T) {
 		Resolve: mlflowconfig.Resolver(func(name string) (string, bool) { v, ok := env[name]; return v, ok }),
 	})
 	require.NoError(t, err)
-	described, disabled := "Texts in, vectors out.", true
+	described, disabled, bodies := "Texts in, vectors out.", true, "none"
 	assert.Equal(t, []mlflowconfig.Endpoint{
 		{
 			Name: "chat", Type: catalog.TypeChat, Line: 5,
@@ -38,7 +38,7 @@ func TestGoodFile(t *testing.T) {
 			Targets: only("vertex_ai", "gemini-embedding",
 				map[string]string{"vertex_project": "12345", "vertex_anthropic_betas": "a,b"}),
 			Permissions: &catalog.Permissions{Users: []string{"alice", "zoe"}, Organizations: []string{"science"}, Owners: []string{"science"}},
-			Description: &described, Disabled: &disabled,
+			Description: &described, Disabled: &disabled, AuditBodies: &bodies,
 		},
 	}, file.Endpoints)
 	require.Len(t, file.Warnings, 2)

@@ -136,7 +136,7 @@ func (r *reader) endpoint(n *node, path string) {
 	if t := n.get("route_type"); t != nil {
 		r.fail(t, path+".route_type", "use endpoint_type: route_type is no longer read")
 	}
-	r.unknown(n, path, "name", "endpoint_type", "model", "targets", "head_timeout", "limit", "permissions", "description", "disabled", "route_type")
+	r.unknown(n, path, "name", "endpoint_type", "model", "targets", "head_timeout", "limit", "permissions", "description", "disabled", "audit_bodies", "route_type")
 	e := Endpoint{Line: n.line}
 	e.Name = r.name(n, path)
 	e.Type = r.endpointType(n, path, "endpoint_type")
@@ -156,6 +156,12 @@ func (r *reader) common(n *node, path string, e *Endpoint) {
 	if v := n.get("disabled"); v != nil && v.kind != null {
 		disabled := r.flag(n, path, "disabled")
 		e.Disabled = &disabled
+	}
+	if text, ok := r.text(n, path, "audit_bodies", false); ok {
+		if text != "full" && text != "redacted" && text != "none" {
+			r.fail(n.get("audit_bodies"), path+".audit_bodies", "expected full, redacted or none")
+		}
+		e.AuditBodies = &text
 	}
 }
 

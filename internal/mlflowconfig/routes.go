@@ -31,7 +31,7 @@ func (r *reader) route(n *node, path string, endpoints map[string]Endpoint) {
 		r.fail(n, path, "expected a route: a mapping with name, task_type and destinations, but it is %s", n.kind)
 		return
 	}
-	r.unknown(n, path, "name", "task_type", "destinations", "routing_strategy", "head_timeout", "permissions", "description", "disabled")
+	r.unknown(n, path, "name", "task_type", "destinations", "routing_strategy", "head_timeout", "permissions", "description", "disabled", "audit_bodies")
 	e := Endpoint{Line: n.line}
 	e.Name = r.name(n, path)
 	e.Type = r.endpointType(n, path, "task_type")

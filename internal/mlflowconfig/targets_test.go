@@ -100,6 +100,7 @@ func TestBadTargetsAndRoutes(t *testing.T) {
 		{"bad name", targets("[{name: x y, " + m + "}]"), `"x y" is not a name`},
 		{"weight", targets("[{name: x, weight: 10001, " + m + "}]"), "targets[0].weight: expected a whole number from 0 to 10000"},
 		{"order", targets("[{name: x, order: -1, " + m + "}]"), "targets[0].order: expected a whole number from 0 to 99"},
+		{"bodies", targets("[{name: x, " + m + "}], audit_bodies: some"), "audit_bodies: expected full, redacted or none"},
 		{"disabled", targets("[{name: x, disabled: perhaps, " + m + "}]"), "targets[0].disabled: expected true or false"},
 		{"many", targets("[" + strings.Repeat("{name: x, "+m+"},", 16) + "{name: z, " + m + "}]"), "at most 16 targets"},
 		{"head timeout", "endpoints:\n- {name: a, endpoint_type: llm/v1/chat, head_timeout: 2h, " + m + "}\n", "head_timeout: expected a duration such as 30s, at most 1h0m0s"},

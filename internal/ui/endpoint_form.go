@@ -1,12 +1,14 @@
 package ui
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strconv"
 
 	"sluice/internal/admin/api"
 	"sluice/internal/client"
+	"sluice/policies"
 )
 
 // endpointForm is the dialog for an endpoint: details, then permissions.
@@ -23,6 +25,10 @@ type endpointForm struct {
 
 var endpointTypes = []option{
 	{Value: "llm/v1/chat", Label: "Chat"}, {Value: "llm/v1/completions", Label: "Completions"}, {Value: "llm/v1/embeddings", Label: "Embeddings"},
+}
+
+var auditBodies = []option{
+	{Value: "full", Label: "In full"}, {Value: "redacted", Label: "Without personal data and keys"}, {Value: "none", Label: "Not at all"},
 }
 
 var limitPeriods = []string{"second", "minute", "hour", "day", "month"}
@@ -46,6 +52,12 @@ func (c *call) newEndpointForm(e api.Endpoint, p api.Permissions, target string,
 	f.Limit = []*field{
 		{Name: "calls", Label: "Limit", Kind: kindNumber, Minimum: "1", Value: calls, Placeholder: "calls"},
 		{Name: "renewal_period", Label: "In each", Kind: kindSuggest, Required: true, Value: period},
+	}
+	if c.may(policies.ResourceSettings, policies.VerbUpdate) {
+		f.Limit = append(f.Limit, &field{
+			Name: "auditBodies", Label: "Audit trail keeps bodies", Kind: kindChoice, Options: auditBodies, Value: cmp.Or(e.AuditBodies, "full"),
+			Help: "The most that is kept of what is asked and answered. The installation or a policy may want less.",
+		})
 	}
 	for _, name := range limitPeriods {
 		f.Limit[1].Options = append(f.Limit[1].Options, option{Value: name})
@@ -123,6 +135,7 @@ func (s *UI) newEndpoint(c *call) error {
 		EndpointName: f.value("endpointName"), EndpointType: f.value("endpointType"), EndpointPermissions: &grants,
 		ModelProvider: f.value("modelProvider"), ModelName: f.value("modelName"), ModelConfig: f.Model.config(values),
 		CredentialID: credentialOf(values), Description: f.value("description"), Limit: f.limit(nil),
+		AuditBodies: f.value("auditBodies"),
 	})
 	return c.saved(f, err, adminEndpointPath(f.value("endpointName")), "The endpoint "+f.value("endpointName")+" was made.")
 }
@@ -181,6 +194,9 @@ func (c *call) saveEndpoint(f *endpointForm, e api.Endpoint, grants api.Permissi
 	patch := api.EndpointPatch{EndpointName: &name, Limit: &limit}
 	kind, description := f.value("endpointType"), f.value("description")
 	patch.EndpointType, patch.Description = &kind, &description
+	if bodies := f.value("auditBodies"); bodies != "" {
+		patch.AuditBodies = &bodies
+	}
 	if f.Model != nil {
 		provider, model := f.value("modelProvider"), f.value("modelName")
 		config, credential := f.Model.config(c.r.PostForm), credentialOf(c.r.PostForm)

@@ -52,7 +52,9 @@ type NewEndpoint struct {
 	// CredentialID names a stored credential in place of secrets in ModelConfig.
 	CredentialID string `json:"credentialId,omitempty"`
 	Description  string `json:"description,omitempty"`
-	Limit        *Limit `json:"limit,omitempty"`
+	// AuditBodies is the most that the trail keeps of bodies; empty: full.
+	AuditBodies string `json:"auditBodies,omitempty" enum:"full,redacted,none"`
+	Limit       *Limit `json:"limit,omitempty"`
 }
 
 // EndpointPatch changes an endpoint (Domino's UpdatedEndpointV1). Fields that
@@ -68,6 +70,7 @@ type EndpointPatch struct {
 	CredentialID  *string            `json:"credentialId,omitempty"` // "": none
 	Description   *string            `json:"description,omitempty"`
 	Disabled      *bool              `json:"disabled,omitempty"` // refuses every call, and keeps the endpoint
+	AuditBodies   *string            `json:"auditBodies,omitempty" enum:"full,redacted,none"`
 	Limit         **Limit            `json:"limit,omitempty"`
 }
 
@@ -85,6 +88,9 @@ type Endpoint struct {
 	CredentialID       string            `json:"credentialId,omitempty"`
 	Description        string            `json:"description"` // plain text, up to 2,000 characters
 	Disabled           bool              `json:"disabled"`
+	// AuditBodies is the most that the trail keeps of the bodies of its calls; the
+	// installation or the policy may want less.
+	AuditBodies string `json:"auditBodies" enum:"full,redacted,none"`
 	// Problem is why it can't be called at the moment, as a sentence.
 	Problem      string    `json:"problem,omitempty"`
 	TargetCount  int       `json:"targetCount"`
