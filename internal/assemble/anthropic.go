@@ -1,0 +1,130 @@
+package assemble
+
+import (
+	"bytes"
+	"slices"
+
+	"sluice/extproc/dialect/jsontext"
+)
+
+// anthropic adds up the events of a Messages stream.
+type anthropic struct {
+	root   value
+	blocks []*block
+}
+
+type block struct {
+	index int64
+	value value
+	input []byte // of a tool: its arguments' JSON so far
+}
+
+func (f *anthropic) event(a *Assembler, data []byte) {
+	switch string(inside(member(data, "type"))) {
+	case "message_start":
+		if m := member(data, "message"); len(m) > 0 && m[0] == '{' {
+			f.root.fold(a, at(m), false)
+		}
+	case "content_block_start":
+		start := member(data, "content_block")
+		if len(start) == 0 || start[0] != '{' || !a.grow(64) {
+			return
+		}
+		b := &block{index: indexOf(data)}
+		b.value.fold(a, at(start), false)
+		f.blocks = append(f.blocks, b)
+	case "content_block_delta":
+		if delta := member(data, "delta"); len(delta) > 0 && delta[0] == '{' {
+			f.delta(a, indexOf(data), delta)
+		}
+	case "message_delta":
+		f.root.become(object)
+		if delta := member(data, "delta"); len(delta) > 0 && delta[0] == '{' {
+			f.root.fold(a, at(delta), false)
+		}
+		f.more(a, data, "usage", "context_management")
+	case "error":
+		f.root.become(object)
+		f.more(a, data, "error")
+	}
+}
+
+// more takes members of an event over into the message.
+func (f *anthropic) more(a *Assembler, data []byte, names ...string) {
+	for _, name := range names {
+		if v := member(data, name); v != nil && (f.root.get(name) != nil || a.grow(len(name)+8)) {
+			f.root.member(name).fold(a, at(v), false)
+		}
+	}
+}
+
+func indexOf(data []byte) int64 {
+	return digits(member(data, "index"))
+}
+
+func (f *anthropic) delta(a *Assembler, index int64, delta []byte) {
+	at := slices.IndexFunc(f.blocks, func(b *block) bool { return b.index == index })
+	if at < 0 {
+		return
+	}
+	b := f.blocks[at]
+	c := cursor{b: delta}
+	c.next()
+	for {
+		name, ok := c.key()
+		if !ok {
+			return
+		}
+		switch string(name) {
+		case "type":
+			c.skip()
+		case "partial_json":
+			if s := c.skip(); s[0] == '"' && a.grow(len(s)) {
+				b.input = append(b.input, inside(s)...)
+			}
+		case "citation":
+			list := b.value.member("citations")
+			if list.kind != array {
+				list.become(array)
+			}
+			list.item(a, c.skip())
+		default:
+			near := 1
+			if kid := b.value.kid(a, name, &near); kid != nil {
+				kid.fold(a, &c, string(name) != "signature")
+			} else {
+				c.skip()
+			}
+		}
+	}
+}
+
+func (f *anthropic) message(b []byte) []byte {
+	if f.root.kind != object {
+		return nil
+	}
+	if len(f.blocks) > 0 {
+		list := f.root.member("content")
+		*list = value{kind: array, index: -1}
+		for _, blk := range f.blocks {
+			blk.finish()
+			list.kids = append(list.kids, &blk.value)
+		}
+	}
+	return f.root.append(b)
+}
+
+// finish makes the arguments of a tool an object; those of a call that broke
+// off stay the text that they are.
+func (b *block) finish() {
+	if len(bytes.TrimSpace(b.input)) == 0 {
+		return
+	}
+	input := b.value.member("input")
+	literal := append(append([]byte{'"'}, b.input...), '"')
+	if plain := []byte(jsontext.Unquote(literal)); jsontext.Valid(plain) {
+		*input = value{kind: scalar, text: plain}
+		return
+	}
+	*input = value{kind: text, text: b.input}
+}
