@@ -42,6 +42,9 @@ func fillRecord(r *audit.Record, n *int) {
 	v := reflect.ValueOf(r).Elem()
 	for i := range v.NumField() {
 		f := v.Field(i)
+		if !f.CanSet() { // of readers of the trail
+			continue
+		}
 		switch f.Addr().Interface().(type) {
 		case *uint64:
 			*n++
