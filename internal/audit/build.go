@@ -2,12 +2,17 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
 )
+
+// wholeSegment as the last frame of an index is the last whole one there is.
+const wholeSegment = math.MaxUint64
 
 // buildIndex makes the index of a partition from its segment, up to and with
 // the frame last, and puts it in place whole. complete says that the segment
@@ -57,8 +62,11 @@ func fillIndex(ctx context.Context, t *table, dir string, state tableState, last
 			return state, err
 		}
 		items, _, err := readItems(s, known, last)
-		if err != nil && err != io.EOF {
+		if err != nil && err != io.EOF && !(last == wholeSegment && errors.Is(err, errShort)) {
 			return state, err
+		}
+		if len(items) == 0 && last == wholeSegment {
+			return state, nil
 		}
 		if len(items) == 0 {
 			return state, fmt.Errorf("%s ends at record %d, not at %d", d.logName(), state.pos.seq, last)

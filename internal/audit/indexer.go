@@ -338,6 +338,9 @@ func (x *indexer) catchUp() error {
 		if d < x.done.day || x.done.seq >= target {
 			continue
 		}
+		if err := x.leap(d); err != nil {
+			return fmt.Errorf("indexing %s: %w", d.logName(), err)
+		}
 		if err := x.catchUpDay(d, target); err != nil {
 			return fmt.Errorf("indexing %s: %w", d.logName(), err)
 		}
@@ -363,11 +366,33 @@ func (x *indexer) skip(days []day) error {
 		x.table.close()
 		x.table = nil
 	}
+	x.goOn(days[i], h, meta)
+	return nil
+}
+
+// goOn makes the segment of d, whose first frame is given, the next to index.
+func (x *indexer) goOn(d day, h header, meta segmentMeta) {
 	x.times = noTimes
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.done = position{day: days[i], seq: h.seq - 1, hash: h.prev}
+	x.done = position{day: d, seq: h.seq - 1, hash: h.prev}
 	x.open = carriedOver(x.dir, meta)
+}
+
+// leap passes over partitions that were dropped between the one that was being
+// indexed, which a hold keeps, and that of d.
+func (x *indexer) leap(d day) error {
+	if d == x.done.day {
+		return nil
+	}
+	h, meta, err := readSegmentMeta(x.dir, d)
+	if err != nil || h.seq <= x.done.seq+1 {
+		return err
+	}
+	if err := x.turn(position{day: d}); err != nil {
+		return err
+	}
+	x.goOn(d, h, meta)
 	return nil
 }
 

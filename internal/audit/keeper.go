@@ -4,7 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strconv"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -22,11 +22,13 @@ const (
 // keeper does what has to be done from time to time: checkpoints, the turn of
 // the day without traffic, retention.
 type keeper struct {
-	trail *Trail
-	stop  chan struct{}
-	over  chan struct{}
-	kept  uint64 // sequence of the last checkpoint
-	swept day    // day of the last retention
+	trail   *Trail
+	stop    chan struct{}
+	over    chan struct{}
+	kept    uint64      // sequence of the last checkpoint
+	swept   day         // day of the last retention
+	failure string      // why the last one failed, "" when it did not
+	again   atomic.Bool // retention has to look again: a hold was lifted
 }
 
 func startKeeper(t *Trail) *keeper {
@@ -107,66 +109,26 @@ func (k *keeper) present() {
 	})
 }
 
-// sweep turns the day and applies retention, once a day.
+// sweep turns the day and applies retention, once a day and after a hold was
+// lifted.
 func (k *keeper) sweep() {
 	t := k.trail
 	now := t.now()
 	today := dayOf(now)
-	if today <= k.swept {
+	if !k.again.Swap(false) && today <= k.swept {
 		return
 	}
-	if err := t.writer.turn(now); err != nil {
-		t.log.Warn("starting the partition of the day", zap.Error(err))
+	err := t.writer.turn(now)
+	if err == nil {
+		err = t.retain(max(today, k.swept))
+	}
+	if err == nil {
+		k.swept, k.failure = max(today, k.swept), ""
 		return
 	}
-	if err := t.retain(today); err != nil {
-		t.log.Warn("dropping old partitions of the trail", zap.Error(err))
-		return
+	k.again.Store(true)
+	if err.Error() != k.failure {
+		k.failure = err.Error()
+		t.log.Warn("starting the partition of the day, or dropping old ones; it is tried again every second", zap.Error(err))
 	}
-	k.swept = today
-}
-
-// retain drops the partitions that are older than the retention, and records
-// each. Verify accepts a trail that begins behind a recorded one only.
-func (t *Trail) retain(today day) error {
-	if t.retention <= 0 {
-		return nil
-	}
-	parts := t.readers.list()
-	for i, p := range parts {
-		if i == len(parts)-1 || p.span.day >= today-day(t.retention) {
-			return nil
-		}
-		if err := t.dropPartition(p, parts[i+1].span.day); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (t *Trail) dropPartition(p part, next day) error {
-	_, meta, err := readSegmentMeta(t.dir, next)
-	if err != nil {
-		return err
-	}
-	event := &Event{Kind: KindPartitionDropped, TargetType: "partition", TargetName: p.span.day.String(), Metadata: map[string]string{
-		"day": p.span.day.String(), "firstSequence": strconv.FormatUint(p.span.first, 10),
-		"retentionDays": strconv.Itoa(t.retention),
-	}}
-	if meta.Previous != nil {
-		event.Metadata["lastSequence"] = strconv.FormatUint(meta.Previous.Sequence, 10)
-		event.Metadata["hash"] = meta.Previous.Hash
-	}
-	if err := t.Event(event); err != nil {
-		return err
-	}
-	t.walking.Lock()
-	defer t.walking.Unlock()
-	t.readers.drop(p.partition)
-	p.building.Lock() // nobody may be making the index while it is removed
-	defer p.building.Unlock()
-	if err := removeIndex(filepath.Join(t.dir, p.span.day.dbName())); err != nil {
-		return err
-	}
-	return os.Remove(filepath.Join(t.dir, p.span.day.logName()))
 }

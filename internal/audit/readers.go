@@ -55,6 +55,7 @@ func newReaders(dir, boot string, state *found) *readers {
 		p := &partition{span: span{day: info.day, first: info.first, times: everAt}}
 		if i+1 < len(state.partitions) {
 			p.ends(state.partitions[i+1])
+			p.endsBeforeGap(dir, state.gaps, state.partitions[i+1])
 		}
 		r.parts = append(r.parts, p)
 	}
@@ -71,6 +72,19 @@ func (p *partition) ends(next partitionInfo) {
 	if m.From != nil && m.To != nil {
 		p.times = timeRange{m.From.UnixNano(), m.To.UnixNano()}
 	}
+}
+
+// endsBeforeGap finds the end of a partition whose successor was dropped; the
+// times of its records are known when its index is opened.
+func (p *partition) endsBeforeGap(dir string, known gaps, next partitionInfo) {
+	if p.last != 0 || !next.readable {
+		return
+	}
+	if g, ok := known.after(p.first); ok && g.Last < next.first {
+		p.last = g.First - 1
+		return
+	}
+	p.last, _ = lastFrame(dir, p.day, gap{First: p.first})
 }
 
 // add makes the segment that begins at pos known, and closes the one before.
@@ -138,8 +152,11 @@ func (r *readers) check(ctx context.Context, p part) error {
 	if r.gone(p) {
 		return errDropped
 	}
-	if p.checked || p.span.last == 0 {
+	if p.checked {
 		return nil
+	}
+	if p.span.last == 0 {
+		return r.checkLast(ctx, p)
 	}
 	t, state, err := openTable(filepath.Join(r.dir, p.span.day.dbName()), r.boot, p.span.day)
 	if err != nil {
@@ -147,11 +164,35 @@ func (r *readers) check(ctx context.Context, p part) error {
 	}
 	t.close()
 	if !state.complete || state.pos.seq != p.span.last {
-		if _, err := buildIndex(ctx, r.dir, p.span.day, p.span.last, r.boot, true); err != nil {
+		if state, err = buildIndex(ctx, r.dir, p.span.day, p.span.last, r.boot, true); err != nil {
 			return err
 		}
 	}
 	p.checked = true
+	if p.span.times == everAt {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		p.partition.times = state.times
+	}
+	return nil
+}
+
+// checkLast is check for a partition of which nothing but its own segment tells
+// where it ends.
+func (r *readers) checkLast(ctx context.Context, p part) error {
+	t, state, err := openTable(filepath.Join(r.dir, p.span.day.dbName()), r.boot, p.span.day)
+	if err != nil {
+		return err
+	}
+	t.close()
+	if !state.complete {
+		if state, err = buildIndex(ctx, r.dir, p.span.day, wholeSegment, r.boot, true); err != nil {
+			return err
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p.partition.last, p.partition.times, p.checked = state.pos.seq, state.times, true
 	return nil
 }
 

@@ -35,6 +35,7 @@ type found struct {
 	indexed    position
 	indexOpen  map[string]*row
 	events     []*Event // what has to be told
+	gaps       gaps     // what was dropped, and is told of in the trail
 }
 
 // recovery reads the folder and cuts off what is not whole.
@@ -69,6 +70,9 @@ func recoverTrail(dir, boot string, now time.Time, log *zap.Logger) (*found, err
 		}
 		if meta.Trail != "" {
 			r.trail = meta.Trail
+		}
+		if err == nil {
+			r.gaps = meta.Gaps // each segment tells all of them
 		}
 		r.partitions = append(r.partitions, partitionInfo{d, h.seq, h.prev, err == nil, meta.Previous})
 	}
@@ -168,6 +172,7 @@ func (r *recovery) follow(s *scanner, h *header, content []byte) error {
 	if h.more > 0 {
 		return nil
 	}
+	r.gaps = r.gaps.withAll(gapsIn(h.kind, content[:h.meta]))
 	for _, it := range r.held {
 		it.keep(r.open)
 		if it.completes() {
@@ -193,8 +198,9 @@ func (r *recovery) fromIndex(d day) {
 		r.log.Warn("the index of the trail can't be read; it will be built anew", zap.Error(err))
 		return
 	}
+	dropped, err := t.firsts(KindPartitionDropped, KindRecordsMissing)
 	t.close()
-	if state.pos.seq == 0 || !r.agrees(d, state.pos) {
+	if err != nil || state.pos.seq == 0 || !r.agrees(d, state.pos) {
 		return
 	}
 	open := map[string]*row{}
@@ -205,7 +211,25 @@ func (r *recovery) fromIndex(d day) {
 		}
 		open[begun.id] = begun
 	}
-	r.pos, r.open, r.times = state.pos, open, state.times
+	told, err := r.toldAt(d, dropped)
+	if err != nil {
+		return
+	}
+	r.pos, r.open, r.times, r.gaps = state.pos, open, state.times, r.gaps.withAll(told)
+}
+
+// toldAt are the gaps that the events at these offsets tell of.
+func (r *recovery) toldAt(d day, offsets []int64) (told []gap, err error) {
+	frames := newFrames("", r.dir, nil)
+	defer frames.close()
+	for _, off := range offsets {
+		fr, err := frames.read(place{d, off}, false)
+		if err != nil {
+			return nil, err
+		}
+		told = append(told, gapsIn(fr.kind, fr.metaData)...)
+	}
+	return told, nil
 }
 
 // agrees reports whether the frame that the index saw last is in the segment.

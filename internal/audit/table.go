@@ -324,6 +324,29 @@ func (t *table) close() {
 	t.db.Close()
 }
 
+// firsts returns where the first frames of the records of these kinds are, in
+// the order of time.
+func (t *table) firsts(kinds ...string) (offsets []int64, err error) {
+	args := make([]any, len(kinds))
+	for i, k := range kinds {
+		args[i] = k
+	}
+	rows, err := t.conn.QueryContext(context.Background(),
+		"SELECT first_off FROM record WHERE kind IN (SELECT id FROM name WHERE a IN ("+marks(len(kinds))+")) ORDER BY time, seq", args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading the index: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var off int64
+		if err := rows.Scan(&off); err != nil {
+			return nil, fmt.Errorf("reading the index: %w", err)
+		}
+		offsets = append(offsets, off)
+	}
+	return offsets, rows.Err()
+}
+
 // removeIndex removes the files of an index.
 func removeIndex(path string) error {
 	for _, suffix := range []string{"-wal", "-shm", "-journal", ""} {

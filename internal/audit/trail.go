@@ -36,6 +36,8 @@ type Trail struct {
 	indexer    *indexer
 	readers    *readers
 	keeper     *keeper
+	holds      *holds
+	removing   sync.WaitGroup // indexes of dropped partitions that were being built
 	closing    atomic.Bool
 	followers  atomic.Pointer[[]*Follower] // changed by whoever leads the writer
 	arrivals   arrivals
@@ -114,7 +116,12 @@ func (t *Trail) start(opener fileOpener) error {
 	}
 	t.readers = newReaders(t.dir, boot, state)
 	t.arrivals.push(state.pos)
+	if err := removeOrphans(t.dir, t.readers.has); err != nil {
+		return err
+	}
+	t.holds = openHolds(t.dir)
 	t.writer = &writer{dir: t.dir, trail: t.id, now: t.now, opener: opener, index: t.written, pos: state.pos, lo: state.times.lo, hi: state.times.hi}
+	t.writer.gaps = state.gaps
 	t.writer.open, t.writer.ended, t.writer.next = map[string]*row{}, state.times, state.pos
 	go t.indexer.run()
 	if err := t.resume(state); err != nil {
@@ -272,6 +279,9 @@ func (t *Trail) Event(v *Event) error {
 	defer t.release(e)
 	e.frame = append(e.frame, meta...)
 	e.row = eventRow(&event, event.Time)
+	if x, ok := gapOf(&event); ok {
+		e.gap = &x
+	}
 	return t.write(e, nil, event.Time)
 }
 
@@ -326,8 +336,6 @@ func (t *Trail) Healthy() error {
 // Verify walks the whole trail up to what was written when it was called, and
 // compares its end with what is in memory.
 func (t *Trail) Verify(ctx context.Context) (Report, error) {
-	t.walking.RLock()
-	defer t.walking.RUnlock()
 	return verifyDir(ctx, t.dir, t.now(), func() *position { p := t.writer.position(); return &p })
 }
 
@@ -340,6 +348,7 @@ func (t *Trail) Close() error {
 		return ErrClosed
 	}
 	t.keeper.close()
+	t.removing.Wait()
 	err := t.writer.close()
 	t.indexer.close()
 	t.readers.close()

@@ -43,6 +43,9 @@ func verifyDir(ctx context.Context, dir string, now time.Time, memory func() *po
 	if err != nil {
 		return v.report, fmt.Errorf("verifying the trail: %w", err)
 	}
+	if err := v.gather(ctx, files); err != nil {
+		return v.report, fmt.Errorf("verifying the trail: %w", err)
+	}
 	for i, s := range files {
 		err := v.segment(ctx, s, i == 0, i == len(files)-1)
 		var found *Problem
@@ -81,8 +84,7 @@ type walk struct {
 	memory    *position // the end of the log in the writer's memory
 	clean     *head     // the trail was closed here
 	headless  bool      // there is no head file
-	anchor    *previousMeta
-	anchored  bool // an event tells that what was before anchor was dropped
+	gaps      evidence
 	seed      maphash.Seed
 	ids       []uint64 // hashes of ids
 }
@@ -136,30 +138,6 @@ func (v *walk) readIndexHead() error {
 		v.witness(state.pos.seq, hex.EncodeToString(state.pos.hash[:]))
 	}
 	return nil // an index is not part of the trail: it may be missing or broken
-}
-
-// openAll opens every segment at once, so that retention can't take one away
-// during the walk.
-func (v *walk) openAll() ([]*scanner, error) {
-	days, err := listDays(v.dir)
-	if err != nil {
-		return nil, err
-	}
-	var files []*scanner
-	for _, d := range days {
-		if v.memory != nil && d > v.memory.day {
-			continue
-		}
-		s, err := scanSegment(v.dir, d, 0, true)
-		if errors.Is(err, os.ErrNotExist) && len(files) == 0 {
-			continue // dropped just now
-		}
-		if err != nil {
-			return files, err
-		}
-		files = append(files, s)
-	}
-	return files, nil
 }
 
 // problem makes the error that names the record at the place the walk has
@@ -241,6 +219,11 @@ func (v *walk) frame(s *scanner, h *header, content []byte, firstFile, firstFram
 			return err
 		}
 	}
+	if firstFrame && !firstFile && h.seq > v.at.seq+1 {
+		if err := v.jump(s, h, meta); err != nil {
+			return err
+		}
+	}
 	if h.seq != v.at.seq+1 {
 		return v.problem(s, "the sequence is %d", h.seq)
 	}
@@ -275,7 +258,9 @@ func (v *walk) start(s *scanner, h *header, meta []byte) error {
 		v.at = position{}
 		return nil
 	}
-	v.anchor = m.Previous
+	if err := v.missing(s, h, gap{1, h.seq - 1, beginning, hex.EncodeToString(h.prev[:])}); err != nil {
+		return err
+	}
 	v.prior = v.at
 	if d, err := parseDay(m.Previous.Day); err == nil {
 		v.prior.day = d
@@ -289,6 +274,7 @@ func (v *walk) record(s *scanner, h *header, meta []byte) error {
 	begun, known := v.open[id]
 	switch h.kind {
 	case frameSegment:
+		v.gaps.told = append(v.gaps.told, gapsIn(h.kind, meta)...)
 		return v.link(s, meta)
 	case frameBegin, frameWhole:
 		if known {
@@ -403,15 +389,13 @@ func (v *walk) event(s *scanner, h *header, meta []byte) error {
 	if err := json.Unmarshal(meta, &e); err != nil {
 		return v.problem(s, "%v", err)
 	}
-	switch e.Kind {
-	case KindRecordsMissing:
+	if x, ok := gapOf(&e); ok {
+		v.gaps.told = append(v.gaps.told, x)
+	}
+	if e.Kind == KindRecordsMissing {
 		first, _ := strconv.ParseUint(e.Metadata["firstMissed"], 10, 64)
 		last, _ := strconv.ParseUint(e.Metadata["lastMissed"], 10, 64)
 		v.report.Losses = append(v.report.Losses, Loss{h.seq, first, last})
-	case KindPartitionDropped:
-		if a := v.anchor; a != nil && e.Metadata["day"] == a.Day && e.Metadata["hash"] == a.Hash {
-			v.anchored = true
-		}
 	}
 	return nil
 }
@@ -430,8 +414,8 @@ func (v *walk) finish(files []*scanner) {
 	switch {
 	case v.furthest > v.at.seq:
 		fail(end, v.at.off, v.at.seq+1, fmt.Sprintf("records up to %d are missing at the end", v.furthest))
-	case v.anchor != nil && !v.anchored:
-		fail(files[0].day.logName(), 0, r.FirstSequence, "the segments before it are missing, and no retention removed them")
+	case v.gaps.problem() != nil:
+		r.Problem = v.gaps.problem()
 	case v.headless && len(files) > 0:
 		fail(headName, 0, v.at.seq, "the head of the trail is missing")
 	case v.clean != nil && (v.clean.Sequence != v.at.seq || v.clean.Offset != v.at.off):

@@ -27,6 +27,8 @@ type entry struct {
 	bare   bool       // the body is not kept, only its length
 	op     func() error
 	placed *row // set by place: what was told to the index
+	gap    *gap // what the event says was dropped
+	before gaps // set by place, with gap: those before it
 	err    error
 	wake   chan bool // true: lead now; false: done
 }
@@ -74,6 +76,7 @@ type segment struct {
 	items    []item
 	ended    timeRange // with the run that is being gathered
 	before   timeRange // what ended was in the segment before
+	gaps     gaps      // with the run that is being gathered
 }
 
 type counters struct {
@@ -180,6 +183,9 @@ func (w *writer) place(e *entry) {
 	if e.kind != frameBegin && e.kind != framePart {
 		w.ended.add(e.placed.time)
 	}
+	if e.gap != nil {
+		e.before, w.gaps = w.gaps, w.gaps.with(*e.gap)
+	}
 	for row, rest := e.placed, e.frame; len(rest) > 0; row = nil {
 		n := sizeOf(rest)
 		w.next.seq++
@@ -246,6 +252,9 @@ func (w *writer) undo(err error) {
 		e := w.runOf[i]
 		e.err = err
 		w.counters.failures.Add(1)
+		if e.gap != nil {
+			w.gaps = e.before
+		}
 		switch e.kind {
 		case frameBegin:
 			delete(w.open, e.id)

@@ -1,0 +1,174 @@
+package audit
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+)
+
+// evidence is what a walk knows of what is rightly missing.
+type evidence struct {
+	told []gap // by the trail itself, or by the manifest of an excerpt
+	// whole says that the end of the trail was read for it before the walk, so
+	// that a gap can be judged where it is met.
+	whole bool
+	// unproven are gaps that nothing had told of when they were met.
+	unproven []unproven
+}
+
+type unproven struct {
+	gap
+	problem *Problem
+}
+
+// problem is the first gap that nothing tells of.
+func (e *evidence) problem() *Problem {
+	for _, u := range e.unproven {
+		if !e.proves(u.gap) {
+			return u.problem
+		}
+	}
+	return nil
+}
+
+func (e *evidence) proves(x gap) bool { return slices.Contains(e.told, x) }
+
+// gather reads the last segment for what it tells of gaps: its first frame
+// repeats all that were before, its events tell of those since. A segment that
+// can't be read to its end is left to the walk.
+func (v *walk) gather(ctx context.Context, files []*scanner) error {
+	if len(files) == 0 {
+		return nil
+	}
+	last := files[len(files)-1]
+	s := newScanner(last.file, last.day, 0, false)
+	for n := 0; ; n++ {
+		if n%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		h, meta, err := s.skim()
+		if err != nil {
+			v.gaps.whole = n > 0 && !isBad(err)
+			return nil
+		}
+		v.gaps.told = append(v.gaps.told, gapsIn(h.kind, meta)...)
+	}
+}
+
+// isBad tells damage from the end of a segment.
+func isBad(err error) bool {
+	var bad badRecord
+	return errors.As(err, &bad)
+}
+
+// skim returns the next frame, with its meta data only where that tells of
+// the trail itself; the rest is passed over and not checked.
+func (s *scanner) skim() (header, []byte, error) {
+	b, err := s.r.Peek(headerSize)
+	if err != nil {
+		return header{}, nil, err
+	}
+	h, err := parseHeader(b)
+	if err != nil {
+		return h, nil, err
+	}
+	s.r.Discard(headerSize)
+	var meta []byte
+	skip := h.meta + h.body
+	if h.kind == frameEvent || h.kind == frameSegment {
+		if meta, err = s.content(int(h.meta)); err != nil {
+			return h, nil, err
+		}
+		skip = h.body
+	}
+	if n, err := s.r.Discard(int(skip)); int64(n) < skip {
+		return h, nil, errors.Join(errShort, err)
+	}
+	s.off += h.size()
+	return h, meta, nil
+}
+
+// missing judges what is not there before the segment that begins with h.
+func (v *walk) missing(s *scanner, h *header, x gap) error {
+	v.at.seq, v.at.hash = h.seq-1, h.prev
+	if v.gaps.proves(x) {
+		return nil
+	}
+	p := &Problem{s.day.logName(), 0, x.First, "the segments before it are missing, and no retention removed them"}
+	if v.gaps.whole {
+		return p
+	}
+	v.gaps.unproven = append(v.gaps.unproven, unproven{x, p})
+	return nil
+}
+
+// jump takes the first frame of a segment that does not follow on what was
+// walked: partitions between were dropped. What is under way then is what the
+// segment says, as far as that can be known.
+func (v *walk) jump(s *scanner, h *header, meta []byte) error {
+	var m segmentMeta
+	if err := json.Unmarshal(meta, &m); err != nil {
+		return v.problem(s, "%v", err)
+	}
+	p := m.Previous
+	if p == nil || p.Sequence <= v.at.seq || h.seq != p.Sequence+1 || p.Hash != hex.EncodeToString(h.prev[:]) {
+		return nil // link says what is wrong
+	}
+	d, err := parseDay(p.Day)
+	if err != nil || d <= v.prior.day {
+		return nil
+	}
+	x := gap{v.at.seq + 1, p.Sequence, hex.EncodeToString(v.at.hash[:]), p.Hash}
+	open := carriedIn(m)
+	for id, u := range open {
+		if known := v.open[id]; u.seq < x.First && (known.seq != u.seq || len(known.parts) > len(u.parts)) {
+			return v.problem(s, "it carries over %q, which is not under way", id)
+		}
+	}
+	if err := v.missing(s, h, x); err != nil {
+		return err
+	}
+	v.open, v.prior = open, v.at
+	v.prior.day = d
+	return nil
+}
+
+// openAll opens every segment at once, so that retention can't take one away
+// during the walk.
+func (v *walk) openAll() ([]*scanner, error) {
+	for try := 0; ; try++ {
+		files, err := v.tryOpenAll()
+		if err == nil || !errors.Is(err, errDropped) || try == 10 {
+			return files, err
+		}
+		for _, s := range files {
+			s.close()
+		}
+	}
+}
+
+func (v *walk) tryOpenAll() ([]*scanner, error) {
+	days, err := listDays(v.dir)
+	if err != nil {
+		return nil, err
+	}
+	var files []*scanner
+	for _, d := range days {
+		if v.memory != nil && d > v.memory.day {
+			continue
+		}
+		s, err := scanSegment(v.dir, d, 0, true)
+		if errors.Is(err, os.ErrNotExist) {
+			return files, fmt.Errorf("opening %s: %w", d.logName(), errDropped) // just now
+		}
+		if err != nil {
+			return files, err
+		}
+		files = append(files, s)
+	}
+	return files, nil
+}
