@@ -17,6 +17,7 @@ type Func func(dst []byte, r *audit.Record) ([]byte, error)
 var formats = map[string]Func{
 	config.FormatSluice: Sluice,
 	config.FormatOCSF:   OCSF,
+	config.FormatCEF:    CEF,
 }
 
 // Named returns the format of a name, a config.Format constant; false where
