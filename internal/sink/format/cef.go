@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"sluice/internal/audit"
@@ -191,5 +190,3 @@ func (c *cef) body(key string, b audit.Body) {
 	}
 	c.text(key+"Base64", base64.StdEncoding.EncodeToString(b), noLimit)
 }
-
-func millis(d time.Duration) int64 { return d.Milliseconds() }

@@ -102,8 +102,9 @@ func (c *cef) exchangeRest(r *audit.Record, x *audit.Exchange, o *audit.Outcome,
 	c.known("sluiceCachedTokens", o.CachedTokens)
 	c.known("sluiceCacheWriteTokens", o.CacheWriteTokens)
 	c.known("sluiceReasoningTokens", o.ReasoningTokens)
-	c.number("sluiceFirstByteMs", millis(o.FirstByte))
-	c.number("sluiceDurationMs", millis(o.Duration))
+	c.number("sluiceFirstByteNs", int64(o.FirstByte))
+	c.known("sluiceCostNanoUsd", o.CostNanoUSD)
+	c.number("sluiceDurationNs", int64(o.Duration))
 	if err := c.value("sluiceReasons", x.Decision.Reasons, len(x.Decision.Reasons)); err != nil {
 		return err
 	}
@@ -111,6 +112,15 @@ func (c *cef) exchangeRest(r *audit.Record, x *audit.Exchange, o *audit.Outcome,
 		return err
 	}
 	if err := c.value("sluiceAttempts", o.Attempts, len(o.Attempts)); err != nil {
+		return err
+	}
+	if r.RequestTruncated {
+		c.text("sluiceRequestTruncated", "true", noLimit)
+	}
+	if r.ResponseTruncated {
+		c.text("sluiceResponseTruncated", "true", noLimit)
+	}
+	if err := c.value("sluiceParts", r.Parts, len(r.Parts)); err != nil {
 		return err
 	}
 	c.body("sluiceRequestBody", r.RequestBody)

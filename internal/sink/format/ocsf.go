@@ -141,6 +141,7 @@ func (w *writer) metadata(r *audit.Record, correlation, node, tenant string, pro
 	w.b = r.Time.UTC().AppendFormat(w.b, time.RFC3339Nano)
 	w.b = append(w.b, '"')
 	w.text("tenant_uid", tenant)
+	w.flag("is_truncated", r.RequestTruncated || r.ResponseTruncated)
 	if node != "" {
 		w.openList("loggers")
 		w.item()

@@ -408,10 +408,13 @@ func (w *writer) exchangeRest(r *audit.Record, x *audit.Exchange, o *audit.Outco
 	if len(x.Decision.Obligations) > 0 {
 		err = w.value("obligations", x.Decision.Obligations)
 	}
+	w.flag("requestTruncated", r.RequestTruncated)
+	w.flag("responseTruncated", r.ResponseTruncated)
 	if failed {
 		w.body("requestBody", r.RequestBody)
 		w.body("responseBody", r.ResponseBody)
 	}
+	w.parts(r.Parts)
 	w.close()
 	return err
 }
@@ -448,6 +451,23 @@ func (w *writer) attempts(attempts []audit.Attempt) {
 		w.number("status", int64(a.Status))
 		w.text("code", a.Code)
 		w.number("durationNs", int64(a.Duration/time.Nanosecond))
+		w.close()
+	}
+	w.closeList()
+}
+
+func (w *writer) parts(parts []audit.Part) {
+	if len(parts) == 0 {
+		return
+	}
+	w.openList("parts")
+	for i := range parts {
+		p := &parts[i]
+		w.item()
+		w.text("kind", p.Kind)
+		w.int("bytes", p.Bytes)
+		w.flag("truncated", p.Truncated)
+		w.body("body", p.Body)
 		w.close()
 	}
 	w.closeList()

@@ -54,7 +54,11 @@ func exchange(result string) *audit.Record {
 				{Target: "second", Provider: "bedrock", Model: "claude", Status: 200, Duration: time.Millisecond},
 			},
 		},
-		RequestBytes: 28, ResponseBytes: 600,
+		RequestBytes: 28, ResponseBytes: 600, RequestTruncated: true, ResponseTruncated: true,
+		Parts: []audit.Part{
+			{Kind: audit.PartProviderRequest, Bytes: 77, Body: audit.Body("to the provider")},
+			{Kind: audit.PartStreamEvents, Bytes: 88, Truncated: true, Body: audit.Body("data: 1\n\n")},
+		},
 		RequestBody: audit.Body(`{"messages":[{"role":"user"}]}`), ResponseBody: audit.Body("line\n\"quoted\" ü"),
 	}
 	switch result {
@@ -211,7 +215,7 @@ func TestSamplesAreFull(t *testing.T) {
 
 // TestNothingIsLost looks for every value of a record in what becomes of it.
 func TestNothingIsLost(t *testing.T) {
-	for _, name := range []string{"ocsf"} {
+	for _, name := range []string{"ocsf", "cef"} {
 		f, known := format.Named(name)
 		require.True(t, known)
 		for kind, r := range map[string]*audit.Record{
@@ -220,13 +224,10 @@ func TestNothingIsLost(t *testing.T) {
 		} {
 			line, err := f(nil, r)
 			require.NoError(t, err)
-			var got map[string]any
-			require.NoError(t, json.Unmarshal(line, &got))
-			have := map[string]bool{}
-			gather(reflect.ValueOf(got), have)
+			have := valuesOf(t, name, line)
 			own, err := json.Marshal(r)
 			require.NoError(t, err)
-			got = nil
+			var got map[string]any
 			require.NoError(t, json.Unmarshal(own, &got))
 			if x, is := got["exchange"].(map[string]any); is {
 				delete(x, "id") // again
@@ -245,6 +246,31 @@ func TestNothingIsLost(t *testing.T) {
 			}
 		}
 	}
+}
+
+// valuesOf collects the scalars of a line.
+func valuesOf(t *testing.T, name string, line []byte) map[string]bool {
+	t.Helper()
+	have := map[string]bool{}
+	if name != "cef" {
+		var got any
+		require.NoError(t, json.Unmarshal(line, &got))
+		gather(reflect.ValueOf(got), have)
+		return have
+	}
+	_, extensions, err := parseCEF(string(line))
+	require.NoError(t, err)
+	for _, value := range extensions {
+		have[value] = true
+		for word := range strings.SplitSeq(value, ",") {
+			have[word] = true
+		}
+		var got any
+		if json.Unmarshal([]byte(value), &got) == nil {
+			gather(reflect.ValueOf(got), have)
+		}
+	}
+	return have
 }
 
 // gather collects the scalars below v as texts.
