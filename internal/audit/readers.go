@@ -43,6 +43,8 @@ type partition struct {
 type readers struct {
 	dir  string
 	boot string
+	// guard, where it is set, keeps other processes from building indexes.
+	guard func() (release func(), err error)
 
 	mu    sync.Mutex // guards the following fields
 	parts []*partition
@@ -154,6 +156,13 @@ func (r *readers) check(ctx context.Context, p part) error {
 	}
 	if p.checked {
 		return nil
+	}
+	if r.guard != nil {
+		release, err := r.guard()
+		if err != nil {
+			return err
+		}
+		defer release()
 	}
 	if p.span.last == 0 {
 		return r.checkLast(ctx, p)

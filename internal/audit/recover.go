@@ -45,6 +45,7 @@ type recovery struct {
 	boot string
 	now  time.Time
 	log  *zap.Logger
+	look bool   // only look: mend nothing
 	lost uint64 // highest sequence seen among what was cut off
 
 	at   position // behind the last good frame
@@ -55,8 +56,17 @@ type recovery struct {
 // recoverTrail finds the end of the log, and what is under way there.
 func recoverTrail(dir, boot string, now time.Time, log *zap.Logger) (*found, error) {
 	r := &recovery{dir: dir, boot: boot, now: now, log: log}
+	found, err := r.all()
+	if err != nil {
+		return nil, err
+	}
+	return found, r.compareHead()
+}
+
+// all reads the folder.
+func (r *recovery) all() (*found, error) {
 	r.times, r.open, r.indexOpen = noTimes, map[string]*row{}, map[string]*row{}
-	days, err := listDays(dir)
+	days, err := listDays(r.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -64,9 +74,9 @@ func recoverTrail(dir, boot string, now time.Time, log *zap.Logger) (*found, err
 		return nil, err
 	}
 	for _, d := range days {
-		h, meta, err := readSegmentMeta(dir, d)
+		h, meta, err := readSegmentMeta(r.dir, d)
 		if err != nil {
-			log.Error("a segment of the trail is damaged; see sluice audit verify", zap.String("file", d.logName()), zap.Error(err))
+			r.log.Error("a segment of the trail is damaged; see sluice audit verify", zap.String("file", d.logName()), zap.Error(err))
 		}
 		if meta.Trail != "" {
 			r.trail = meta.Trail
@@ -81,7 +91,7 @@ func recoverTrail(dir, boot string, now time.Time, log *zap.Logger) (*found, err
 			return nil, err
 		}
 	}
-	return &r.found, r.compareHead()
+	return &r.found, nil
 }
 
 // dropHeadless sets segments aside, from the end, that have no whole first
@@ -96,8 +106,10 @@ func (r *recovery) dropHeadless(days []day) ([]day, error) {
 		if err := r.setAside(last, 0, err); err != nil {
 			return nil, err
 		}
-		if err := os.Remove(filepath.Join(r.dir, last.logName())); err != nil {
-			return nil, fmt.Errorf("setting a segment aside: %w", err)
+		if !r.look {
+			if err := os.Remove(filepath.Join(r.dir, last.logName())); err != nil {
+				return nil, fmt.Errorf("setting a segment aside: %w", err)
+			}
 		}
 		days = days[:len(days)-1]
 	}
@@ -245,6 +257,9 @@ func (r *recovery) agrees(d day, pos position) bool {
 
 // setAside moves what follows off in a segment to a file of its own.
 func (r *recovery) setAside(d day, off int64, reason error) error {
+	if r.look {
+		return nil
+	}
 	name := fmt.Sprintf("%s.torn-%d-%d", d.logName(), off, r.now.UnixNano())
 	size, digest, err := copyTail(filepath.Join(r.dir, d.logName()), filepath.Join(r.dir, name), off)
 	if err != nil {

@@ -39,6 +39,7 @@ type Trail struct {
 	holds      *holds
 	removing   sync.WaitGroup // indexes of dropped partitions that were being built
 	closing    atomic.Bool
+	reading    bool                        // opened by OpenRead
 	followers  atomic.Pointer[[]*Follower] // changed by whoever leads the writer
 	arrivals   arrivals
 	tape       tape
@@ -336,6 +337,9 @@ func (t *Trail) Healthy() error {
 // Verify walks the whole trail up to what was written when it was called, and
 // compares its end with what is in memory.
 func (t *Trail) Verify(ctx context.Context) (Report, error) {
+	if t.reading {
+		return VerifyDir(ctx, t.dir)
+	}
 	return verifyDir(ctx, t.dir, t.now(), func() *position { p := t.writer.position(); return &p })
 }
 
@@ -346,6 +350,9 @@ func (t *Trail) Verify(ctx context.Context) (Report, error) {
 func (t *Trail) Close() error {
 	if t.closing.Swap(true) {
 		return ErrClosed
+	}
+	if t.reading {
+		return t.closeRead()
 	}
 	t.keeper.close()
 	t.removing.Wait()
