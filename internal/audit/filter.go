@@ -1,6 +1,10 @@
 package audit
 
-import "time"
+import (
+	"cmp"
+	"math"
+	"time"
+)
 
 // Filter selects records. The zero Filter selects all, oldest first. Lists
 // select records that match any of their values; different fields must all
@@ -15,19 +19,46 @@ type Filter struct {
 	EndpointIDs   []string
 	EndpointNames []string
 	// Users are ids or names of callers.
-	Users   []string
-	Results []string // Result constants; events have none
-	Kinds   []string // see Record.Kind
+	Users []string
+	// Organizations are ids; a record matches by any that its caller is in.
+	Organizations []string
+	Projects      []string // of callers
+	Executions    []string // of callers
+	// Providers and Models match by any that was tried for the exchange.
+	Providers []string
+	Models    []string
+	Results   []string // Result constants; events have none
+	Statuses  []Status // what the client was sent; events have none
+	Kinds     []string // see Record.Kind
+	Except    []string // kinds that are left out
+	// Targets are what events are about. An exchange is about its endpoint,
+	// which is of the type TargetEndpoint.
+	TargetTypes []string
+	TargetIDs   []string
+	TargetNames []string
+	ClientAddrs []string // addresses, without a port
+	// Text are texts that must all occur: each in a body, in a part, in the
+	// message of an error, or in the changes and metadata of an event. Upper and
+	// lower case are one, and so are the ways in which JSON writes a character.
+	Text []string
 	// Descending returns the newest first.
 	Descending bool
+	// Skip passes over so many records before the first that is returned.
+	Skip int
 	// Limit bounds how many records are returned; 0: no bound.
 	Limit int
 	// After continues behind the record that the cursor was taken of, in the
 	// order asked for. The zero Cursor starts at the beginning.
 	After Cursor
+	// Patience bounds how long Text is searched for. When it has passed, Query
+	// returns an *Unfinished. 0: no bound.
+	Patience time.Duration
 	// Bodies fills the bodies of the records.
 	Bodies bool
 }
+
+// Status is a range of HTTP statuses, both ends inclusive.
+type Status struct{ Low, High int }
 
 // Cursor is a place in the order of records: by time, then by sequence.
 type Cursor struct {
@@ -37,3 +68,66 @@ type Cursor struct {
 
 // Cursor returns the record's place, for Filter.After.
 func (r *Record) Cursor() Cursor { return Cursor{Time: r.Time, Sequence: r.Sequence} }
+
+// Unfinished is the error of a query that looked for a text for as long as its
+// filter allowed.
+type Unfinished struct {
+	At Cursor // what is before it was searched; go on with Filter.After
+}
+
+func (*Unfinished) Error() string {
+	return "the search for a text took too long; it can go on from where it came to"
+}
+
+const minTime, maxTime = math.MinInt64, math.MaxInt64
+
+// bounds returns the time range in nanoseconds, the second exclusive.
+func (f *Filter) bounds() (from, to int64) {
+	from, to = minTime, maxTime
+	if !f.From.IsZero() {
+		from = f.From.UnixNano()
+	}
+	if !f.To.IsZero() {
+		to = f.To.UnixNano()
+	}
+	// Behind a cursor, what is before it need not be looked at.
+	if f.After != (Cursor{}) {
+		if at := f.After.Time.UnixNano(); f.Descending {
+			to = min(to, max(at, at+1)) // at+1 may overflow
+		} else {
+			from = max(from, at)
+		}
+	}
+	return from, to
+}
+
+// overlaps reports whether records of a partition can be in the filter's time
+// range.
+func (f *Filter) overlaps(r timeRange) bool {
+	if r.lo > r.hi {
+		return false
+	}
+	from, to := f.bounds()
+	return r.lo < to && r.hi >= from
+}
+
+// compare orders two hits as they are returned.
+func (f *Filter) compare(a, b hit) int {
+	order := cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.seq, b.seq))
+	if f.Descending {
+		return -order
+	}
+	return order
+}
+
+// beyond reports whether a place is behind the cursor.
+func (f *Filter) beyond(t int64, seq uint64) bool {
+	if f.After == (Cursor{}) {
+		return true
+	}
+	order := cmp.Or(cmp.Compare(t, f.After.Time.UnixNano()), cmp.Compare(seq, f.After.Sequence))
+	if f.Descending {
+		return order < 0
+	}
+	return order > 0
+}

@@ -331,7 +331,7 @@ func endedOf(items []item) []Ended {
 	for i, it := range items {
 		e := Ended{Sequence: it.at.seq, Time: asTime(it.row.time), Outcome: it.row.outcome, Event: it.row.event}
 		if x := it.row.exchange; x != nil && e.Event == nil {
-			e.Caller, e.EndpointID, e.EndpointName = x.Caller, it.row.endpointID, it.row.endpoint
+			e.Caller, e.EndpointID, e.EndpointName = it.row.caller, it.row.what.targetID, it.row.what.targetName
 			e.Provider, e.Model, e.Operation, e.Stream = x.Provider, x.Model, x.Operation, x.Stream
 		}
 		out[i] = e

@@ -7,14 +7,9 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"slices"
-	"strings"
+	"sync"
 	"time"
 )
-
-// queryPage is how many rows are read from an index at a time. Nothing is held
-// open in it while records are handed on.
-const queryPage = 500
 
 // errStop ends a walk that has found enough.
 var errStop = errors.New("enough")
@@ -22,41 +17,38 @@ var errStop = errors.New("enough")
 // Query calls fn for each record that f selects, by time and then by sequence,
 // with everything that was written before Query was called. Exchanges that are
 // under way are among them, without an outcome. An error of fn ends the query
-// and is returned. Other errors are ErrIndexBehind, ErrClosed, the context's
-// and what the disk says; a record that is not as it was written is named.
+// and is returned. Other errors are *Unfinished, ErrIndexBehind, ErrClosed, the
+// context's and what the disk says; a record that is not as it was written is
+// named.
 func (t *Trail) Query(ctx context.Context, f Filter, fn func(*Record) error) error {
+	if err := t.reached(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	q := &search{t: t, f: &f, fn: fn, skip: f.Skip, left: cmp.Or(f.Limit, math.MaxInt), begun: t.now()}
+	if len(f.Text) > 0 {
+		q.text = newFinder(f.Text)
+	}
+	q.frames = newFrames(t.id, t.dir, t.compressor)
+	defer q.frames.close()
+	defer q.workers.Wait()
+	defer cancel()
+	err := q.run(ctx)
+	if errors.Is(err, errStop) {
+		return nil
+	}
+	return err
+}
+
+// reached waits until all that was written is in the indexes.
+func (t *Trail) reached(ctx context.Context) error {
 	if t.closing.Load() {
 		return ErrClosed
 	}
 	if err := t.indexer.wait(ctx, t.writer.position().seq); err != nil {
 		return fmt.Errorf("querying the trail: %w", err)
 	}
-	frames := newFrames(t.id, t.dir, t.compressor)
-	defer frames.close()
-	left := cmp.Or(f.Limit, math.MaxInt)
-	err := t.merge(ctx, &f, func(h hit) error {
-		r, err := frames.record(h, f.Bodies)
-		if errors.Is(err, os.ErrNotExist) && !t.readers.has(h.first.day) {
-			return nil // retention dropped it
-		}
-		if err != nil {
-			return fmt.Errorf("querying the trail: %w", err)
-		}
-		if f.ID != "" && r.ID != f.ID {
-			return nil // another id with the same hash
-		}
-		if err := fn(r); err != nil {
-			return err
-		}
-		if left--; left <= 0 {
-			return errStop
-		}
-		return nil
-	})
-	if errors.Is(err, errStop) {
-		return nil
-	}
-	return err
+	return nil
 }
 
 // Get returns the record of the exchange id, with bodies. The error is
@@ -82,223 +74,104 @@ func (t *Trail) Get(ctx context.Context, id string) (*Record, error) {
 	return found, nil
 }
 
-// hit is a record that a filter selects, as an index has it.
-type hit struct {
-	time   int64
-	seq    uint64
-	first  place // off -1: the request half is not there any more
-	second place // off 0: there is none
-}
-
-// source yields hits in the order of a query.
-type source interface {
-	// next returns the next hit, and false at the end.
-	next(ctx context.Context) (hit, bool, error)
-	close()
-}
-
-// merger puts the hits of several partitions into one order. Partitions seldom
-// overlap in time, so that mostly one is open; a clock that was set back and
-// exchanges that ended after midnight make them overlap.
-type merger struct {
-	sign    int // 1 ascending, -1 descending
-	pending []part
-	open    func(part) (source, error)
-	active  []*stream
-}
-
-// stream is a source with its next hit.
-type stream struct {
-	source
-	head hit
-}
-
-// merge walks the hits of f in order.
-func (t *Trail) merge(ctx context.Context, f *Filter, fn func(hit) error) error {
-	m := &merger{sign: 1}
-	if f.Descending {
-		m.sign = -1
+// Count counts the records that f selects, at most about most. It goes by the
+// indexes and reads no record, so that it takes no account of Text, and counts
+// no exchange that is under way. The errors are those of Query.
+func (t *Trail) Count(ctx context.Context, f Filter, most int) (int, error) {
+	if err := t.reached(ctx); err != nil {
+		return 0, err
 	}
-	// A partition that the indexer has not come to yet holds nothing that was
-	// written before the query.
-	reached := t.indexer.position()
-	for _, p := range t.readers.list() {
-		begun := p.span.day < reached.day || p.span.day == reached.day && reached.off > 0
-		if begun && f.overlaps(p.span.times) {
-			m.pending = append(m.pending, p)
-		}
-	}
-	slices.SortStableFunc(m.pending, func(a, b part) int { return m.sign * cmp.Compare(m.start(a), m.start(b)) })
-	// What is under way is listed before the indexes are read: what ends in
-	// between is then seen twice and not never.
-	underWay := &rowsSource{f: f, sign: m.sign, rows: t.indexer.underWay()}
-	m.open = func(p part) (source, error) { return openIndex(ctx, t.readers, p, p.span.day >= reached.day, f) }
-	defer func() {
-		for _, s := range m.active {
-			s.close()
-		}
-	}()
-	if err := m.add(ctx, underWay); err != nil {
-		return err
-	}
-	return m.walk(ctx, fn)
-}
-
-// overlaps reports whether records of a partition can be in the filter's time
-// range.
-func (f *Filter) overlaps(r timeRange) bool {
-	if r.lo > r.hi {
-		return false
-	}
-	from, to := f.bounds()
-	return r.lo < to && r.hi >= from
-}
-
-// bounds returns the time range in nanoseconds, the second exclusive.
-func (f *Filter) bounds() (from, to int64) {
-	from, to = math.MinInt64, math.MaxInt64
-	if !f.From.IsZero() {
-		from = f.From.UnixNano()
-	}
-	if !f.To.IsZero() {
-		to = f.To.UnixNano()
-	}
-	return from, to
-}
-
-// start is the time from which hits of p can come, in the order of the query.
-func (m *merger) start(p part) int64 {
-	if m.sign > 0 {
-		return p.span.times.lo
-	}
-	return p.span.times.hi
-}
-
-// add adds a source unless it is empty.
-func (m *merger) add(ctx context.Context, s source) error {
-	head, more, err := s.next(ctx)
-	if err != nil || !more {
-		s.close()
-		return err
-	}
-	m.active = append(m.active, &stream{s, head})
-	return nil
-}
-
-func (m *merger) compare(a, b hit) int {
-	return m.sign * cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.seq, b.seq))
-}
-
-// first returns the stream whose head comes next, and opens the partitions
-// that could have an earlier one.
-func (m *merger) first(ctx context.Context) (*stream, error) {
-	for {
-		var best *stream
-		for _, s := range m.active {
-			// Of a record seen twice the one that has ended counts.
-			if best == nil || cmp.Or(m.compare(s.head, best.head), -cmp.Compare(s.head.second.off, best.head.second.off)) < 0 {
-				best = s
-			}
-		}
-		if len(m.pending) == 0 || best != nil && m.sign*cmp.Compare(m.start(m.pending[0]), best.head.time) > 0 {
-			return best, nil
-		}
-		next := m.pending[0]
-		m.pending = m.pending[1:]
-		s, err := m.open(next)
+	m := t.partitions(&f)
+	total := 0
+	for _, p := range m.pending {
+		n, err := t.countIn(ctx, p, m.live(p), &f, most-total)
 		if errors.Is(err, errDropped) || errors.Is(err, os.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return 0, fmt.Errorf("counting in %s: %w", p.span.day.dbName(), err)
 		}
-		if err := m.add(ctx, s); err != nil {
-			return nil, err
+		if total += n; total >= most {
+			break
 		}
 	}
+	return total, nil
 }
 
-func (m *merger) walk(ctx context.Context, fn func(hit) error) error {
-	var last *hit
-	for {
-		s, err := m.first(ctx)
-		if s == nil || err != nil {
+func (t *Trail) countIn(ctx context.Context, p part, live bool, f *Filter, most int) (int, error) {
+	if !live && !t.readers.mayHold(p, f) {
+		return 0, nil
+	}
+	db, err := t.readers.acquire(ctx, p, live)
+	if err != nil {
+		return 0, err
+	}
+	defer t.readers.release(p.partition)
+	how, err := f.compile(ctx, db)
+	if err != nil {
+		return 0, err
+	}
+	return how.count(ctx, db, f, most)
+}
+
+// search is one query under way.
+type search struct {
+	t       *Trail
+	f       *Filter
+	fn      func(*Record) error
+	text    *finder // nil: no text is looked for
+	frames  *frames
+	skip    int
+	left    int
+	begun   time.Time
+	workers sync.WaitGroup
+}
+
+// manyRecords is from where records are read by several goroutines.
+const manyRecords = 1000
+
+// run reads by itself where few records with little work each are wanted, or
+// where each may be large; else it has others read.
+func (q *search) run(ctx context.Context) error {
+	if q.text != nil || !q.f.Bodies && (q.f.Limit == 0 || q.f.Limit > manyRecords) {
+		return q.together(ctx)
+	}
+	return q.t.merge(ctx, q.f, func(h hit) error {
+		if q.skip > 0 {
+			q.skip--
+			return nil
+		}
+		r, err := q.read(q.frames, h, q.f.Bodies)
+		if r == nil || err != nil {
 			return err
 		}
-		h := s.head
-		more := false
-		if s.head, more, err = s.next(ctx); err != nil {
-			return err
-		}
-		if !more {
-			s.close()
-			m.active = slices.DeleteFunc(m.active, func(o *stream) bool { return o == s })
-		}
-		if last != nil && m.compare(*last, h) == 0 {
-			continue
-		}
-		if err := fn(h); err != nil {
-			return err
-		}
-		last = &h
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+		return q.give(r)
+	})
+}
+
+// give hands a record on.
+func (q *search) give(r *Record) error {
+	if err := q.fn(r); err != nil {
+		return err
 	}
-}
-
-// rowsSource yields rows that are in memory.
-type rowsSource struct {
-	f    *Filter
-	sign int
-	rows []*row
-}
-
-func (s *rowsSource) next(context.Context) (hit, bool, error) {
-	for len(s.rows) > 0 {
-		i := 0
-		if s.sign < 0 {
-			i = len(s.rows) - 1
-		}
-		r := s.rows[i]
-		if s.sign < 0 {
-			s.rows = s.rows[:i]
-		} else {
-			s.rows = s.rows[1:]
-		}
-		if s.f.matches(r) {
-			return hit{time: r.time, seq: r.seq, first: r.first}, true, nil
-		}
+	if q.left--; q.left <= 0 {
+		return errStop
 	}
-	return hit{}, false, nil
+	return nil
 }
 
-func (s *rowsSource) close() {}
-
-// matches applies the filter to an exchange that is under way.
-func (f *Filter) matches(r *row) bool {
-	from, to := f.bounds()
-	within := r.time >= from && r.time < to && f.beyond(r.time, r.seq)
-	endpoint := len(f.EndpointIDs)+len(f.EndpointNames) == 0 ||
-		slices.Contains(f.EndpointIDs, r.endpointID) || slices.Contains(f.EndpointNames, r.endpoint)
-	user := len(f.Users) == 0 || slices.Contains(f.Users, r.userID) || slices.Contains(f.Users, r.userName)
-	return within && endpoint && user && len(f.Results) == 0 && (f.ID == "" || f.ID == r.id) &&
-		(len(f.Kinds) == 0 || slices.Contains(f.Kinds, r.kind))
-}
-
-// beyond reports whether a place is behind the cursor.
-func (f *Filter) beyond(t int64, seq uint64) bool {
-	if f.After == (Cursor{}) {
-		return true
+// read reads a record, nil when it is not one of those that are looked for.
+func (q *search) read(from *frames, h hit, bodies bool) (*Record, error) {
+	r, err := from.record(h, bodies)
+	switch {
+	case errors.Is(err, os.ErrNotExist) && !q.t.readers.has(h.first.day):
+		return nil, nil // retention dropped it
+	case err != nil:
+		return nil, fmt.Errorf("querying the trail: %w", err)
+	case !q.f.selects(r): // another id with the same hash, or one of too many lines
+		return nil, nil
 	}
-	order := cmp.Or(cmp.Compare(t, f.After.Time.UnixNano()), cmp.Compare(seq, f.After.Sequence))
-	if f.Descending {
-		return order < 0
-	}
-	return order > 0
+	return r, nil
 }
-
-// marks returns n comma-separated placeholders.
-func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
 
 func asTime(nanoseconds int64) time.Time { return time.Unix(0, nanoseconds).UTC() }

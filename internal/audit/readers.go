@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // idleReaders is how many indexes stay open for reading when no query uses
@@ -35,8 +37,9 @@ type partition struct {
 	used    uint64
 	dropped bool
 
-	building sync.Mutex // held while the index is checked and built
-	checked  bool       // guarded by building
+	building sync.Mutex  // held while the index is checked and built
+	checked  bool        // guarded by building
+	named    atomic.Bool // there is a file of names
 }
 
 // readers hands out indexes for reading.
@@ -46,13 +49,16 @@ type readers struct {
 	// guard, where it is set, keeps other processes from building indexes.
 	guard func() (release func(), err error)
 
+	stop chan struct{}
+	over chan struct{} // nil: nobody tends the files of names
+
 	mu    sync.Mutex // guards the following fields
 	parts []*partition
 	tick  uint64
 }
 
 func newReaders(dir, boot string, state *found) *readers {
-	r := &readers{dir: dir, boot: boot}
+	r := &readers{dir: dir, boot: boot, stop: make(chan struct{})}
 	for i, info := range state.partitions {
 		p := &partition{span: span{day: info.day, first: info.first, times: everAt}}
 		if i+1 < len(state.partitions) {
@@ -133,18 +139,30 @@ func (r *readers) acquire(ctx context.Context, p part, live bool) (*sql.DB, erro
 		return nil, errDropped
 	}
 	if p.db == nil {
-		db, err := sql.Open("sqlite", indexURI(filepath.Join(r.dir, p.span.day.dbName()), "mode=ro&_pragma=query_only(1)&_pragma=busy_timeout(5000)"))
-		if err != nil {
-			return nil, fmt.Errorf("opening an index: %w", err)
+		query := "mode=ro&_pragma=query_only(1)&_pragma=busy_timeout(5000)"
+		if !live {
+			query = "mode=ro&immutable=1"
 		}
-		db.SetMaxOpenConns(4)
-		db.SetMaxIdleConns(1)
+		db, err := r.open(p.span.day, query)
+		if err != nil {
+			return nil, err
+		}
 		p.db = db
 	}
 	p.refs++
 	r.tick++
 	p.used = r.tick
 	return p.db, nil
+}
+
+func (r *readers) open(d day, query string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", indexURI(filepath.Join(r.dir, d.dbName()), query))
+	if err != nil {
+		return nil, fmt.Errorf("opening an index: %w", err)
+	}
+	db.SetMaxOpenConns(4)
+	db.SetMaxIdleConns(1)
+	return db, nil
 }
 
 // check makes sure that the index of a partition that has ended is whole.
@@ -167,23 +185,32 @@ func (r *readers) check(ctx context.Context, p part) error {
 	if p.span.last == 0 {
 		return r.checkLast(ctx, p)
 	}
-	t, state, err := openTable(filepath.Join(r.dir, p.span.day.dbName()), r.boot, p.span.day)
+	if state, ok := r.whole(ctx, p); ok {
+		r.settle(p, state)
+		return nil
+	}
+	// The file is replaced: what was opened of it while it was written goes.
+	r.mu.Lock()
+	if p.refs == 0 {
+		p.closeDB()
+	}
+	r.mu.Unlock()
+	state, err := buildIndex(ctx, r.dir, p.span.day, p.span.last, r.boot, true)
 	if err != nil {
 		return err
 	}
-	t.close()
-	if !state.complete || state.pos.seq != p.span.last {
-		if state, err = buildIndex(ctx, r.dir, p.span.day, p.span.last, r.boot, true); err != nil {
-			return err
-		}
-	}
+	r.settle(p, state)
+	return nil
+}
+
+// settle notes what the whole index of a partition tells.
+func (r *readers) settle(p part, state tableState) {
 	p.checked = true
 	if p.span.times == everAt {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		p.partition.times = state.times
 	}
-	return nil
 }
 
 // checkLast is check for a partition of which nothing but its own segment tells
@@ -203,6 +230,46 @@ func (r *readers) checkLast(ctx context.Context, p part) error {
 	defer r.mu.Unlock()
 	p.partition.last, p.partition.times, p.checked = state.pos.seq, state.times, true
 	return nil
+}
+
+// whole returns the state of the index of a partition that has ended, false
+// where it is not all of it. It keeps the index open. A journal beside it says
+// that it was not closed in order.
+func (r *readers) whole(ctx context.Context, p part) (tableState, bool) {
+	path := filepath.Join(r.dir, p.span.day.dbName())
+	for _, suffix := range []string{"-wal", "-journal"} {
+		if info, err := os.Stat(path + suffix); err == nil && info.Size() > 0 {
+			return r.journaled(p)
+		}
+	}
+	db, err := r.open(p.span.day, "mode=ro&immutable=1")
+	if err != nil {
+		return tableState{}, false
+	}
+	state, usable, err := readState(ctx, db, r.boot, p.span.day)
+	if err != nil || !usable || !state.complete || state.pos.seq != p.span.last {
+		db.Close()
+		return state, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p.refs > 0 || p.dropped {
+		db.Close()
+		return state, true
+	}
+	p.closeDB()
+	p.db = db
+	return state, true
+}
+
+// journaled is whole for an index with a journal.
+func (r *readers) journaled(p part) (tableState, bool) {
+	t, state, err := openTable(filepath.Join(r.dir, p.span.day.dbName()), r.boot, p.span.day)
+	if err != nil {
+		return state, false
+	}
+	t.close()
+	return state, state.complete && state.pos.seq == p.span.last
 }
 
 // gone reports whether retention has dropped p.
@@ -264,6 +331,10 @@ func (r *readers) drop(p *partition) {
 }
 
 func (r *readers) close() {
+	close(r.stop)
+	if r.over != nil {
+		<-r.over
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, p := range r.parts {

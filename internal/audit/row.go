@@ -17,18 +17,16 @@ type place struct {
 // row is what the index knows of a record. A row that was handed on is not
 // changed any more.
 type row struct {
-	seq                  uint64 // of the first frame
-	time                 int64  // of the first frame
-	id                   string
-	kind, result         string
-	userID, userName     string
-	endpointID, endpoint string
-	status               int
-	input, output        int64 // tokens
-	first                place
-	second               place // of the response half, when ended
-	ended                bool  // there is a response half in a frame of its own
-	parts                []storedPart
+	seq    uint64 // of the first frame
+	time   int64  // of the first frame
+	id     string
+	what   whatKey
+	caller *identity.Caller
+	addr   string // of the client
+	first  place
+	second place // of the response half, when ended
+	ended  bool  // there is a response half in a frame of its own
+	parts  []storedPart
 
 	// For followers; the index does not keep them.
 	exchange *facts   // nil: an event
@@ -38,27 +36,20 @@ type row struct {
 
 // facts are what followers are told of an exchange that the index does not need.
 type facts struct {
-	Caller                     *identity.Caller
 	Provider, Model, Operation string
 	Stream                     bool
 }
 
 func exchangeRow(x *Exchange, at time.Time) *row {
-	r := &row{
-		time: at.UnixNano(), id: x.ID, kind: KindAccessEndpoint,
-		endpointID: x.EndpointID, endpoint: x.EndpointName, input: Unknown, output: Unknown,
-		exchange: &facts{x.Caller, x.Provider, x.Model, x.Operation, x.Stream},
+	return &row{
+		time: at.UnixNano(), id: x.ID, what: exchangeWhat(x), caller: x.Caller, addr: x.ClientAddr,
+		exchange: &facts{x.Provider, x.Model, x.Operation, x.Stream},
 	}
-	if x.Caller != nil {
-		r.userID, r.userName = x.Caller.UserID, x.Caller.UserName
-	}
-	return r
 }
 
 // setOutcome fills what the response half tells.
 func (r *row) setOutcome(o *Outcome) {
-	r.kind, r.result, r.status = exchangeKind(o.Result), o.Result, o.Status
-	r.input, r.output = o.InputTokens, o.OutputTokens
+	r.what.ended(o)
 	kept := *o
 	kept.Attempts = nil
 	r.outcome = &kept
@@ -73,13 +64,7 @@ func (r *row) completed(o *Outcome, at place) *row {
 }
 
 func eventRow(e *Event, at time.Time) *row {
-	r := &row{time: at.UnixNano(), id: e.RequestID, kind: e.Kind, input: Unknown, output: Unknown}
-	if e.By != nil {
-		r.userID, r.userName = e.By.UserID, e.By.UserName
-	}
-	if e.TargetType == TargetEndpoint {
-		r.endpointID, r.endpoint = e.TargetID, e.TargetName
-	}
+	r := &row{time: at.UnixNano(), id: e.RequestID, what: eventWhat(e), caller: e.By, addr: e.ClientAddr}
 	if e.TargetID != "" && e.TargetName != "" {
 		r.event = &Event{TargetType: e.TargetType, TargetID: e.TargetID, TargetName: e.TargetName}
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"sluice/internal/identity"
 )
 
 // indexFormat changes when the schema does: an index of another format is
@@ -17,23 +19,33 @@ import (
 const indexFormat = 2
 
 // schema of an index. A row is in the index of the partition in which its
-// record was completed; names and words are kept once, in name.
+// record was completed. Whom and what records are about is kept once for all
+// that have it in common; a day has some thousands of each. Columns of the two
+// tables are texts, those named in the plural are sets (see setMark). The line
+// 0 of each stands for anything: a reader asks the record itself.
 const schema = `
 CREATE TABLE IF NOT EXISTS state (
 	id INTEGER PRIMARY KEY CHECK (id = 1), format INTEGER NOT NULL,
 	seq INTEGER NOT NULL, hash BLOB NOT NULL, off INTEGER NOT NULL, last INTEGER NOT NULL,
 	open BLOB NOT NULL, lo INTEGER NOT NULL, hi INTEGER NOT NULL,
 	complete INTEGER NOT NULL, clean INTEGER NOT NULL, boot TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS name (id INTEGER PRIMARY KEY, a TEXT NOT NULL, b TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS who (
+	id INTEGER PRIMARY KEY, user TEXT NOT NULL, name TEXT NOT NULL, organizations TEXT NOT NULL,
+	project TEXT NOT NULL, execution TEXT NOT NULL, addr TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS who_user ON who (user);
+CREATE INDEX IF NOT EXISTS who_name ON who (name);
+CREATE TABLE IF NOT EXISTS what (
+	id INTEGER PRIMARY KEY, kind TEXT NOT NULL, result TEXT NOT NULL, status INTEGER NOT NULL,
+	type TEXT NOT NULL, target TEXT NOT NULL, name TEXT NOT NULL, providers TEXT NOT NULL, models TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS what_target ON what (target);
+CREATE INDEX IF NOT EXISTS what_name ON what (name);
 CREATE TABLE IF NOT EXISTS record (
-	time INTEGER NOT NULL, seq INTEGER NOT NULL, id INTEGER NOT NULL,
-	kind INTEGER NOT NULL, result INTEGER NOT NULL, caller INTEGER NOT NULL, endpoint INTEGER NOT NULL,
-	status INTEGER NOT NULL, input INTEGER NOT NULL, output INTEGER NOT NULL,
+	time INTEGER NOT NULL, seq INTEGER NOT NULL, id INTEGER NOT NULL, who INTEGER NOT NULL, what INTEGER NOT NULL,
 	first_day INTEGER NOT NULL, first_off INTEGER NOT NULL, second_off INTEGER NOT NULL,
 	PRIMARY KEY (time, seq)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS record_id ON record (id);
-CREATE INDEX IF NOT EXISTS record_caller ON record (caller);
-CREATE INDEX IF NOT EXISTS record_endpoint ON record (endpoint);`
+CREATE INDEX IF NOT EXISTS record_who ON record (who, time, seq, what);
+CREATE INDEX IF NOT EXISTS record_what ON record (what, time, seq, who);`
 
 // tableState says how far an index goes.
 type tableState struct {
@@ -50,12 +62,12 @@ type table struct {
 	boot  string
 	db    *sql.DB
 	conn  *sql.Conn
-	names map[[2]string]int64
-	added map[[2]string]int64 // in the transaction under way
+	who   lines[whoKey]
+	what  lines[whatKey]
+	sets  map[*identity.Caller]string // organizations of callers, joined
 	args  []any
 	one   *sql.Stmt
 	many  *sql.Stmt
-	named *sql.Stmt
 	saved *sql.Stmt
 }
 
@@ -63,7 +75,7 @@ type table struct {
 // costs each row little then.
 const manyRows = 32
 
-const rowColumns = 13
+const rowColumns = 8
 
 func indexURI(path, query string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + query
@@ -108,7 +120,7 @@ func tryTable(path, boot string, d day) (*table, tableState, bool, error) {
 		return nil, tableState{}, false, err
 	}
 	db.SetMaxOpenConns(1)
-	t := &table{path: path, boot: boot, db: db, added: map[[2]string]int64{}}
+	t := &table{path: path, boot: boot, db: db, sets: map[*identity.Caller]string{}}
 	if t.conn, err = db.Conn(ctx); err != nil {
 		return t, tableState{}, false, notAnIndex(err)
 	}
@@ -120,7 +132,7 @@ func tryTable(path, boot string, d day) (*table, tableState, bool, error) {
 		return t, state, false, notAnIndex(err)
 	}
 	if err = t.prepare(ctx); err == nil {
-		err = t.loadNames(ctx)
+		err = t.loadLines(ctx)
 	}
 	return t, state, usable, notAnIndex(err)
 }
@@ -179,27 +191,10 @@ func (t *table) prepare(ctx context.Context) (err error) {
 	// no journal for each statement.
 	t.one = prepare("INSERT OR ROLLBACK INTO record VALUES " + values)
 	t.many = prepare("INSERT OR ROLLBACK INTO record VALUES " + values + strings.Repeat(","+values, manyRows-1))
-	t.named = prepare("INSERT INTO name (id, a, b) VALUES (?, ?, ?)")
+	t.who.add = prepare("INSERT INTO who VALUES (?, ?, ?, ?, ?, ?, ?)")
+	t.what.add = prepare("INSERT INTO what VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
 	t.saved = prepare("INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
 	return err
-}
-
-func (t *table) loadNames(ctx context.Context) error {
-	t.names = map[[2]string]int64{}
-	rows, err := t.conn.QueryContext(ctx, "SELECT id, a, b FROM name")
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var id int64
-		var key [2]string
-		if err := rows.Scan(&id, &key[0], &key[1]); err != nil {
-			return err
-		}
-		t.names[key] = id
-	}
-	return rows.Err()
 }
 
 // commit inserts rows and saves the state, or does neither.
@@ -208,7 +203,8 @@ func (t *table) commit(rows []*row, state tableState) (err error) {
 	if _, err = t.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("beginning a batch of the index: %w", err)
 	}
-	clear(t.added)
+	t.who.begin()
+	t.what.begin()
 	if err = t.insert(ctx, rows, state.pos.day); err == nil {
 		err = t.save(ctx, state)
 	}
@@ -217,9 +213,8 @@ func (t *table) commit(rows []*row, state tableState) (err error) {
 	}
 	if err != nil {
 		t.conn.ExecContext(ctx, "ROLLBACK")
-		for key := range t.added {
-			delete(t.names, key)
-		}
+		t.who.undo()
+		t.what.undo()
 		return fmt.Errorf("writing a batch of the index: %w", err)
 	}
 	return nil
@@ -247,15 +242,13 @@ func (t *table) insert(ctx context.Context, rows []*row, home day) error {
 
 // bind appends the columns of one row.
 func (t *table) bind(ctx context.Context, r *row, home day) error {
-	var ids [4]int64
-	for i, key := range [4][2]string{
-		{r.kind}, {r.result}, {r.userID, r.userName}, {r.endpointID, r.endpoint},
-	} {
-		id, err := t.name(ctx, key)
-		if err != nil {
-			return err
-		}
-		ids[i] = id
+	who, err := t.who.number(ctx, callerWho(r.caller, t.organizations(r.caller), r.addr), whoKey.clone, whoKey.columns)
+	if err != nil {
+		return err
+	}
+	what, err := t.what.number(ctx, r.what, whatKey.clone, whatKey.columns)
+	if err != nil {
+		return err
 	}
 	firstDay, firstOff := int64(0), int64(-1) // -1: the request half is not there any more
 	if r.first != r.second {
@@ -264,24 +257,8 @@ func (t *table) bind(ctx context.Context, r *row, home day) error {
 	if r.first.day != home {
 		firstDay = int64(r.first.day)
 	}
-	t.args = append(t.args, r.time, int64(r.seq), idHash(r.id), ids[0], ids[1], ids[2], ids[3],
-		int64(r.status), r.input, r.output, firstDay, firstOff, r.second.off)
+	t.args = append(t.args, r.time, int64(r.seq), idHash(r.id), who, what, firstDay, firstOff, r.second.off)
 	return nil
-}
-
-// name returns the number of a name, giving it one when it is new.
-func (t *table) name(ctx context.Context, key [2]string) (int64, error) {
-	if id, known := t.names[key]; known {
-		return id, nil
-	}
-	// A copy: the strings may be parts of a request body.
-	key = [2]string{strings.Clone(key[0]), strings.Clone(key[1])}
-	id := int64(len(t.names)) + 1
-	if _, err := t.named.ExecContext(ctx, id, key[0], key[1]); err != nil {
-		return 0, err
-	}
-	t.names[key], t.added[key] = id, id
-	return id, nil
 }
 
 func (t *table) save(ctx context.Context, s tableState) error {
@@ -313,7 +290,7 @@ func (t *table) finish(state tableState) error {
 }
 
 func (t *table) close() {
-	for _, s := range []*sql.Stmt{t.one, t.many, t.named, t.saved} {
+	for _, s := range []*sql.Stmt{t.one, t.many, t.who.add, t.what.add, t.saved} {
 		if s != nil {
 			s.Close()
 		}
@@ -332,7 +309,7 @@ func (t *table) firsts(kinds ...string) (offsets []int64, err error) {
 		args[i] = k
 	}
 	rows, err := t.conn.QueryContext(context.Background(),
-		"SELECT first_off FROM record WHERE kind IN (SELECT id FROM name WHERE a IN ("+marks(len(kinds))+")) ORDER BY time, seq", args...)
+		"SELECT first_off FROM record WHERE what IN (SELECT id FROM what WHERE kind IN ("+marks(len(kinds))+")) ORDER BY time, seq", args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading the index: %w", err)
 	}
@@ -347,10 +324,10 @@ func (t *table) firsts(kinds ...string) (offsets []int64, err error) {
 	return offsets, rows.Err()
 }
 
-// removeIndex removes the files of an index.
+// removeIndex removes the files of an index, and what was made of it.
 func removeIndex(path string) error {
-	for _, suffix := range []string{"-wal", "-shm", "-journal", ""} {
-		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+	for _, name := range []string{path + "-wal", path + "-shm", path + "-journal", path, namesPath(path)} {
+		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}

@@ -133,6 +133,7 @@ func (t *Trail) start(opener fileOpener) error {
 		return err
 	}
 	t.keeper = startKeeper(t)
+	t.readers.tend(t.indexer.position, t.log)
 	return nil
 }
 
