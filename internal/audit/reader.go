@@ -57,22 +57,30 @@ func (r *Reader) Gaps() []Gap {
 	return gaps
 }
 
-// Wait returns when there are frames behind the reader's place. The error is
-// ErrClosed or the context's.
-func (r *Reader) Wait(ctx context.Context) error {
-	for {
-		if r.t.closing.Load() {
-			return ErrClosed
-		}
-		end, moved := r.t.arrivals.wait()
-		if end.seq > r.at.seq {
-			return nil
-		}
-		select {
-		case <-moved:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+// Arrival returns what is closed when a frame is written behind the reader's
+// place, or the trail is closed. It is nil when there are frames already.
+func (r *Reader) Arrival() <-chan struct{} {
+	end, moved := r.t.arrivals.wait()
+	if end.seq > r.at.seq || r.t.closing.Load() {
+		return nil
+	}
+	return moved
+}
+
+// wait returns when there are frames behind the reader's place.
+func (r *Reader) wait(ctx context.Context) error {
+	moved := r.Arrival()
+	if r.t.closing.Load() {
+		return ErrClosed
+	}
+	if moved == nil {
+		return nil
+	}
+	select {
+	case <-moved:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -82,7 +90,7 @@ func (r *Reader) Wait(ctx context.Context) error {
 // or what the disk says; the next call tries again from the same place.
 func (r *Reader) Next(ctx context.Context, max int, maxBytes int64) ([]*Record, Mark, error) {
 	for {
-		if err := r.Wait(ctx); err != nil {
+		if err := r.wait(ctx); err != nil {
 			return nil, Mark{r.at}, err
 		}
 		records, err := r.Ready(ctx, max, maxBytes)

@@ -34,6 +34,7 @@ type walker struct {
 	last  uint64 // of the segment that s reads, 0: it is still written
 	begun map[string]*begun
 	kept  int64
+	only  *Range // nil: all records
 	gaps  []Gap
 }
 
@@ -256,6 +257,9 @@ func (w *walker) take(ctx context.Context, f *half) (*Record, error) {
 	case frameEnd:
 		return w.complete(ctx, f)
 	case frameWhole, frameEvent:
+		if !w.only.holds(f.header.time) || !w.only.completes(f.seq) {
+			return nil, nil
+		}
 		r := &Record{RecordID: recordID(w.t.id, f.seq), Sequence: f.seq, Time: asTime(f.header.time)}
 		return r, w.t.fillFirst(r, f)
 	}
@@ -275,7 +279,7 @@ func (w *walker) keep(f *half) error {
 		id = m.ID
 	}
 	b := &begun{place: place{w.s.day, w.s.off - f.size()}, seq: f.seq, time: f.header.time, half: half{header: f.header, at: f.at}}
-	if w.kept+int64(len(f.content)) <= begunBytes {
+	if w.only.holds(b.time) && w.kept+int64(len(f.content)) <= begunBytes {
 		b.half.content = slices.Clone(f.content)
 		w.kept += int64(len(f.content))
 	}
@@ -285,6 +289,12 @@ func (w *walker) keep(f *half) error {
 
 // complete makes the record of an exchange whose response half is f.
 func (w *walker) complete(ctx context.Context, f *half) (*Record, error) {
+	if id, ok := leadingID(f.meta()); ok && w.only != nil {
+		if b := w.begun[id]; !w.only.completes(f.seq) || b != nil && !w.only.holds(b.time) {
+			w.forget(id)
+			return nil, nil
+		}
+	}
 	var m endMeta
 	if err := json.Unmarshal(f.meta(), &m); err != nil {
 		return nil, wrapMeta(err)
@@ -294,33 +304,46 @@ func (w *walker) complete(ctx context.Context, f *half) (*Record, error) {
 		return w.lookUp(ctx, &m, f)
 	}
 	r := &Record{RecordID: recordID(w.t.id, b.seq), Sequence: b.seq, Time: asTime(b.time)}
-	if b.half.content == nil {
-		if err := w.reread(b); err != nil {
+	first, err := w.first(b)
+	switch {
+	case errors.Is(err, os.ErrNotExist) && !w.t.readers.has(b.day): // retention dropped it
+		r.ID, r.Exchange = m.ID, &Exchange{ID: m.ID, Time: r.Time}
+	case err != nil:
+		return nil, err
+	default:
+		if err := w.t.fillFirst(r, first); err != nil {
 			return nil, err
 		}
-	} else {
-		w.kept -= int64(len(b.half.content))
 	}
-	if err := w.t.fillFirst(r, &b.half); err != nil {
+	if err := w.t.fillSecond(r, &m, f); err != nil {
 		return nil, err
 	}
-	delete(w.begun, m.ID)
-	return r, w.t.fillSecond(r, &m, f)
+	w.forget(m.ID)
+	return r, nil
 }
 
-// reread reads a request half that was not kept.
-func (w *walker) reread(b *begun) error {
+func (w *walker) forget(id string) {
+	if b := w.begun[id]; b != nil {
+		w.kept -= int64(len(b.half.content))
+		delete(w.begun, id)
+	}
+}
+
+// first returns a request half, read again where it was not kept.
+func (w *walker) first(b *begun) (*half, error) {
+	if b.half.content != nil {
+		return &b.half, nil
+	}
 	s, err := scanSegment(w.t.dir, b.day, b.off, false)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer s.close()
 	h, content, err := s.next()
 	if err != nil {
-		return fmt.Errorf("reading %s at %d: %w", b.day.logName(), b.off, err)
+		return nil, fmt.Errorf("reading %s at %d: %w", b.day.logName(), b.off, err)
 	}
-	b.half = half{h, content, b.place}
-	return nil
+	return &half{h, content, b.place}, nil
 }
 
 // lookUp makes the record of an exchange that began before the walk did.
@@ -335,6 +358,9 @@ func (w *walker) lookUp(ctx context.Context, m *endMeta, f *half) (*Record, erro
 	})
 	if err != nil && !errors.Is(err, errStop) && !isTorn(err) {
 		return nil, err
+	}
+	if found != nil && !w.only.holds(found.Time.UnixNano()) {
+		return nil, nil
 	}
 	if found != nil {
 		found.size = f.size() + int64(len(found.RequestBody)+len(found.ResponseBody))

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -27,7 +28,11 @@ type Sink struct {
 	Bodies string
 	// BodyBytes is the most that leaves of one body; what is cut off is marked.
 	BodyBytes int64
-	Filter    SinkFilter
+	// Start says from where a sink that is new sends: SinkStartNow, or all that
+	// the trail has, SinkStartOldest.
+	Start  string
+	Filter SinkFilter
+	Batch  SinkBatch
 
 	File *SinkFile
 }
@@ -42,6 +47,20 @@ type SinkFilter struct {
 	Users         []string // ids or names
 	Providers     []string
 }
+
+// SinkBatch bounds what a sink sends at a time. A field that is zero is as the
+// type has it.
+type SinkBatch struct {
+	Records int
+	Bytes   int64         // of what is sent together; one record may be longer
+	Age     time.Duration // the oldest record waits no longer than this for others
+}
+
+// From where a new sink sends.
+const (
+	SinkStartNow    = "now"
+	SinkStartOldest = "oldest"
+)
 
 // SinkFile is a file of one line each record, rotated by size.
 type SinkFile struct {
@@ -96,7 +115,7 @@ func sinks(into *[]Sink) func(*decoder, string, ast.Node) {
 // sink reads one sink. Its type is looked for first, since it says which keys
 // there are.
 func (d *decoder) sink(key string, n ast.Node) Sink {
-	s := Sink{Type: wordOf(n, "type"), Bodies: "full", BodyBytes: 1 << 20}
+	s := Sink{Type: wordOf(n, "type"), Bodies: "full", BodyBytes: 1 << 20, Start: SinkStartNow}
 	t, known := sinkTypes[s.Type]
 	if !known {
 		types := make([]string, 0, len(sinkTypes))
@@ -116,6 +135,12 @@ func (d *decoder) sink(key string, n ast.Node) Sink {
 		"format":     oneOf(&s.Format, t.formats...),
 		"bodies":     oneOf(&s.Bodies, "full", "redacted", "none"),
 		"body_bytes": number(&s.BodyBytes, 0, 1<<30),
+		"start":      oneOf(&s.Start, SinkStartNow, SinkStartOldest),
+		"batch": group(fields{
+			"records": number(&s.Batch.Records, 1, 100_000),
+			"bytes":   number(&s.Batch.Bytes, 1<<10, 256<<20),
+			"age":     duration(&s.Batch.Age, time.Millisecond),
+		}),
 		"filter": group(fields{
 			"kinds": texts(&s.Filter.Kinds), "results": texts(&s.Filter.Results), "endpoints": texts(&s.Filter.Endpoints),
 			"organizations": texts(&s.Filter.Organizations), "users": texts(&s.Filter.Users), "providers": texts(&s.Filter.Providers),

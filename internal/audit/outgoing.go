@@ -1,0 +1,58 @@
+package audit
+
+import (
+	"slices"
+	"unicode/utf8"
+)
+
+// Outgoing is the record as it may leave: with its bodies as they were recorded
+// (BodiesFull), redacted, or without them, and with at most the first most bytes
+// of each; what is cut is marked as truncated. It is r itself where nothing has
+// to be changed, else a copy that shares what it can. What was redacted when it
+// was recorded stays so.
+func (t *Trail) Outgoing(r *Record, bodies string, most int64) *Record {
+	if r.Event != nil || r.Exchange == nil {
+		return r
+	}
+	out := *r
+	if bodies == BodiesRedacted && r.Exchange.Bodies != BodiesRedacted {
+		out.Exchange = t.redaction.exchange(BodiesRedacted, r.Exchange)
+		if r.Outcome != nil {
+			out.Outcome = t.redaction.outcome(BodiesRedacted, r.Outcome)
+		}
+	} else if bodies == BodiesRedacted {
+		bodies = BodiesFull // it is redacted already
+	}
+	same := bodies != BodiesRedacted
+	let := func(b Body, truncated *bool) Body {
+		switch {
+		case bodies == BodiesNone:
+			same = same && len(b) == 0
+			return nil
+		case bodies == BodiesRedacted:
+			b = t.redaction.body(BodiesRedacted, b)
+		}
+		if int64(len(b)) > most {
+			b, *truncated, same = begin(b, most), true, false
+		}
+		return b
+	}
+	out.RequestBody, out.ResponseBody = let(r.RequestBody, &out.RequestTruncated), let(r.ResponseBody, &out.ResponseTruncated)
+	out.Parts = slices.Clone(r.Parts)
+	for i := range out.Parts {
+		p := &out.Parts[i]
+		p.Body = let(p.Body, &p.Truncated)
+	}
+	if same {
+		return r
+	}
+	return &out
+}
+
+// begin returns at most the first most bytes of a body, and no half character.
+func begin(b Body, most int64) Body {
+	for k := 0; k < utf8.UTFMax && most > 0 && !utf8.RuneStart(b[most]); k++ {
+		most--
+	}
+	return b[:most:most]
+}
