@@ -1,0 +1,155 @@
+package sink
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"sluice/internal/audit"
+)
+
+const (
+	markSuffix = ".json"
+	// earlierMarks is how many older marks are kept: with each that is as old as
+	// two others together. If the trail loses its end, or is restored from a copy,
+	// a sink goes on from the last one that the trail has.
+	earlierMarks = 24
+	earlierEvery = time.Minute
+	keptReplays  = 20
+)
+
+// store is what is kept of a sink between two runs. A mark is written after what
+// it stands for was confirmed, and never before: a crash makes records come
+// twice, and loses none. Its fields belong to the worker, save replays.
+type store struct {
+	path  string
+	isNew bool
+
+	mark      audit.Mark
+	confirmed uint64 // sequence that completed the last record that was confirmed
+	earlier   []earlierMark
+	skipped   uint64
+	written   time.Time // of earlier's last
+
+	mu      sync.Mutex // guards the following field
+	replays []*Replay
+}
+
+type earlierMark struct {
+	Mark string    `json:"mark"`
+	Time time.Time `json:"time"`
+}
+
+// saved is the file of a store.
+type saved struct {
+	Mark      string        `json:"mark"`
+	Confirmed uint64        `json:"confirmed"`
+	Earlier   []earlierMark `json:"earlier,omitempty"`
+	Skipped   uint64        `json:"skipped,omitempty"`
+	Replays   []*Replay     `json:"replays,omitempty"`
+}
+
+func openStore(dir, name string) (*store, error) {
+	s := &store{path: filepath.Join(dir, name+markSuffix)}
+	data, err := os.ReadFile(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.isNew = true
+		return s, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the mark: %w", err)
+	}
+	var v saved
+	if err := json.Unmarshal(data, &v); err != nil {
+		return nil, fmt.Errorf("reading the mark: %s is not what a sink writes: remove it to begin as a new sink: %w", s.path, err)
+	}
+	if s.mark, err = audit.ParseMark(v.Mark); err != nil {
+		return nil, fmt.Errorf("reading the mark: %s: remove it to begin as a new sink: %w", s.path, err)
+	}
+	s.confirmed, s.earlier, s.skipped, s.replays = v.Confirmed, v.Earlier, v.Skipped, v.Replays
+	return s, nil
+}
+
+// save makes the store durable.
+func (s *store) save() error {
+	s.mu.Lock()
+	v := saved{Mark: s.mark.String(), Confirmed: s.confirmed, Earlier: s.earlier, Skipped: s.skipped, Replays: s.replays}
+	data, err := json.Marshal(v)
+	s.mu.Unlock()
+	if err == nil {
+		err = writeDurably(s.path, data)
+	}
+	if err != nil {
+		return fmt.Errorf("writing the mark: %w", err)
+	}
+	return nil
+}
+
+// remember keeps the mark among the earlier ones, from time to time. Of these
+// the newer half is dense and the older thin.
+func (s *store) remember(now time.Time) {
+	if now.Sub(s.written) < earlierEvery || s.mark.Sequence() == 0 {
+		return
+	}
+	s.written = now
+	s.earlier = append(s.earlier, earlierMark{s.mark.String(), now})
+	if len(s.earlier) <= earlierMarks {
+		return
+	}
+	half := s.earlier[:earlierMarks/2]
+	kept := make([]earlierMark, 0, earlierMarks)
+	for i := 0; i < len(half); i += 2 {
+		kept = append(kept, half[i])
+	}
+	s.earlier = append(kept, s.earlier[earlierMarks/2:]...)
+}
+
+// nearest returns a reader from the newest place before the mark that the trail
+// has, the beginning at worst.
+func (s *store) nearest(t *audit.Trail) (*audit.Reader, error) {
+	for _, e := range slices.Backward(s.earlier) {
+		m, err := audit.ParseMark(e.Mark)
+		if err != nil {
+			continue
+		}
+		r, err := t.Reader(m)
+		if err == nil || !errors.Is(err, audit.ErrNoMark) {
+			return r, err
+		}
+	}
+	return t.Reader(audit.Mark{})
+}
+
+// writeDurably puts data in place of a file: after a crash either is there.
+func writeDurably(path string, data []byte) error {
+	next := path + ".new"
+	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(next, path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}

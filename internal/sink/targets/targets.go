@@ -1,0 +1,37 @@
+// Package targets makes the targets of sinks from their settings: the one place
+// that knows every type.
+package targets
+
+import (
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"sluice/internal/config"
+	"sluice/internal/egress"
+	"sluice/internal/sink"
+)
+
+// Deps are what targets need of the gateway.
+type Deps struct {
+	Egress *egress.Rules // whatever leaves goes by it
+	Trail  string        // id of the trail
+	Node   string        // name of this gateway, as in records
+	Now    func() time.Time
+	Log    *zap.Logger
+}
+
+// types are the targets by the type of the sink. A function reads files at most:
+// it does not connect, so that a receiver that is down holds up nothing.
+var types = map[string]func(*config.Sink, *Deps) (sink.Target, error){}
+
+// Open makes the target of a sink. The error says what is wrong with its
+// settings or files.
+func Open(c *config.Sink, d Deps) (sink.Target, error) {
+	open, known := types[c.Type]
+	if !known {
+		return nil, fmt.Errorf("no sink is of the type %q", c.Type)
+	}
+	return open(c, &d)
+}

@@ -1,0 +1,311 @@
+package sink
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"sluice/internal/audit"
+	"sluice/internal/config"
+	"sluice/internal/sink/format"
+)
+
+// What a worker gathers, where neither its settings nor its Target say more.
+const (
+	batchEntries = 500
+	batchBytes   = 4 << 20
+	batchAge     = 200 * time.Millisecond
+	// readRecords and readBytes are read from the trail at a time.
+	readRecords = 500
+	readBytes   = 1 << 20
+	// saveEvery is how often the mark is written; a crash sends again what was
+	// confirmed since.
+	saveEvery = time.Second
+	// checkEvery is how often an idle receiver is asked what it has.
+	checkEvery = 5 * time.Second
+	// drowse is how long a worker waits after the first of new frames: at a high
+	// rate it is woken so often and no more.
+	drowse = 20 * time.Millisecond
+)
+
+// worker carries records to one sink.
+type worker struct {
+	m      *Manager
+	cfg    config.Sink
+	format format.Func
+	log    *zap.Logger
+
+	ctx     context.Context // done: stop at once
+	cancel  context.CancelFunc
+	ending  chan struct{} // closed: send what there is, then stop
+	once    sync.Once
+	over    chan struct{}
+	wake    chan struct{} // a replay was asked for
+	figures figures
+	dead    *letters
+	noter   atomic.Pointer[Noter] // the target, when it is one
+
+	// The following fields belong to the goroutine of run.
+	store   *store
+	target  Target
+	reader  *audit.Reader
+	limits  Batch
+	past    uint64    // what was completed up to here the receiver has
+	since   time.Time // what is older the receiver does not want
+	buf     []byte
+	saved   time.Time
+	unsaved bool
+	checked time.Time
+	asked   bool // the receiver was asked what it has
+	playing *playing
+	turn    bool // it is the turn of a replay
+	tries   int  // that have failed, one after the other
+	trouble bool // the last failure was here, not at the receiver
+	// wentBack says that the receiver had lost records and has taken none since.
+	wentBack bool
+	told     bool // that the sink fails is in the trail
+	toldAt   time.Time
+}
+
+func newWorker(m *Manager, c config.Sink, f format.Func, s *store) *worker {
+	w := &worker{
+		m: m, cfg: c, format: f, store: s, log: m.o.Log.With(zap.String("sink", c.Name)),
+		ending: make(chan struct{}), over: make(chan struct{}), wake: make(chan struct{}, 1),
+		limits: Batch{Entries: batchEntries, Bytes: batchBytes, Age: batchAge},
+	}
+	w.ctx, w.cancel = context.WithCancel(context.Background())
+	w.dead = openLetters(m.o.Dir, c.Name, w.log)
+	w.figures.since = m.o.Now()
+	w.figures.mark, w.figures.skipped = s.mark.Sequence(), s.skipped
+	return w
+}
+
+// finish makes the worker send what there is and stop.
+func (w *worker) finish() { w.once.Do(func() { close(w.ending) }) }
+
+// end makes the worker stop at once.
+func (w *worker) end() {
+	w.finish()
+	w.cancel()
+}
+
+// stopping reports whether the worker is to come to an end.
+func (w *worker) stopping() bool {
+	select {
+	case <-w.ending:
+		return true
+	default:
+		return false
+	}
+}
+
+func (w *worker) run() {
+	defer close(w.over)
+	defer w.cancel()
+	defer w.close()
+	for w.ctx.Err() == nil {
+		if err := w.prepare(); err != nil {
+			if !w.stumbled(err) {
+				return
+			}
+			continue
+		}
+		if !w.step() {
+			return
+		}
+	}
+}
+
+// targetNotes are what the target has to say.
+func (w *worker) targetNotes() []string {
+	if n := w.noter.Load(); n != nil {
+		return (*n).Notes()
+	}
+	return nil
+}
+
+// close gives back what the worker holds.
+func (w *worker) close() {
+	if w.unsaved {
+		w.save()
+	}
+	if w.reader != nil {
+		w.reader.Close()
+	}
+	w.endReplay()
+	if w.target != nil {
+		if err := w.target.Close(); err != nil {
+			w.log.Warn("closing the sink", zap.Error(err))
+		}
+	}
+}
+
+// prepare makes the target, asks its receiver what it has, and finds the place
+// to go on from.
+func (w *worker) prepare() error {
+	if w.target == nil {
+		t, err := w.m.o.Open(&w.cfg)
+		if err != nil {
+			return err
+		}
+		w.target = t
+		if n, ok := t.(Noter); ok {
+			w.noter.Store(&n)
+		}
+		w.size()
+	}
+	if w.reader == nil {
+		r, err := w.m.o.Trail.Reader(w.store.mark)
+		if errors.Is(err, audit.ErrNoMark) {
+			r, err = w.fallBack()
+		}
+		if err != nil {
+			return err
+		}
+		w.reader = r
+	}
+	if w.asked && w.m.o.Now().Sub(w.checked) < checkEvery {
+		return nil
+	}
+	return w.check()
+}
+
+// size settles how much is gathered: what the settings say, else the target,
+// else the defaults.
+func (w *worker) size() {
+	want := Batch{}
+	if b, ok := w.target.(Batcher); ok {
+		want = b.Batch()
+	}
+	set := w.cfg.Batch
+	w.limits = Batch{
+		Entries: cmp.Or(set.Records, want.Entries, batchEntries),
+		Bytes:   cmp.Or(set.Bytes, want.Bytes, batchBytes),
+		Age:     cmp.Or(set.Age, want.Age, batchAge),
+	}
+}
+
+// check asks the receiver whether it still has what it confirmed. It does not
+// ask while there is something to send: Deliver shows it then.
+func (w *worker) check() error {
+	c, ok := w.target.(Checker)
+	if !ok || w.asked && w.reader.Behind() > 0 {
+		return nil
+	}
+	err := c.Check(w.ctx, w.store.confirmed)
+	var lost *Lost
+	if errors.As(err, &lost) {
+		err = w.goBack(lost)
+	}
+	if err == nil {
+		w.asked, w.checked = true, w.m.o.Now()
+		w.recovered()
+	}
+	return err
+}
+
+// step sends a batch, of the trail or of a replay, or waits for one. It is false
+// when the worker is to stop.
+func (w *worker) step() bool {
+	final := w.stopping()
+	if !final && w.replaying() && (w.turn || w.reader.Behind() == 0) {
+		w.turn = false
+		return w.replayStep()
+	}
+	w.turn = true
+	entries, err := w.gather()
+	if err != nil {
+		return w.stumbled(err)
+	}
+	if w.trouble {
+		w.recovered()
+	}
+	if len(entries) > 0 && !w.send(entries, false) {
+		return false
+	}
+	w.moved(w.reader.Mark())
+	w.keep()
+	if len(entries) > 0 {
+		return true
+	}
+	if w.reader.Behind() == 0 {
+		w.figures.reached(w.m.o.Now())
+		if final {
+			return false
+		}
+	}
+	return w.rest()
+}
+
+// stumbled notes a failure to open the target or to read the trail. It is false
+// when the worker is to stop.
+func (w *worker) stumbled(err error) bool {
+	w.trouble = true
+	return !errors.Is(err, audit.ErrClosed) && w.failed(err)
+}
+
+// rest waits until there is something to do. It is false when the worker is to
+// stop.
+func (w *worker) rest() bool {
+	if w.stopping() {
+		return w.ctx.Err() == nil
+	}
+	if moved := w.reader.Arrival(); moved != nil {
+		timer := time.NewTimer(checkEvery)
+		defer timer.Stop()
+		select {
+		case <-moved:
+		case <-timer.C:
+			return true
+		case <-w.wake:
+			return true
+		case <-w.ending:
+			return true
+		case <-w.ctx.Done():
+			return false
+		}
+	}
+	w.pause(min(drowse, w.limits.Age))
+	return w.ctx.Err() == nil
+}
+
+// pause waits, unless the worker is to stop.
+func (w *worker) pause(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-w.ending:
+	case <-w.ctx.Done():
+	}
+}
+
+// moved notes the place up to which everything is where it is to be.
+func (w *worker) moved(to audit.Mark) {
+	if to == w.store.mark {
+		return
+	}
+	w.store.mark, w.unsaved = to, true
+	w.figures.moved(to.Sequence())
+}
+
+// keep writes the mark when that is due.
+func (w *worker) keep() {
+	if now := w.m.o.Now(); w.unsaved && now.Sub(w.saved).Abs() >= saveEvery {
+		w.store.remember(now)
+		w.save()
+	}
+}
+
+func (w *worker) save() {
+	if err := w.store.save(); err != nil {
+		w.log.Error("the mark of the sink was not kept; after a crash records are sent again", zap.Error(err))
+		return
+	}
+	w.saved, w.unsaved = w.m.o.Now(), false
+}
