@@ -33,7 +33,7 @@ func (t *Trail) Outgoing(r *Record, bodies string, most int64) *Record {
 			b = t.redaction.body(BodiesRedacted, b)
 		}
 		if int64(len(b)) > most {
-			b, *truncated, same = begin(b, most), true, false
+			b, *truncated, same = prefixOf(b, most), true, false
 		}
 		return b
 	}
@@ -49,8 +49,8 @@ func (t *Trail) Outgoing(r *Record, bodies string, most int64) *Record {
 	return &out
 }
 
-// begin returns at most the first most bytes of a body, and no half character.
-func begin(b Body, most int64) Body {
+// prefixOf returns at most the first most bytes of a body, and no half character.
+func prefixOf(b Body, most int64) Body {
 	for k := 0; k < utf8.UTFMax && most > 0 && !utf8.RuneStart(b[most]); k++ {
 		most--
 	}
