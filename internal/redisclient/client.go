@@ -132,15 +132,15 @@ func Reason(err error) string {
 	}
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
+	var operation *net.OpError
 	var network net.Error
 	switch {
 	case errors.As(err, &certificate):
 		return "Redis's certificate is not to be trusted: " + certificate.Err.Error()
 	case errors.As(err, &record):
 		return "Redis does not speak TLS at this address"
-	case errors.As(err, &alert):
-		return "Redis ended the TLS handshake (" + alert.Error() + "); it may want a client certificate"
+	case errors.As(err, &operation) && operation.Op == "remote error":
+		return "Redis ended the TLS handshake (" + operation.Err.Error() + "); it may want a client certificate"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return "Redis did not answer in time"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

@@ -15,7 +15,7 @@ elseif place then
 	high, at = tonumber(s), tonumber(t)
 end
 local before, added = high, 0
-if high < known and not again then
+if known > 0 and high < known and not again then
 	return {before, -1, 0}
 end
 local i, size = 5, 2 + fields

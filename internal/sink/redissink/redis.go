@@ -159,7 +159,12 @@ func (t *Target) add(ctx context.Context, entries []sink.Entry) (int, error) {
 	if !again {
 		t.known = last
 	}
-	t.window.note(last, reply[1])
+	if int(reply[1]) != n { // repeats: where in the trail the stream begins is not known
+		t.window.clear()
+	}
+	for i := range entries[:n] {
+		t.window.note(entries[i].Completed())
+	}
 	t.added += reply[1]
 	t.noteLength(reply[2])
 	return n, nil
@@ -306,3 +311,8 @@ var (
 	_ sink.Checker = (*Target)(nil)
 	_ sink.Noter   = (*Target)(nil)
 )
+
+// Commands are what an ACL must let the sink's user do, as rules of an ACL.
+func Commands() []string {
+	return []string{"+eval", "+evalsha", "+xadd", "+xlen", "+xtrim", "+xinfo|groups", "+xpending", "+exists", "+del", "+hget", "+hset", "+time"}
+}

@@ -12,13 +12,11 @@ const windowMarks = 1024
 
 func newWindow(length int64) window { return window{step: max(length/windowMarks, 1)} }
 
-// note takes that n entries were added, the last of them completed at sequence.
-func (w *window) note(sequence uint64, n int64) {
-	if w.count += n; w.count < w.step {
+// note takes that an entry was added, completed at sequence.
+func (w *window) note(sequence uint64) {
+	if w.count++; w.count < w.step {
 		return
 	}
-	// With several steps at once the marks before lie further back than they
-	// need: more is sent again, never less.
 	w.count = 0
 	w.marks = append(w.marks, sequence)
 	if len(w.marks) > 2*windowMarks {
