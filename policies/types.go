@@ -24,6 +24,8 @@ const (
 	ResourceSessions      = "sessions"
 	ResourceSettings      = "settings"
 	ResourceProvisioning  = "provisioning" // users and organizations, by SCIM
+	ResourceHolds         = "holds"        // which keep days of the trail
+	ResourceEvidence      = "evidence"     // days of the trail as files
 )
 
 // Verbs of the REST API, for Input.Verb.

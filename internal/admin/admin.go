@@ -57,6 +57,10 @@ type Trail interface {
 	Get(ctx context.Context, id string) (*audit.Record, error)
 	Healthy() error
 	Stats() audit.Stats
+	Days() []string
+	Holds() ([]audit.Hold, error)
+	AddHold(h audit.Hold) error
+	RemoveHold(name string) error
 }
 
 // Usage is what was counted.

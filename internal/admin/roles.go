@@ -16,7 +16,7 @@ var (
 		policies.ResourceEndpoints, policies.ResourcePermissions, policies.ResourceAudit, policies.ResourceTokens,
 		policies.ResourceUsers, policies.ResourceOrganizations, policies.ResourcePolicies, policies.ResourceStatus,
 		policies.ResourceCredentials, policies.ResourceUsage, policies.ResourceSessions, policies.ResourceSettings,
-		policies.ResourceProvisioning,
+		policies.ResourceProvisioning, policies.ResourceHolds, policies.ResourceEvidence,
 	}
 	verbs        = []string{policies.VerbList, policies.VerbRead, policies.VerbCreate, policies.VerbUpdate, policies.VerbDelete}
 	builtInRoles = []string{identity.RoleAdministrator, identity.RoleAuditor, identity.RoleEndpointOwner, identity.RoleProvisioner}

@@ -41,6 +41,8 @@ func (w *world) changes() []change {
 		{"DeleteOrganization", "DELETE", own + "/organizations/" + w.science, ``},
 		{"CreateToken", "POST", own + "/tokens", `{"name":"batch"}`},
 		{"ReloadPolicies", "POST", own + "/policies/reload", ``},
+		{"CreateHold", "POST", own + "/audit/holds", `{"name":"case","from":"2026-03-10","reason":"4711"}`},
+		{"DeleteHold", "DELETE", own + "/audit/holds/case", ``},
 	}
 }
 

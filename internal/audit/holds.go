@@ -65,7 +65,12 @@ func (h Hold) Check() error {
 	return fmt.Errorf("%w: %s", ErrBadHold, bad)
 }
 
-// keeps reports whether d is among the days of h.
+// Keeps reports whether a day, YYYY-MM-DD, is among those of h.
+func (h Hold) Keeps(name string) bool {
+	d, err := parseDay(name)
+	return err == nil && h.keeps(d)
+}
+
 func (h Hold) keeps(d day) bool {
 	from, err := parseDay(h.From)
 	if err != nil || d < from {

@@ -39,6 +39,16 @@ func (t *Trail) Stats() Stats {
 	return s
 }
 
+// Days are the UTC days, YYYY-MM-DD, of which the trail has a partition, in order.
+func (t *Trail) Days() []string {
+	parts := t.readers.list()
+	days := make([]string, len(parts))
+	for i, p := range parts {
+		days[i] = p.span.day.String()
+	}
+	return days
+}
+
 // Oldest is the first UTC day that the trail holds.
 func (t *Trail) Oldest() time.Time {
 	if parts := t.readers.list(); len(parts) > 0 {

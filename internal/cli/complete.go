@@ -243,6 +243,16 @@ func (r *remote) completeCredentials() completer {
 	})
 }
 
+func (r *remote) completeHolds() completer {
+	return r.asked(func(ctx context.Context, c *client.Client, _ []string, _ url.Values) (out []candidate, err error) {
+		list, err := c.ListHolds(ctx)
+		for _, h := range list {
+			out = append(out, candidate{h.Name, h.Reason})
+		}
+		return out, err
+	})
+}
+
 func (r *remote) completeSessions() completer {
 	return r.asked(func(ctx context.Context, c *client.Client, _ []string, q url.Values) (out []candidate, err error) {
 		list, err := c.ListSessions(ctx, q)

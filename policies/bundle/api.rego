@@ -16,6 +16,7 @@ import data.sluice.endpoints
 resources := {
 	"endpoints", "permissions", "audit", "tokens", "users", "organizations", "policies", "status",
 	"credentials", "usage", "sessions", "settings", "provisioning",
+	"holds", "evidence",
 }
 
 verbs := {"list", "read", "create", "update", "delete"}
@@ -25,6 +26,8 @@ scopes := {
 	"auditor": {
 		"audit": {"list": "all", "read": "all"},
 		"usage": {"list": "all"},
+		"holds": {"list": "all"},
+		"evidence": {"read": "all"},
 	},
 	# The company's directory, which keeps users and organizations by SCIM. It can't
 	# reach them by any other way, and administrators not at all.

@@ -5,6 +5,7 @@ import data.sluice.api
 resources := [
 	"endpoints", "permissions", "audit", "tokens", "users", "organizations", "policies", "status",
 	"credentials", "usage", "sessions", "settings", "provisioning",
+	"holds", "evidence",
 ]
 
 verbs := ["list", "read", "create", "update", "delete"]
@@ -26,7 +27,10 @@ administrator := {what: "all" |
 	what := concat(" ", [resource, verb])
 }
 
-auditor := object.union(everyone, {"audit list": "all", "audit read": "all", "usage list": "all"})
+auditor := object.union(everyone, {
+	"audit list": "all", "audit read": "all", "usage list": "all",
+	"holds list": "all", "evidence read": "all",
+})
 
 provisioner := object.union(everyone, {what: "all" |
 	some verb in verbs

@@ -1,0 +1,27 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"sluice/internal/admin/api"
+)
+
+// ListHolds returns the legal holds on the trail, by name.
+func (c *Client) ListHolds(ctx context.Context) ([]api.Hold, error) {
+	var out api.HoldList
+	err := c.call(ctx, http.MethodGet, own+"/audit/holds", nil, nil, &out)
+	return out.Holds, err
+}
+
+// CreateHold keeps days of the trail from retention.
+func (c *Client) CreateHold(ctx context.Context, h api.NewHold) (out api.Hold, err error) {
+	err = c.call(ctx, http.MethodPost, own+"/audit/holds", nil, h, &out)
+	return out, err
+}
+
+// DeleteHold removes a hold; what only it kept is dropped.
+func (c *Client) DeleteHold(ctx context.Context, name string) error {
+	return c.call(ctx, http.MethodDelete, own+"/audit/holds/"+url.PathEscape(name), nil, nil, nil)
+}
