@@ -176,6 +176,10 @@ func (a *attempt) request() (*extprocv3.CommonResponse, error) {
 		a.tries.failed(a.index, e.Code)
 		return nil, e
 	}
+	if err := x.sentUpstream(t, call); err != nil && !x.recorded(err) {
+		a.tries.failed(a.index, dialect.CodeAuditUnavailable)
+		return nil, err
+	}
 	set := make([]*corev3.HeaderValueOption, 0, len(up.Headers)+4)
 	set = append(set, setHeader(":method", up.Method), setHeader(":path", up.Path),
 		setHeader("host", to.HostHeader()), setHeader("content-length", strconv.Itoa(len(up.Body))))

@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
+
+	"sluice/extproc/provider"
+	"sluice/internal/audit"
 )
 
 // A provider is never asked to compress, and some do all the same. Envoy's
@@ -18,6 +21,22 @@ import (
 func isGzip(encoding string) bool {
 	e := strings.ToLower(strings.TrimSpace(encoding))
 	return e == "gzip" || e == "x-gzip"
+}
+
+// keptReply records what the provider sent of a whole reply, and returns the
+// body of the response half.
+func (x *exchange) keptReply(o *audit.Outcome, body []byte, r *provider.Reply) []byte {
+	if !x.zipped || !x.eventStream() {
+		x.gotUpstream(body)
+		return r.Body
+	}
+	// It was taken whole, and is a stream all the same.
+	x.streamed.begin(x)
+	if plain, err := gunzip(body, x.s.BodyBytes); err == nil {
+		x.streamed.received(x, plain)
+	}
+	x.streamed.sent(x, r.Body)
+	return x.streamed.end(x, o, r.Error != nil)
 }
 
 // gunzip unpacks a body. One that is larger than limit is refused: a small

@@ -45,6 +45,9 @@ type exchange struct {
 	ctype   string   // the request's content-type
 	query   string
 	bare    bool // the request has no body
+	below   int  // where in the path what is below the endpoint begins, of a provider's own API
+	// credential is what the client presented; no record repeats it.
+	credential string
 
 	record audit.Exchange
 	entry  *Entry
@@ -58,9 +61,11 @@ type exchange struct {
 	replyHead func(string) string
 	zipped    bool // the reply is gzip and taken whole
 	firstByte time.Duration
-	sent      []byte // what a streamed client has been given
 	sentTotal int64
-	local     []byte // replaces the body of a reply that Envoy made
+	streamed  keptStream // what is kept of a reply that passes chunk by chunk
+	left      time.Time  // when the request went upstream, to one target
+	unkept    error      // why a part of the record is missing
+	local     []byte     // replaces the body of a reply that Envoy made
 
 	mu       sync.Mutex // guards the following fields
 	batches  []func()   // to be called at the end
@@ -101,8 +106,17 @@ func (x *exchange) outcome(result string, status int, e *dialect.Error) *audit.O
 	if e != nil {
 		o.Code, o.Message = e.Code, e.Message
 	}
-	if x.tries != nil {
+	switch {
+	case x.tries != nil:
 		x.tries.tell(o, now)
+	case !x.left.IsZero():
+		o.Attempts = []audit.Attempt{{
+			Target: x.target.Name, Provider: x.target.Provider, Model: x.target.Model,
+			Status: x.status, Duration: since(x.left, now),
+		}}
+		if x.status == 0 {
+			o.Attempts[0].Code = o.Code
+		}
 	}
 	return o
 }
@@ -122,11 +136,15 @@ func (x *exchange) cost(u dialect.Usage) int64 {
 // it and the reply must not go out.
 func (x *exchange) end(o *audit.Outcome, body []byte) bool {
 	x.phase = phaseDone
-	err := x.s.Trail.End(x.record.ID, o, body)
+	err := x.unkept
+	if err == nil || x.s.ServeUnrecorded {
+		err = errors.Join(err, x.s.Trail.End(x.record.ID, o, x.kept(body)))
+	}
 	if err != nil && !x.s.ServeUnrecorded {
 		// Room for an outcome without a body is kept for every exchange that
 		// was begun. It says what the client gets in place of the answer.
 		failed := *o
+		failed.BodyForm, failed.Partial = "", false
 		failed.Result, failed.Status, failed.ResponseBytes = audit.ResultGatewayError, http.StatusServiceUnavailable, 0
 		failed.Code, failed.Message = dialect.CodeAuditUnavailable, dialect.AuditUnavailable().Message
 		if again := x.s.Trail.End(x.record.ID, &failed, nil); again != nil {
@@ -173,7 +191,8 @@ func (x *exchange) stranger(result string, e *dialect.Error) *extprocv3.Processi
 // piece. It returns false when the trail could not take it.
 func (x *exchange) recordWhole(o *audit.Outcome, body []byte) bool {
 	x.phase = phaseDone
-	err := x.s.Trail.Refuse(&x.record, body, o)
+	x.settleRecord()
+	err := x.s.Trail.Refuse(&x.record, x.kept(body), o)
 	x.count(o)
 	return x.recorded(err)
 }
@@ -239,7 +258,8 @@ func (x *exchange) close() {
 	if x.phase == phaseStream {
 		status = x.status
 	}
-	x.end(x.outcome(result, status, e), x.sent)
+	o := x.outcome(result, status, e)
+	x.end(o, x.streamed.end(x, o, true))
 }
 
 // release lets go of what was kept for the exchange elsewhere.

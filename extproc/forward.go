@@ -2,7 +2,9 @@ package extproc
 
 import (
 	"context"
+	"net/http"
 	"strconv"
+	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
@@ -77,16 +79,31 @@ func (x *exchange) forward(call provider.Call, body []byte) *extprocv3.Processin
 	if e != nil {
 		return x.refuse(audit.ResultGatewayError, e, body)
 	}
-	if err := x.s.Trail.Begin(&x.record, body); !x.recorded(err) {
-		x.phase = phaseDone
+	if !x.begin(body) {
 		return x.unrecorded()
 	}
-	x.call, x.phase = call, phaseUpstream
+	x.call, x.left = call, x.s.Now()
+	if err := x.sentUpstream(x.target, call); err != nil && !x.recorded(err) {
+		x.left = time.Time{}
+		x.end(x.outcome(audit.ResultGatewayError, http.StatusServiceUnavailable, dialect.AuditUnavailable()), nil)
+		return x.unrecorded()
+	}
 	c := &extprocv3.CommonResponse{HeaderMutation: x.upstreamHeaders(up, to.Key()), ClearRouteCache: true}
 	if !x.bare || len(up.Body) > 0 {
 		c.BodyMutation = replaceBody(up.Body)
 	}
 	return x.proceed(c)
+}
+
+// begin writes the request half, and reports whether the request may leave.
+func (x *exchange) begin(body []byte) bool {
+	x.settleRecord()
+	x.phase = phaseUpstream
+	if err := x.s.Trail.Begin(&x.record, x.kept(body)); !x.recorded(err) {
+		x.phase = phaseDone
+		return false
+	}
+	return true
 }
 
 // maxBatch is how many requests one of a client's may become: as many texts as
@@ -108,11 +125,10 @@ func (x *exchange) forwardToSeveral(list []try, body []byte) *extprocv3.Processi
 		list[i].upstream = staged(list[i].upstream)
 		order[i] = list[i].upstream
 	}
-	if err := x.s.Trail.Begin(&x.record, body); !x.recorded(err) {
-		x.phase = phaseDone
+	if !x.begin(body) {
 		return x.unrecorded()
 	}
-	x.tries, x.phase = x.s.remember(x, list), phaseUpstream
+	x.tries = x.s.remember(x, list)
 	group := xds.Group{Attempts: len(list), HeadTimeout: x.entry.Endpoint.HeadTimeout}
 	r := x.proceed(&extprocv3.CommonResponse{
 		HeaderMutation: x.upstreamHeaders(provider.Upstream{

@@ -58,6 +58,8 @@ type world struct {
 	asked  *policies.Input
 	req    audit.Exchange
 	body   []byte // of the last response half
+	parts  []part
+	wanted string // the body of the request half
 
 	decision  decision.Decision
 	policyErr error
@@ -89,8 +91,8 @@ func (w *world) note(method, event string, o *audit.Outcome) error {
 	return nil
 }
 
-func (w *world) Begin(x *audit.Exchange, _ []byte) error {
-	w.req = *x
+func (w *world) Begin(x *audit.Exchange, body []byte) error {
+	w.req, w.wanted = *x, string(body)
 	return w.note("begin", "begin", nil)
 }
 
@@ -102,25 +104,41 @@ func (w *world) End(_ string, o *audit.Outcome, body []byte) error {
 	return w.note("end", "end "+o.Result, o)
 }
 
-func (w *world) Refuse(x *audit.Exchange, _ []byte, o *audit.Outcome) error {
-	w.req = *x
+func (w *world) Refuse(x *audit.Exchange, body []byte, o *audit.Outcome) error {
+	w.req, w.wanted = *x, string(body)
 	return w.note("refuse", "refuse "+o.Result, o)
 }
 
-func newWorld(t *testing.T) *world {
+func (w *world) Part(_, kind string, body []byte) error {
+	w.mu.Lock()
+	w.parts = append(w.parts, part{kind, string(body)})
+	w.mu.Unlock()
+	return w.note("part", "part "+kind, nil)
+}
+
+// part is something more of a record.
+type part struct{ kind, body string }
+
+func newWorld(t *testing.T, change ...func(*extproc.Options)) *world {
 	w := &world{t: t, now: time.Unix(1700000000, 0), trailErr: map[string]error{},
 		decision: decision.Decision{Allow: true, Reasons: []decision.Reason{{Code: "allowed_everyone"}}, Revision: "r1"}}
-	w.server = extproc.New(extproc.Options{
+	o := extproc.Options{
 		Identity: w, Policy: w, Trail: w, Log: zap.NewNop(),
 		Metrics: extproc.NewMetrics(prometheus.NewRegistry()), AbortWait: time.Millisecond,
 		Now: func() time.Time { return w.now },
-	})
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	w.server = extproc.New(o)
 	w.server.SetTable(extproc.NewTable(nil, []*catalog.Endpoint{
 		{ID: "e1", Name: "chat", Type: catalog.TypeChat, Targets: []catalog.Target{{Provider: "openai", Model: "gpt-4o-mini"}}},
 		{ID: "e2", Name: "limited", Type: catalog.TypeChat, Targets: []catalog.Target{{Provider: "openai", Model: "gpt-4o-mini"}},
 			Limit: &catalog.Limit{Calls: 1, Period: "minute"}},
 		{ID: "e3", Name: "broken", Type: catalog.TypeChat, Targets: []catalog.Target{{Provider: "openai", Model: "gpt-4o-mini"}}},
 		{ID: "e6", Name: "off", Type: catalog.TypeChat, Disabled: true, Targets: []catalog.Target{{Provider: "openai", Model: "gpt-4o-mini"}}},
+		{ID: "e7", Name: "quiet", Type: catalog.TypeChat, AuditBodies: "none", Targets: []catalog.Target{{Provider: "openai", Model: "gpt-4o-mini"}}},
+		{ID: "e8", Name: "careful", Type: catalog.TypeChat, AuditBodies: "redacted", Targets: []catalog.Target{{Provider: "openai", Model: "gpt-4o-mini"}}},
 		{ID: "e5", Name: "two", Type: catalog.TypeChat, Targets: []catalog.Target{
 			{Name: "one", Provider: "openai", Model: "gpt-4o-mini", Weight: 1},
 			{Name: "other", Provider: "anthropic", Model: "claude-x", Order: 1, Weight: 1},

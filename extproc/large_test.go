@@ -1,6 +1,7 @@
 package extproc_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -14,7 +15,7 @@ func TestAStreamWithoutAnEndIsBrokenOff(t *testing.T) {
 	w := newWorld(t)
 	s, _ := forwarded(t, w, "/v1/chat/completions", `{"model":"chat","stream":true,`+chat[1:])
 	s.say(responseHead(":status", "200", "content-type", "text/event-stream"))
-	event := `data: {"choices":[{"index":0,"delta":{"content":"` + strings.Repeat("x", 1<<20) + `"}}]}` + "\n\n"
+	event := `data: {"choices":[{"index":0,"delta":{"content":"` + strings.Repeat("q", 1<<20) + `"}}]}` + "\n\n"
 	for range 31 {
 		require.NotEmpty(t, s.say(responseBody(event, false)).GetResponseBody().Response.BodyMutation.GetBody())
 	}
@@ -22,7 +23,8 @@ func TestAStreamWithoutAnEndIsBrokenOff(t *testing.T) {
 	require.Error(t, <-s.done, "Envoy resets the exchange on both sides")
 	require.Equal(t, []string{"begin", "end provider_error"}, w.events)
 	require.Equal(t, "provider_reply_too_large", w.last.Code)
-	require.Len(t, w.body, int(w.last.ResponseBytes), "the record has what the client was given")
+	require.Equal(t, 31<<20, bytes.Count(w.body, []byte("q")), "the record has what the client was given")
+	require.True(t, w.last.Partial)
 }
 
 // Some clients put their key into the query; nothing there means anything here.

@@ -22,7 +22,7 @@ const maxRecordedPath = 1024
 // stranger is refused before a body is uploaded.
 func (x *exchange) requestHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingResponse {
 	x.start = x.s.Now()
-	x.phase = phaseHead
+	x.phase, x.record.Bodies = phaseHead, x.s.Bodies
 	method := x.readHead(h.Headers)
 	full := x.record.Path
 	path, query, _ := strings.Cut(full, "?")
@@ -35,10 +35,16 @@ func (x *exchange) requestHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingRe
 
 	route, ok := dialect.Match(method, full)
 	if !ok {
+		x.keepAs(x.s.Table().Strictest())
 		return x.stranger(audit.ResultRefused, dialect.Refuse(method, path))
 	}
 	x.route = route
+	rest, _, _ := strings.Cut(route.Rest, "?")
+	x.below = max(0, len(path)-len(rest))
 	x.record.Operation, x.record.EndpointName = string(route.Operation), route.Endpoint
+	if route.Endpoint != "" {
+		x.keepAsEndpoint(route.Endpoint)
+	}
 	if e := x.authenticate(h.Headers); e != nil {
 		return x.stranger(audit.ResultUnauthenticated, e)
 	}
@@ -106,6 +112,7 @@ func removable(name string) bool {
 func (x *exchange) authenticate(m *corev3.HeaderMap) *dialect.Error {
 	get := func(name string) []string { return headerValues(m, name) }
 	presented, err := identity.PresentedBy(get, x.record.ClientAddr)
+	x.credential = presented.Credential
 	x.record.Certificate = presented.Certificate.String()
 	if err != nil {
 		return errUnauthenticated(err)
@@ -190,6 +197,7 @@ func (x *exchange) clientHeader(name string) string {
 func (x *exchange) resolve(body []byte) *dialect.Error {
 	if x.route.Endpoint == "" {
 		name, e := dialect.ModelName(body)
+		x.keepAsEndpoint(name)
 		if e != nil {
 			return e
 		}
@@ -232,7 +240,9 @@ func (x *exchange) decide(req *dialect.Request, body []byte) *dialect.Error {
 		Request: &facts, SourceAddress: x.record.ClientAddr, Time: x.start,
 	})
 	x.record.Decision = d
+	x.oblige(d)
 	if err != nil {
+		x.keepAs(audit.BodiesNone) // which is what the policy might have said
 		x.s.Log.Error("policy did not decide", zap.String("exchange", x.record.ID), zap.Error(err))
 		x.s.Metrics.decisions.WithLabelValues("error", d.Code()).Inc()
 		return errNoDecision()

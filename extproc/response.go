@@ -46,6 +46,7 @@ func (x *exchange) responseHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingR
 	x.zipped = isGzip(x.replyHead("content-encoding"))
 	if x.eventStream() && !x.zipped {
 		x.phase = phaseStream
+		x.streamed.begin(x)
 		return responseHeadersResponse(&extprocv3.CommonResponse{
 			HeaderMutation: x.replyHeaders(m, x.call.StreamContentType(), nil, "content-length"),
 		}, streamed)
@@ -132,7 +133,7 @@ func (x *exchange) responseBody(b *extprocv3.HttpBody) (*extprocv3.ProcessingRes
 
 var clearBody = &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_ClearBody{ClearBody: true}}
 
-func (x *exchange) streaming() bool { return x.req != nil && x.sentTotal > 0 && x.sent != nil }
+func (x *exchange) streaming() bool { return x.req != nil && x.sentTotal > 0 && x.streamed.begun }
 
 // eventStream reports whether the provider answers with a stream that was
 // asked for.
@@ -177,7 +178,8 @@ func (x *exchange) reply(body []byte) *extprocv3.ProcessingResponse {
 		r.Status = http.StatusBadGateway // no status that a client knows
 	}
 	x.sentTotal = int64(len(r.Body))
-	if !x.end(x.outcome(result, r.Status, r.Error), r.Body) {
+	o := x.outcome(result, r.Status, r.Error)
+	if !x.end(o, x.keptReply(o, body, &r)) {
 		return x.unrecorded()
 	}
 	if r.Status != x.status || body == nil {
@@ -213,6 +215,7 @@ func (x *exchange) emptyReply(m *corev3.HeaderMap) *extprocv3.ProcessingResponse
 // chunk translates the next bytes of a stream. The record is finished before
 // the bytes that complete the answer are released.
 func (x *exchange) chunk(b []byte, end bool) (*extprocv3.ProcessingResponse, error) {
+	x.streamed.received(x, b)
 	out, done := x.call.Chunk(b, end)
 	failed := x.call.Err()
 	if failed != nil {
@@ -221,14 +224,15 @@ func (x *exchange) chunk(b []byte, end bool) (*extprocv3.ProcessingResponse, err
 		out, failed = r.Body, r.Error
 	}
 	if x.sentTotal+int64(len(out)) > x.s.BodyBytes {
-		x.end(x.outcome(audit.ResultProviderError, x.status, errReplyTooLarge()), x.sent)
+		o := x.outcome(audit.ResultProviderError, x.status, errReplyTooLarge())
+		x.end(o, x.streamed.end(x, o, true))
 		return nil, errStreamTooLarge
 	}
 	if len(out) > 0 {
 		if x.firstByte == 0 {
 			x.firstByte = since(x.start, x.s.Now())
 		}
-		x.sent = append(x.sent, out...)
+		x.streamed.sent(x, out)
 		x.sentTotal += int64(len(out))
 	}
 	if done || end {
@@ -236,7 +240,8 @@ func (x *exchange) chunk(b []byte, end bool) (*extprocv3.ProcessingResponse, err
 		if failed != nil {
 			result = audit.ResultProviderError
 		}
-		if !x.end(x.outcome(result, x.status, failed), x.sent) {
+		o := x.outcome(result, x.status, failed)
+		if !x.end(o, x.streamed.end(x, o, failed != nil)) {
 			return nil, errStreamUnrecorded
 		}
 	}

@@ -47,6 +47,7 @@ type Trail interface {
 	Begin(x *audit.Exchange, requestBody []byte) error
 	End(id string, o *audit.Outcome, responseBody []byte) error
 	Refuse(x *audit.Exchange, requestBody []byte, o *audit.Outcome) error
+	Part(id, kind string, body []byte) error
 }
 
 // Options are what a Server works with. All fields are required unless said.
@@ -57,6 +58,14 @@ type Options struct {
 	// ServeUnrecorded answers also when the trail can't be written
 	// (audit.on_failure: serve). The default refuses with 503.
 	ServeUnrecorded bool
+	// Bodies is what records keep of bodies where neither endpoint nor policy want
+	// less: one of audit's Bodies constants. Empty: full.
+	Bodies string
+	// ProviderBodies records what was sent to providers and what they sent.
+	ProviderBodies bool
+	// StreamEvents records the events of streamed replies beside the message that
+	// they make.
+	StreamEvents bool
 	// BodyBytes bounds what a compressed reply may unpack to. 0: 32 MiB.
 	BodyBytes int64
 	// Cost is what tokens cost at a provider's model, in 10⁻⁹ US dollars; false
@@ -88,12 +97,18 @@ type Server struct {
 	streams   sync.WaitGroup
 	open      sync.Map // of the tries under way, by their number as text
 	opened    atomic.Uint64
+	// obligationTold is the revision of which the log says that its obligation
+	// about audit is not known.
+	obligationTold atomic.Value
 }
 
 // New makes a server with an empty table.
 func New(o Options) *Server {
 	if o.BodyBytes == 0 {
 		o.BodyBytes = 32 << 20
+	}
+	if o.Bodies == "" {
+		o.Bodies = audit.BodiesFull
 	}
 	if o.AbortWait == 0 {
 		o.AbortWait = time.Second
@@ -176,11 +191,9 @@ func (x *exchange) broken() {
 	x.call = nil
 	switch o := x.outcome(audit.ResultGatewayError, 0, dialect.Internal()); x.phase {
 	case phaseHead:
-		x.phase = phaseDone
-		x.recorded(x.s.Trail.Refuse(&x.record, nil, o))
-		x.count(o)
+		x.recordWhole(o, nil)
 	case phaseUpstream, phaseReply, phaseStream:
-		x.end(o, x.sent)
+		x.end(o, nil)
 	}
 }
 

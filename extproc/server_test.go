@@ -12,6 +12,7 @@ import (
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"github.com/stretchr/testify/require"
 
+	"sluice/internal/audit"
 	"sluice/internal/decision"
 )
 
@@ -226,7 +227,10 @@ func TestAStreamPassesChunkByChunkAndIsRecordedBeforeItsEnd(t *testing.T) {
 	require.Equal(t, []string{"begin", "end answered"}, w.events)
 	require.EqualValues(t, 5, w.last.InputTokens)
 	require.EqualValues(t, 2, w.last.OutputTokens)
-	require.Contains(t, string(w.body), "[DONE]")
+	require.JSONEq(t, `{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"content":"he"}}]}`, string(w.body),
+		"the record has the message that the stream makes")
+	require.Equal(t, audit.FormMessage, w.last.BodyForm)
+	require.False(t, w.last.Partial)
 
 	r = s.say(responseBody("", true))
 	require.Empty(t, r.GetResponseBody().GetResponse().GetBodyMutation().GetBody())

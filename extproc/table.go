@@ -33,7 +33,8 @@ type Target struct {
 	// Problem says why the target can't be called now; "" when it can.
 	Problem string
 
-	health health
+	health  health
+	secrets secretsOnce
 }
 
 // Entry is an endpoint made ready to be called.
@@ -76,7 +77,8 @@ func staged(u xds.Upstream) xds.Upstream {
 // Table is the immutable set of endpoints that requests are served from. It is
 // swapped whole; a request keeps the entry that it found.
 type Table struct {
-	entries map[string]*Entry
+	entries   map[string]*Entry
+	strictest string
 }
 
 // NewTable makes a table of the endpoints, with build making an entry of one.
@@ -85,6 +87,7 @@ type Table struct {
 func NewTable(prev *Table, endpoints []*catalog.Endpoint, build func(*catalog.Endpoint) *Entry) *Table {
 	t := &Table{entries: make(map[string]*Entry, len(endpoints))}
 	for _, e := range endpoints {
+		t.strictest = stricter(t.strictest, e.AuditBodies)
 		if prev != nil {
 			if old, ok := prev.entries[e.Name]; ok && old.Endpoint == e {
 				t.entries[e.Name] = old
@@ -103,6 +106,15 @@ func (t *Table) Lookup(name string) (*Entry, bool) {
 	}
 	e, ok := t.entries[name]
 	return e, ok
+}
+
+// Strictest is the least that an endpoint lets the trail keep of bodies; "" where
+// each lets it keep all.
+func (t *Table) Strictest() string {
+	if t == nil {
+		return ""
+	}
+	return t.strictest
 }
 
 // Each calls f with every entry, in no order.

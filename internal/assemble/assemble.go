@@ -27,6 +27,7 @@ type Assembler struct {
 	list   lister // of such an array
 	size   int    // bytes of text kept
 	cut    bool
+	known  bool // an event was one of a format that is known
 	ended  bool // the framing broke: nothing that follows is understood
 	sealed bool // Message was asked for
 }
@@ -93,7 +94,13 @@ func (a *Assembler) take(data []byte) {
 		return
 	}
 	a.format.event(a, data)
+	if n, is := a.format.(*native); !is || n.format != nil {
+		a.known = true
+	}
 }
+
+// Known reports whether an event of the stream was understood.
+func (a *Assembler) Known() bool { return a.known }
 
 // Message is what the stream has said so far, as one JSON object; nil where it
 // has said nothing that is understood. It ends the stream: what is written
