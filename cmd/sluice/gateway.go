@@ -130,7 +130,8 @@ func (g *gateway) socket(name string) string { return filepath.Join(g.runDir, na
 func (g *gateway) openStores() (err error) {
 	data := func(name string) string { return filepath.Join(g.cfg.Data, name) }
 	g.trail, err = audit.Open(audit.Options{
-		Dir: data("audit"), Bodies: g.cfg.Audit.Bodies, RetentionDays: g.cfg.Audit.RetentionDays,
+		Dir: data("audit"), Node: nodeName(), Bodies: g.cfg.Audit.Bodies, BodyBytes: g.cfg.Audit.BodyBytes,
+		RetentionDays: g.cfg.Audit.RetentionDays,
 		Now: time.Now, Log: g.log.Named("audit"),
 	})
 	if err != nil {
@@ -251,6 +252,7 @@ func (g *gateway) openEnvoySide() (err error) {
 	g.batches = batch.New(g.egress.Client(), c.Limits.BodyBytes)
 	g.extproc = extproc.New(extproc.Options{
 		Identity: g.identity, Policy: g.policy, Trail: g.trail, ServeUnrecorded: g.serveUnrecorded(),
+		Bodies: c.Audit.Bodies, ProviderBodies: c.Audit.ProviderBodies, StreamEvents: c.Audit.StreamEvents,
 		Batches: g.batches, Cost: g.cost, BodyBytes: c.Limits.BodyBytes, Metrics: extproc.NewMetrics(g.registry), Log: g.log.Named("extproc"), Now: time.Now,
 	})
 	g.ups = &upstreams{plane: g.plane, now: time.Now, log: g.log, unneeded: map[xds.Upstream]time.Time{}, idle: map[xds.Group]time.Time{}}
@@ -381,6 +383,12 @@ func (g *gateway) close() error {
 		errs = append(errs, os.RemoveAll(g.runDir))
 	}
 	return errors.Join(errs...)
+}
+
+// nodeName is how this gateway is called in records: the machine's own name.
+func nodeName() string {
+	name, _ := os.Hostname() // without one the records name no node
+	return name
 }
 
 // newExchangeID is for requests that reach the control server without Envoy.

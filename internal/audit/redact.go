@@ -2,7 +2,6 @@ package audit
 
 import (
 	"runtime/debug"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -123,11 +122,12 @@ func (r *redaction) exchange(mode string, x *Exchange) *Exchange {
 	}
 	y := *x
 	y.Bodies = mode // also where only the trail asks for it
-	if mode == BodiesNone {
-		return &y
-	}
-	if path, query, found := strings.Cut(x.Path, "?"); found {
-		y.Path = path + "?" + r.text(query)
+	y.Path = r.text(x.Path)
+	if x.EndpointID == "" {
+		// There is none of that name: the client's body may have said it.
+		if y.EndpointName = ""; mode == BodiesRedacted {
+			y.EndpointName = r.text(x.EndpointName)
+		}
 	}
 	if len(x.Decision.Reasons) > 0 {
 		y.Decision.Reasons = make([]decision.Reason, len(x.Decision.Reasons))
@@ -139,12 +139,15 @@ func (r *redaction) exchange(mode string, x *Exchange) *Exchange {
 	return &y
 }
 
-// outcome is o as it may be written.
+// outcome is o as it may be written. Providers repeat prompts in their errors,
+// and the sentences about a request that was wrong quote it.
 func (r *redaction) outcome(mode string, o *Outcome) *Outcome {
-	if mode != BodiesRedacted || o.Message == "" {
+	if mode == BodiesFull || o.Message == "" {
 		return o
 	}
 	p := *o
-	p.Message = r.text(o.Message)
+	if p.Message = r.text(o.Message); mode == BodiesNone && (o.Result == ResultProviderError || o.Result == ResultRefused) {
+		p.Message = ""
+	}
 	return &p
 }

@@ -109,8 +109,38 @@ func TestStrictest(t *testing.T) {
 			require.Equal(t, c[2], r.Exchange.Bodies, "%v", c)
 			if c[2] == "none" {
 				require.EqualValues(t, len(planted)+8, r.RequestBytes)
+				require.NotContains(t, r.Exchange.Path+r.Outcome.Message+r.Exchange.Decision.Message(), planted, "%v", c)
 			}
 		}
+	}
+}
+
+// TestWordsOfOthers: where no bodies are kept, neither are the sentences and
+// names in which clients and providers are quoted.
+func TestWordsOfOthers(t *testing.T) {
+	trail := openTrail(t, audit.Options{Dir: t.TempDir(), Now: newClock(noon).Now})
+	trail.SetRedactor(stars{})
+	for mode, want := range map[string][3]string{
+		audit.BodiesFull:     {planted, "the prompt " + planted, "the prompt " + planted},
+		audit.BodiesRedacted: {"***", "the prompt ***", "the prompt ***"},
+		audit.BodiesNone:     {"", "", "the prompt ***"},
+	} {
+		x, o := exchange("refused-"+mode), denied()
+		x.Bodies, x.EndpointID, x.EndpointName = mode, "", planted
+		o.Result, o.Message = audit.ResultRefused, "the prompt "+planted
+		require.NoError(t, trail.Refuse(x, nil, o))
+		r, err := trail.Get(ctx, x.ID)
+		require.NoError(t, err)
+		require.Equal(t, want[0], r.Exchange.EndpointName)
+		require.Equal(t, want[1], r.Outcome.Message)
+
+		x, o = exchange("denied-"+mode), denied()
+		x.Bodies, o.Message = mode, "the prompt "+planted
+		require.NoError(t, trail.Refuse(x, nil, o))
+		r, err = trail.Get(ctx, x.ID)
+		require.NoError(t, err)
+		require.Equal(t, "chat", r.Exchange.EndpointName)
+		require.Equal(t, want[2], r.Outcome.Message, "the policy's own sentence stays")
 	}
 }
 

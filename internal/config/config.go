@@ -70,9 +70,14 @@ type Bundle struct {
 // Audit sets the trail.
 type Audit struct {
 	RetentionDays int    // whole UTC days that are kept
-	Bodies        string // full or none
-	OnFailure     string // refuse or serve
-	Sinks         []Sink // where it is streamed to
+	Bodies        string // full, redacted or none
+	// ProviderBodies: what providers were sent and answered is recorded too.
+	ProviderBodies bool
+	// StreamEvents: the events of streamed replies are recorded beside the message.
+	StreamEvents bool
+	BodyBytes    int    // most that is kept of one body
+	OnFailure    string // refuse or serve
+	Sinks        []Sink // where it is streamed to
 }
 
 // Egress holds for everything that leaves.
@@ -128,7 +133,7 @@ func Default() Config {
 		Data:          "./data",
 		LogLevel:      "info",
 		Vault:         defaultVault(),
-		Audit:         Audit{RetentionDays: 184, Bodies: "full", OnFailure: "refuse"},
+		Audit:         Audit{RetentionDays: 184, Bodies: "full", BodyBytes: 32 << 20, OnFailure: "refuse"},
 		Limits:        Limits{BodyBytes: 32 << 20, IdleTimeout: 5 * time.Minute, DrainTimeout: 30 * time.Second},
 		Identity:      Identity{OIDC: DefaultOIDC(), Sessions: Sessions{Idle: 30 * time.Minute, Absolute: 12 * time.Hour, PerUser: 10}},
 	}

@@ -43,7 +43,9 @@ func TestEveryKeyArrives(t *testing.T) {
 			{Kind: "aws-kms", Region: "us-east-1", KeyID: "alias/sluice", Prefix: "sluice/", Refresh: 5 * time.Minute, RecoveryDays: 7},
 		},
 	}, c.Vault)
-	require.Equal(t, config.Audit{RetentionDays: 30, Bodies: "none", OnFailure: "serve"}, c.Audit)
+	require.Equal(t, config.Audit{
+		RetentionDays: 30, Bodies: "redacted", OnFailure: "serve", ProviderBodies: true, StreamEvents: true, BodyBytes: 65536,
+	}, c.Audit)
 	require.Equal(t, config.Egress{Proxy: "http://proxy.example:3128", AllowPrivate: true,
 		Resolve: map[string]string{"api.openai.com": "127.0.0.1:9443"}}, c.Egress)
 	require.Equal(t, config.Limits{BodyBytes: 1 << 20, IdleTimeout: 90 * time.Second, DrainTimeout: 5 * time.Second}, c.Limits)
@@ -89,19 +91,22 @@ func TestAnEmptyFileIsTheDefault(t *testing.T) {
 // was expected.
 func TestBadFilesSayWhere(t *testing.T) {
 	for file, want := range map[string]string{
-		"unknown.bad.yaml":   "testdata/unknown.bad.yaml:2: listen_addr: unknown key; known here: audit, data,",
-		"sink-type.bad.yaml": "testdata/sink-type.bad.yaml:3: audit.sinks[0].type: want one of: ",
-		"enum.bad.yaml":      "testdata/enum.bad.yaml:2: audit.bodies: want one of: full, none",
-		"number.bad.yaml":    "testdata/number.bad.yaml:2: limits.body_bytes: want a whole number from 1024 to 1073741824",
-		"range.bad.yaml":     "testdata/range.bad.yaml:1: limits.body_bytes: want a whole number from 1024",
-		"duration.bad.yaml":  "testdata/duration.bad.yaml:2: limits.idle_timeout: want a duration of at least 100ms",
-		"boolean.bad.yaml":   "testdata/boolean.bad.yaml:2: egress.allow_private: want true or false",
-		"proxy.bad.yaml":     "testdata/proxy.bad.yaml:2: egress.proxy: want http://host:port",
-		"resolve.bad.yaml":   "testdata/resolve.bad.yaml:3: egress.resolve.api.openai.com: want address:port",
-		"source.bad.yaml":    "testdata/source.bad.yaml:4: policies.bundles[0].source: want dir:FOLDER",
-		"bundle.bad.yaml":    "policies.bundles[0]: want both name and source",
-		"mapping.bad.yaml":   "testdata/mapping.bad.yaml:1: tls: want a mapping of keys to values",
-		"vault.bad.yaml":     "testdata/vault.bad.yaml:1: vault.kind: want one of: local, aws-kms, aws-secrets-manager",
+		"unknown.bad.yaml":    "testdata/unknown.bad.yaml:2: listen_addr: unknown key; known here: audit, data,",
+		"sink-type.bad.yaml":  "testdata/sink-type.bad.yaml:3: audit.sinks[0].type: want one of: ",
+		"bodies.bad.yaml":     "testdata/bodies.bad.yaml:2: audit.provider_bodies: want true or false",
+		"body-bytes.bad.yaml": "testdata/body-bytes.bad.yaml:2: audit.body_bytes: want a whole number from 1024 to 1073741824",
+		"events.bad.yaml":     "testdata/events.bad.yaml:2: audit.stream_events: want true or false",
+		"enum.bad.yaml":       "testdata/enum.bad.yaml:2: audit.bodies: want one of: full, redacted, none",
+		"number.bad.yaml":     "testdata/number.bad.yaml:2: limits.body_bytes: want a whole number from 1024 to 1073741824",
+		"range.bad.yaml":      "testdata/range.bad.yaml:1: limits.body_bytes: want a whole number from 1024",
+		"duration.bad.yaml":   "testdata/duration.bad.yaml:2: limits.idle_timeout: want a duration of at least 100ms",
+		"boolean.bad.yaml":    "testdata/boolean.bad.yaml:2: egress.allow_private: want true or false",
+		"proxy.bad.yaml":      "testdata/proxy.bad.yaml:2: egress.proxy: want http://host:port",
+		"resolve.bad.yaml":    "testdata/resolve.bad.yaml:3: egress.resolve.api.openai.com: want address:port",
+		"source.bad.yaml":     "testdata/source.bad.yaml:4: policies.bundles[0].source: want dir:FOLDER",
+		"bundle.bad.yaml":     "policies.bundles[0]: want both name and source",
+		"mapping.bad.yaml":    "testdata/mapping.bad.yaml:1: tls: want a mapping of keys to values",
+		"vault.bad.yaml":      "testdata/vault.bad.yaml:1: vault.kind: want one of: local, aws-kms, aws-secrets-manager",
 
 		"vault-region.bad.yaml":     "testdata/vault-region.bad.yaml:1: vault.region: want the AWS region of the vault",
 		"vault-key.bad.yaml":        "vault.key_id: want the id, ARN or alias of the KMS key",

@@ -58,10 +58,13 @@ func schema(c *Config) fields {
 		"policies": group(fields{"bundles": bundles(&c.Policies)}),
 		"vault":    vaultSection(&c.Vault, false),
 		"audit": group(fields{
-			"retention_days": number(&c.Audit.RetentionDays, 1, 36500),
-			"bodies":         oneOf(&c.Audit.Bodies, "full", "none"),
-			"on_failure":     oneOf(&c.Audit.OnFailure, "refuse", "serve"),
-			"sinks":          sinks(&c.Audit.Sinks),
+			"retention_days":  number(&c.Audit.RetentionDays, 1, 36500),
+			"bodies":          oneOf(&c.Audit.Bodies, "full", "redacted", "none"),
+			"provider_bodies": boolean(&c.Audit.ProviderBodies),
+			"stream_events":   boolean(&c.Audit.StreamEvents),
+			"body_bytes":      number(&c.Audit.BodyBytes, 1024, 1<<30),
+			"on_failure":      oneOf(&c.Audit.OnFailure, "refuse", "serve"),
+			"sinks":           sinks(&c.Audit.Sinks),
 		}),
 		"egress": group(fields{
 			"ca_file":          text(&c.Egress.CAFile),
