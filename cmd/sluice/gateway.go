@@ -132,7 +132,7 @@ func (g *gateway) openStores() (err error) {
 	g.trail, err = audit.Open(audit.Options{
 		Dir: data("audit"), Node: nodeName(), Bodies: g.cfg.Audit.Bodies, BodyBytes: g.cfg.Audit.BodyBytes,
 		RetentionDays: g.cfg.Audit.RetentionDays,
-		Now: time.Now, Log: g.log.Named("audit"),
+		Now:           time.Now, Log: g.log.Named("audit"),
 	})
 	if err != nil {
 		return err
