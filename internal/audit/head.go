@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 const headName = "head.json"
@@ -21,6 +22,12 @@ type head struct {
 	Offset   int64  `json:"offset"`   // where it ends in the segment
 	// Clean says that the trail was closed and nothing came after.
 	Clean bool `json:"clean"`
+	// The following are there when it is signed (see Signer); Clean is not
+	// covered.
+	Trail     string     `json:"trail,omitempty"`
+	Time      *time.Time `json:"time,omitempty"`
+	KeyID     string     `json:"keyId,omitempty"`
+	Signature string     `json:"signature,omitempty"`
 }
 
 // position is a head as the writer has it.
@@ -33,7 +40,7 @@ type position struct {
 }
 
 func (p position) head(clean bool) head {
-	return head{p.seq, hex.EncodeToString(p.hash[:]), p.day.String(), p.off, clean}
+	return head{Sequence: p.seq, Hash: hex.EncodeToString(p.hash[:]), Day: p.day.String(), Offset: p.off, Clean: clean}
 }
 
 // readHead returns nil when there is no head.

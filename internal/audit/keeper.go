@@ -25,6 +25,7 @@ type keeper struct {
 	trail   *Trail
 	stop    chan struct{}
 	over    chan struct{}
+	signed  time.Time   // last signed checkpoint
 	kept    uint64      // sequence of the last checkpoint
 	swept   day         // day of the last retention
 	failure string      // why the last one failed, "" when it did not
@@ -51,6 +52,7 @@ func (k *keeper) run() {
 		select {
 		case <-ticker.C:
 			k.present()
+			k.sign()
 			if tick%checkpointTicks == 0 {
 				k.checkpoint()
 			}
@@ -74,13 +76,27 @@ func (k *keeper) checkpoint() {
 		return // the day has turned; the next checkpoint is on the new segment
 	}
 	if err == nil {
-		err = writeHead(k.trail.dir, pos.head(false))
+		err = k.trail.writeHead(pos, false)
 	}
 	if err != nil {
 		k.trail.log.Warn("checkpoint of the trail", zap.Error(err))
 		return
 	}
 	k.kept = pos.seq
+}
+
+// sign signs a checkpoint once a minute, if anything was written.
+func (k *keeper) sign() {
+	t := k.trail
+	now := t.now()
+	if waited := now.Sub(k.signed); t.writer.since.Load() == 0 || waited >= 0 && waited < signEvery {
+		return
+	}
+	if err := t.Checkpoint(); err != nil {
+		t.log.Warn("signing a checkpoint of the trail", zap.Error(err))
+		return
+	}
+	k.signed = now
 }
 
 // present stops the trail when its segment was removed or replaced: what is

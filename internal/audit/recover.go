@@ -35,6 +35,7 @@ type found struct {
 	indexed    position
 	indexOpen  map[string]*row
 	events     []*Event // what has to be told
+	head       *head    // as it was kept; nil: there is none, or it can't be read
 	gaps       gaps     // what was dropped, and is told of in the trail
 }
 
@@ -347,7 +348,7 @@ func (r *recovery) compareHead() error {
 	if err != nil {
 		r.log.Error("the head of the trail can't be read", zap.Error(err))
 	}
-	if kept != nil {
+	if r.head = kept; kept != nil {
 		r.lost = max(r.lost, kept.Sequence)
 	}
 	if r.lost <= r.pos.seq {

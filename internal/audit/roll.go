@@ -47,6 +47,9 @@ type openMeta struct {
 // roll starts the segment of a day and closes the one before, if any. If it
 // fails the one before stays in use.
 func (w *writer) roll(today day) error {
+	if w.file != nil {
+		w.ending()
+	}
 	frame, err := w.segmentFrame(today)
 	if err != nil {
 		return err

@@ -39,6 +39,7 @@ type Trail struct {
 	holds      *holds
 	removing   sync.WaitGroup // indexes of dropped partitions that were being built
 	closing    atomic.Bool
+	signer     atomic.Pointer[Signer]
 	reading    bool                        // opened by OpenRead
 	followers  atomic.Pointer[[]*Follower] // changed by whoever leads the writer
 	arrivals   arrivals
@@ -123,6 +124,7 @@ func (t *Trail) start(opener fileOpener) error {
 	t.holds = openHolds(t.dir)
 	t.writer = &writer{dir: t.dir, trail: t.id, now: t.now, opener: opener, index: t.written, pos: state.pos, lo: state.times.lo, hi: state.times.hi}
 	t.writer.gaps = state.gaps
+	t.writer.ending = func() { _ = t.sign(t.now()) } // a segment that ends unsigned is signed by the next
 	t.writer.open, t.writer.ended, t.writer.next = map[string]*row{}, state.times, state.pos
 	go t.indexer.run()
 	if err := t.resume(state); err != nil {
@@ -149,8 +151,14 @@ func (t *Trail) resume(state *found) error {
 		w.file, w.alloc, w.spared = file, state.pos.off, true
 		w.shown = file
 		w.open, w.reserved = state.open, reservedFor(state.open)
-		// The head must not call the trail closed when records follow.
-		if err := writeHead(t.dir, state.pos.head(false)); err != nil {
+		// The head must not call the trail closed when records follow. A signed
+		// one stays until there is a key again.
+		kept := state.pos.head(false)
+		if state.head != nil && state.head.Signature != "" && state.head.Sequence <= state.pos.seq {
+			kept = *state.head
+			kept.Clean = false
+		}
+		if err := writeHead(t.dir, kept); err != nil {
 			return err
 		}
 	}
@@ -180,7 +188,10 @@ func (t *Trail) resume(state *found) error {
 	if err := w.turn(t.now()); err != nil {
 		return err
 	}
-	return writeHead(t.dir, w.position().head(false))
+	if state.head != nil && state.head.Signature != "" {
+		return nil
+	}
+	return t.writeHead(w.position(), false)
 }
 
 // ID names the trail: 16 hexadecimal digits, drawn when it is made. It stays
@@ -357,12 +368,15 @@ func (t *Trail) Close() error {
 	}
 	t.keeper.close()
 	t.removing.Wait()
-	err := t.writer.close()
+	err := t.Checkpoint()
+	if closeErr := t.writer.close(); err == nil {
+		err = closeErr
+	}
 	t.indexer.close()
 	t.readers.close()
 	t.arrivals.push(t.arrivals.position()) // wakes those who wait
 	t.tape.close()
-	if headErr := writeHead(t.dir, t.writer.position().head(true)); err == nil {
+	if headErr := t.writeHead(t.writer.position(), true); err == nil {
 		err = headErr
 	}
 	t.compressor.close()

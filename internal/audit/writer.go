@@ -52,6 +52,8 @@ type writer struct {
 	lo, hi int64       // times of the records ended in this segment
 	shown  segmentFile // file, for those who do not lead
 
+	ending   func()                // called before the segment ends
+	since    atomic.Int64          // frames since the last checkpoint
 	failing  atomic.Pointer[error] // why the last attempt failed; nil: it did not
 	counters counters
 
@@ -215,6 +217,7 @@ func (w *writer) flush() {
 	} else {
 		w.counters.frames.Add(int64(len(w.items)))
 		w.counters.bytes.Add(int64(len(data)))
+		w.since.Add(int64(len(w.items)))
 		w.succeeded()
 		w.publish()
 	}

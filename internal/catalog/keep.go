@@ -27,6 +27,12 @@ func credentialOwner(id string) owner {
 	return owner{"credential/" + id, "credential_secrets", "credential_id", id}
 }
 
+// trailOwner has the keys of the audit trail. What they are is the business of
+// package trailkeys; here they are sealed anew with all else.
+func trailOwner(id string) owner {
+	return owner{"trail/" + id, "trail_secrets", "key_id", id}
+}
+
 // credentialID is the id of the credential that an owner is; "" of a target.
 func credentialID(owner string) string {
 	id, _ := strings.CutPrefix(owner, "credential/")
@@ -40,6 +46,9 @@ func credentialID(owner string) string {
 func ownerNamed(name string) owner {
 	if id := credentialID(name); id != "" {
 		return credentialOwner(id)
+	}
+	if id, ok := strings.CutPrefix(name, "trail/"); ok {
+		return trailOwner(id)
 	}
 	return targetOwner(strings.TrimPrefix(name, "endpoint/"))
 }

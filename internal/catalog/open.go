@@ -20,7 +20,7 @@ type sealedRow struct {
 
 // readSealed reads all rows, sorted by owner and name.
 func readSealed(db *sql.DB) (rows []sealedRow, err error) {
-	for _, of := range []func(string) owner{credentialOwner, targetOwner} {
+	for _, of := range []func(string) owner{credentialOwner, targetOwner, trailOwner} {
 		query := fmt.Sprintf("SELECT %[2]s, name, sealed FROM %[1]s ORDER BY %[2]s, name", of("").table, of("").column)
 		err := state.Each(db, query, func(scan func(...any) error) error {
 			var id string
