@@ -36,6 +36,7 @@ import (
 	"sluice/internal/scim"
 	"sluice/internal/session"
 	"sluice/internal/state"
+	"sluice/internal/trailkeys"
 	"sluice/internal/usage"
 	"sluice/internal/vault"
 	"sluice/policies"
@@ -61,6 +62,7 @@ type gateway struct {
 	catalog  *catalog.Store
 	vaults   *vault.Set
 	keeper   *keeper.Keeper
+	keys     *trailkeys.Keys
 	policy   *policies.Engine
 	egress   *egress.Rules
 	registry *prometheus.Registry
@@ -170,6 +172,9 @@ func (g *gateway) openStores() (err error) {
 	g.keeper = keeper.New(keeper.Options{
 		Catalog: g.catalog, Vaults: g.vaults, Record: g.trail.Event, Now: time.Now, Log: g.log.Named("vault"),
 	}, g.cfg.Vault.Refresh)
+	if err := g.openTrailKeys(); err != nil {
+		return err
+	}
 	g.watchCatalog()
 	if err := g.covered(append([]vault.Vault{current}, previous...)); err != nil {
 		g.log.Error("some stored keys can't be used", zap.Error(err))

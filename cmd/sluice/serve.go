@@ -175,6 +175,7 @@ func (g *gateway) background(failed chan<- error) {
 		})
 	}
 	g.goStop(failed, g.keeper.Run)
+	g.goStop(failed, g.keys.Run)
 	g.goStop(failed, g.sessions.Run)
 	g.goStop(failed, func(ctx context.Context) error {
 		g.identity.Run(ctx, func(err error) { g.log.Error("last use was not written; it is tried again", zap.Error(err)) })

@@ -63,6 +63,9 @@ func (s *server) auditFilter(c *call) (audit.Filter, error) {
 		ID: q.Get("id"), EndpointIDs: readList(q, "endpointIds"), EndpointNames: readList(q, "endpointNames"),
 		Users: readList(q, "users"), Results: readList(q, "results"), Kinds: readList(q, "kinds"),
 	}
+	if len(f.Kinds) == 0 {
+		f.Except = []string{audit.KindCheckpoint}
+	}
 	var err error
 	if f.From, f.To, err = s.window(c); err != nil {
 		return f, err
