@@ -188,6 +188,7 @@ func (c *Config) Validate() error {
 		add("tls", "certificate and key go together: give both, or neither for the local CA")
 	}
 	c.checkIdentity(add)
+	c.checkSinks(add)
 	if s := c.Identity.Sessions; s.Idle > s.Absolute {
 		add("identity.sessions", "idle (%s) is longer than absolute (%s): no session could be idle so long", s.Idle, s.Absolute)
 	}

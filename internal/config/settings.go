@@ -29,7 +29,7 @@ var otherNames = map[string]string{
 // unlisted are fields that are no keys.
 var unlisted = []string{"source", "raw", "has_endpoints"}
 
-var secretKey = regexp.MustCompile(`(^|_|\.)(secret|passphrase|password|token)$`)
+var secretKey = regexp.MustCompile(`(^|_|\.)(secret|passphrase|password|token|secret_access_key)$`)
 
 // Settings lists every key but endpoints and routes, sorted as in Config.
 func (c *Config) Settings() []Setting {

@@ -34,7 +34,9 @@ type Sink struct {
 	Filter SinkFilter
 	Batch  SinkBatch
 
-	File *SinkFile
+	File  *SinkFile
+	Redis *SinkRedis
+	S3    *SinkS3
 }
 
 // SinkFilter selects what a sink sends. Empty lists select all; different
@@ -74,11 +76,18 @@ type sinkType struct {
 	keys    func(*Sink) fields
 	formats []string // that it can send; the first is the default
 	needs   []string // keys that must be given
+	// check returns a key that does not go with the others and what is wanted of
+	// it, "" when all is well; nil: nothing is to be checked.
+	check func(*Sink) (key, want string)
 }
 
 // sinkTypes are the types of sinks, by the word in the file.
 var sinkTypes = map[string]sinkType{
 	"file": {keys: fileKeys, formats: []string{FormatSluice, FormatOCSF, FormatCEF}, needs: []string{"path"}},
+	"redis": {
+		keys: redisKeys, formats: []string{FormatSluice, FormatOCSF, FormatCEF}, needs: []string{"addresses"}, check: checkRedis,
+	},
+	"s3": {keys: s3Keys, formats: []string{FormatSluice, FormatOCSF}, needs: []string{"bucket", "region"}, check: checkS3},
 }
 
 func fileKeys(s *Sink) fields {
@@ -154,6 +163,7 @@ func (d *decoder) sink(key string, n ast.Node) Sink {
 			read(d, key, n)
 		}
 	}
+	before := len(d.errs)
 	d.mapping(key, n, all)
 	for _, name := range append([]string{"name"}, t.needs...) {
 		if !given[name] {
@@ -162,6 +172,11 @@ func (d *decoder) sink(key string, n ast.Node) Sink {
 	}
 	if given["name"] && !sinkName.MatchString(s.Name) {
 		d.fail(n, key+".name", "want up to 63 lower-case letters, digits and -")
+	}
+	if t.check != nil && len(d.errs) == before {
+		if name, want := t.check(&s); want != "" {
+			d.fail(n, key+"."+name, want)
+		}
 	}
 	return s
 }

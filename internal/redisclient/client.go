@@ -16,6 +16,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"sluice/internal/egress"
 )
 
 // Kinds of places that Options.Addresses may name.
@@ -134,6 +136,7 @@ func Reason(err error) string {
 	var record tls.RecordHeaderError
 	var operation *net.OpError
 	var network net.Error
+	var connect *egress.ConnectError
 	switch {
 	case errors.As(err, &certificate):
 		return "Redis's certificate is not to be trusted: " + certificate.Err.Error()
@@ -143,6 +146,8 @@ func Reason(err error) string {
 		return "Redis ended the TLS handshake (" + operation.Err.Error() + "); it may want a client certificate"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return "Redis did not answer in time"
+	case errors.As(err, &connect):
+		return "Redis can't be reached: " + connect.Error()
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "Redis closed the connection"
 	case errors.As(err, &network):

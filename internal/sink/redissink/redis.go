@@ -87,9 +87,13 @@ var addSource string
 //go:embed trim.lua
 var trimSource string
 
+//go:embed accept.lua
+var acceptSource string
+
 var (
-	addScript  = redis.NewScript(addSource)
-	trimScript = redis.NewScript(trimSource)
+	addScript    = redis.NewScript(addSource)
+	trimScript   = redis.NewScript(trimSource)
+	acceptScript = redis.NewScript(acceptSource)
 )
 
 // Open returns a target. It connects when something is to be sent.
@@ -153,7 +157,7 @@ func (t *Target) add(ctx context.Context, entries []sink.Entry) (int, error) {
 		return 0, wrap("adding to the stream", err)
 	}
 	if reply[1] < 0 {
-		return 0, t.lost(reply[0])
+		return 0, t.lost(ctx, reply[0])
 	}
 	last := entries[n-1].Completed()
 	if !again {
@@ -196,17 +200,25 @@ func completedAt(r *audit.Record) time.Time {
 }
 
 // lost makes the error of a stream that has less than it had confirmed: has is
-// the sequence that it still has.
-func (t *Target) lost(has int64) error {
-	l := &sink.Lost{After: uint64(max(has, 0)), Reason: "the stream ends before it, or is gone; was Redis started without its data?"}
+// the sequence that it still has. Redis is told where it will go on from, so that
+// the loss is told of once.
+func (t *Target) lost(ctx context.Context, has int64) error {
 	t.mu.Lock()
 	length := t.length
 	t.mu.Unlock()
-	l.After = max(l.After, t.window.back(max(t.o.MaxLength, length)))
-	if t.o.MaxAge > 0 {
-		l.Since = t.o.Now().Add(-t.o.MaxAge)
+	l := &sink.Lost{
+		After:  max(uint64(max(has, 0)), t.window.back(max(t.o.MaxLength, length))),
+		Reason: "the stream ends before it, or is gone; was Redis started without its data?",
 	}
-	t.known = uint64(max(has, 0))
+	now := t.o.Now()
+	if t.o.MaxAge > 0 {
+		l.Since = now.Add(-t.o.MaxAge)
+	}
+	err := acceptScript.Run(ctx, t.client, []string{t.o.Stream, t.state}, t.o.Trail, l.After, now.UnixMicro()).Err()
+	if err != nil {
+		return wrap("going on in a stream that was lost", err)
+	}
+	t.known = l.After
 	t.window.clear()
 	return l
 }
@@ -219,7 +231,7 @@ func (t *Target) Check(ctx context.Context, confirmed uint64) error {
 		return wrap("asking for the stream", err)
 	}
 	if reply[1] < 0 {
-		return t.lost(reply[0])
+		return t.lost(ctx, reply[0])
 	}
 	t.noteLength(reply[2])
 	return t.trim(ctx)
@@ -314,5 +326,5 @@ var (
 
 // Commands are what an ACL must let the sink's user do, as rules of an ACL.
 func Commands() []string {
-	return []string{"+eval", "+evalsha", "+xadd", "+xlen", "+xtrim", "+xinfo|groups", "+xpending", "+exists", "+del", "+hget", "+hset", "+time"}
+	return []string{"+eval", "+evalsha", "+xadd", "+xdel", "+xlen", "+xtrim", "+xinfo|groups", "+xpending", "+exists", "+del", "+hget", "+hset", "+time"}
 }

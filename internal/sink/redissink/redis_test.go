@@ -152,6 +152,8 @@ func TestOnlyWhatTheStreamWouldHoldIsSentAgain(t *testing.T) {
 	s.Client(t).FlushAll(t.Context())
 	require.NoError(t, w.back(target.Check(t.Context(), w.all[len(w.all)-1].Completed())))
 	require.Equal(t, len(w.all), w.at)
+	require.NoError(t, target.Check(t.Context(), 0), "it is told of once")
+	require.NoError(t, open(t, old).Check(t.Context(), 0))
 }
 
 func TestRedisAwayAndKilledAtRandom(t *testing.T) {

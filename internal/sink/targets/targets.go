@@ -24,7 +24,9 @@ type Deps struct {
 
 // types are the targets by the type of the sink. A function reads files at most:
 // it does not connect, so that a receiver that is down holds up nothing.
-var types = map[string]func(*config.Sink, *Deps) (sink.Target, error){}
+var types = map[string]func(*config.Sink, *Deps) (sink.Target, error){
+	"redis": openRedis,
+}
 
 // Open makes the target of a sink. The error says what is wrong with its
 // settings or files.
