@@ -24,6 +24,9 @@ type SupervisorOptions struct {
 	DrainTime   time.Duration    // longest wait of Drain for running requests
 	Log         *zap.Logger
 	Now         func() time.Time // nil is time.Now
+	// OnRestart is called when Envoy runs again after it had died, with the
+	// status from then; Status.LastExit says how it died. Nil: nobody is told.
+	OnRestart func(ProcessStatus)
 }
 
 // States of the Envoy process.
@@ -160,6 +163,9 @@ func (s *Supervisor) start(first bool) (*process, error) {
 	default:
 	}
 	s.o.Log.Info("Envoy started", zap.Int("pid", p.pid), zap.Int("restarts", restarts))
+	if !first && s.o.OnRestart != nil {
+		s.o.OnRestart(s.Status())
+	}
 	return p, nil
 }
 

@@ -25,13 +25,17 @@ import (
 
 // supervisorIn makes a supervisor whose sockets are in dir. No control plane
 // answers: Envoy starts and waits.
-func supervisorIn(t testing.TB, bin, dir string, log *zap.Logger) *envoy.Supervisor {
-	s, err := envoy.NewSupervisor(envoy.SupervisorOptions{
+func supervisorIn(t testing.TB, bin, dir string, log *zap.Logger, told ...func(envoy.ProcessStatus)) *envoy.Supervisor {
+	o := envoy.SupervisorOptions{
 		Path: bin, Dir: dir, Concurrency: 1, DrainTime: time.Second, Log: log,
 		Bootstrap: envoy.BootstrapOptions{
 			NodeID: "test", AdminSocket: filepath.Join(dir, "admin.sock"), XDSSocket: filepath.Join(dir, "xds.sock"),
 		},
-	})
+	}
+	for _, f := range told {
+		o.OnRestart = f
+	}
+	s, err := envoy.NewSupervisor(o)
 	require.NoError(t, err)
 	return s
 }
@@ -128,13 +132,19 @@ func TestRestarts(t *testing.T) {
 	bin := filepath.Join(dir, "dies")
 	require.NoError(t, os.WriteFile(bin, []byte("#!/bin/sh\necho '[critical][main] no luck' >&2\nexit 3\n"), 0o755))
 	core, logs := observer.New(zapcore.DebugLevel)
-	s := supervisorIn(t, bin, dir, zap.New(core))
+	restarts := make(chan envoy.ProcessStatus, 100)
+	s := supervisorIn(t, bin, dir, zap.New(core), func(st envoy.ProcessStatus) { restarts <- st })
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
 	envoytest.Eventually(t, 5*time.Second, func() bool { return s.Status().Restarts >= 2 }, func() any { return s.Status() })
 	cancel()
 	require.NoError(t, <-done)
+	for n := 1; n <= 2; n++ {
+		st := <-restarts
+		require.Equal(t, n, st.Restarts)
+		require.Equal(t, "exit status 3", st.LastExit)
+	}
 	again := logs.FilterMessage("Envoy ended by itself; it is started again").All()
 	require.NotEmpty(t, again)
 	require.Equal(t, "exit status 3", again[0].ContextMap()["exit"])

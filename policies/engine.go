@@ -163,8 +163,11 @@ func (e *Engine) Reload() error {
 	next, err := e.load()
 	if err != nil {
 		err = fmt.Errorf("loading policies: %w", err)
-		e.note(err.Error())
+		told := e.note(err.Error())
 		if old := e.state.Load(); old != nil {
+			if e.opts.OnRefuse != nil && !told {
+				e.opts.OnRefuse(e.Status(), err)
+			}
 			e.opts.Log.Error("policies refused; the last good ones stay in force",
 				zap.String("revision", old.status.Revision), zap.Error(err))
 		}
@@ -183,10 +186,14 @@ func (e *Engine) Reload() error {
 	return nil
 }
 
-func (e *Engine) note(failed string) {
+// note keeps how the last load ended, and reports whether the one before ended
+// so too.
+func (e *Engine) note(failed string) (again bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	again = e.failed == failed
 	e.failed, e.failedAt = failed, e.opts.Now().UTC()
+	return again
 }
 
 // load returns the next state, or nil when it would be the present one.

@@ -99,6 +99,10 @@ type Options struct {
 	// OnActivate is called when other bundle content has come into force, at
 	// the first load too. It must not call Reload.
 	OnActivate func(Status)
+	// OnRefuse is called with why what is in the sources can't come into force;
+	// not at the first load, and not again while the reason is the same. It must
+	// not call Reload.
+	OnRefuse func(Status, error)
 	// AllowNetwork lets bundles use the functions that reach out of the
 	// process: http.send, net.lookup_ip_addr, opa.runtime.
 	AllowNetwork bool

@@ -35,6 +35,11 @@ func TestReload(t *testing.T) {
 	clock := time.Unix(1_700_000_000, 0)
 	opts.Now = func() time.Time { return clock }
 	opts.OnActivate = func(s policies.Status) { active = append(active, s) }
+	var refused []string
+	opts.OnRefuse = func(s policies.Status, err error) {
+		require.Equal(t, err.Error(), s.LastError)
+		refused = append(refused, s.Revision+" stays: "+err.Error())
+	}
 	e := engine(t, opts)
 	first := e.Status()
 	require.Equal(t, clock.UTC(), first.LoadedAt)
@@ -58,6 +63,9 @@ func TestReload(t *testing.T) {
 	clock = clock.Add(time.Minute)
 	write(t, filepath.Join(dir, "a.rego"), "package sluice\n\ndecision := \n")
 	require.ErrorContains(t, e.Reload(), "a.rego:4:0: unexpected eof token")
+	require.Error(t, e.Reload())
+	require.Len(t, refused, 1, "not again while the reason is the same")
+	require.Contains(t, refused[0], second.Revision+" stays: loading policies")
 	require.Equal(t, "two", code(t, e))
 	third := e.Status()
 	require.Equal(t, second.Revision, third.Revision)

@@ -47,6 +47,7 @@ import (
 type gateway struct {
 	cfg        config.Config
 	inForce    *inForce
+	lastRead   config.Config // the file as it was read last and taken
 	log        *zap.Logger
 	adminToken string // file
 	runDir     string // sockets and Envoy's bootstrap, removed at the end
@@ -85,7 +86,7 @@ type gateway struct {
 
 // newGateway opens and connects every part. Nothing is served yet.
 func newGateway(f runFlags, cfg config.Config, log *zap.Logger) (_ *gateway, err error) {
-	g := &gateway{cfg: cfg, inForce: newInForce(cfg, time.Now()), log: log, adminToken: f.adminTokenFile, registry: prometheus.NewRegistry()}
+	g := &gateway{cfg: cfg, lastRead: cfg, inForce: newInForce(cfg, time.Now()), log: log, adminToken: f.adminTokenFile, registry: prometheus.NewRegistry()}
 	g.machine = &machine{g: g, started: time.Now()}
 	defer func() {
 		if err != nil {
@@ -114,6 +115,7 @@ func newGateway(f runFlags, cfg config.Config, log *zap.Logger) (_ *gateway, err
 	}
 	g.envoy, err = envoy.NewSupervisor(envoy.SupervisorOptions{
 		Path: bin, Dir: g.runDir, DrainTime: cfg.Limits.DrainTimeout, Log: log.Named("envoy"), Now: time.Now,
+		OnRestart: g.envoyRestarted,
 		Bootstrap: envoy.BootstrapOptions{
 			NodeID: "sluice", AdminSocket: g.socket("admin"), XDSSocket: g.socket("xds"),
 		},
@@ -209,23 +211,12 @@ func (g *gateway) openPolicies() (err error) {
 		}
 	}
 	g.policy, err = policies.New(policies.Options{
-		Sources: sources, Log: g.log.Named("policy"), Now: time.Now, OnActivate: g.policyActivated,
+		Sources: sources, Log: g.log.Named("policy"), Now: time.Now, OnActivate: g.policyActivated, OnRefuse: g.policyRefused,
 	})
 	if err != nil {
 		return fmt.Errorf("loading the policies: %w", err)
 	}
 	return nil
-}
-
-// policyActivated records which rules are in force from now on.
-func (g *gateway) policyActivated(s policies.Status) {
-	err := g.trail.Event(&audit.Event{
-		Time: time.Now(), Kind: "ActivatePolicy", TargetType: "policies", TargetName: s.Revision,
-		Changes: []audit.Change{{Field: "revision", Before: s.Previous, After: s.Revision}},
-	})
-	if err != nil {
-		g.log.Error("the trail took no record of a policy activation", zap.Error(err))
-	}
 }
 
 // openEnvoySide makes the control plane and the ext_proc server.

@@ -15,7 +15,6 @@ import (
 
 	"sluice/internal/admin"
 	"sluice/internal/admin/api"
-	"sluice/internal/audit"
 	"sluice/internal/config"
 	"sluice/internal/pki"
 	"sluice/internal/simulate"
@@ -39,7 +38,7 @@ func (g *gateway) serve(stop context.Context, hup <-chan os.Signal, reload func(
 	if err := g.awaitReady(stop, failed); err != nil {
 		return err
 	}
-	g.event("StartGateway")
+	g.started()
 	g.log.Info("serving", zap.String("listen", g.cfg.Listen), zap.String("version", version))
 	g.announce(os.Stdout, news)
 	for {
@@ -318,7 +317,7 @@ func (g *gateway) drain() error {
 	for _, s := range g.servers {
 		err = errors.Join(err, s.Shutdown(ctx))
 	}
-	g.event("StopGateway")
+	g.stopped()
 	g.log.Info("stopped")
 	return err
 }
@@ -328,6 +327,7 @@ func (g *gateway) reload(ctx context.Context, read func() (config.Config, error)
 	next, err := read()
 	if err != nil {
 		g.log.Error("the configuration was not read again; the last good one stays", zap.Error(err))
+		g.misconfigured(err)
 		g.inForce.refused(err, time.Now())
 		return
 	}
@@ -349,12 +349,8 @@ func (g *gateway) reload(ctx context.Context, read func() (config.Config, error)
 	if keys := g.cfg.NeedRestart(next); len(keys) > 0 {
 		g.log.Warn("these settings take effect at the next start", zap.Strings("keys", keys))
 	}
+	g.configured(g.lastRead, next, problems)
+	g.lastRead = next
 	g.inForce.took(next, g.cfg.Vault, problems, time.Now())
 	g.log.Info("the configuration was read again")
-}
-
-func (g *gateway) event(kind string) {
-	if err := g.trail.Event(&audit.Event{Time: time.Now(), Kind: kind, TargetType: "gateway", TargetName: version}); err != nil {
-		g.log.Error("the trail took no record", zap.String("kind", kind), zap.Error(err))
-	}
 }

@@ -229,3 +229,20 @@ func TestIndexIsRebuilt(t *testing.T) {
 		})
 	}
 }
+
+// TestRecoveredSaysHowItEnded: whether the process before closed the trail, and
+// what it left under way.
+func TestRecoveredSaysHowItEnded(t *testing.T) {
+	dir := t.TempDir()
+	trail := openTrail(t, audit.Options{Dir: dir})
+	require.Equal(t, audit.Recovery{First: true, Orderly: true}, trail.Recovered())
+	require.NoError(t, trail.Begin(exchange("one"), nil))
+	copied := t.TempDir()
+	require.NoError(t, os.CopyFS(copied, os.DirFS(dir)), "as after kill -9")
+	require.NoError(t, trail.End("one", answered(), nil))
+	require.NoError(t, trail.Close())
+
+	trail = openTrail(t, audit.Options{Dir: dir})
+	require.Equal(t, audit.Recovery{Orderly: true}, trail.Recovered())
+	require.Equal(t, audit.Recovery{Interrupted: 1}, openTrail(t, audit.Options{Dir: copied}).Recovered())
+}

@@ -43,6 +43,7 @@ type Trail struct {
 	reading    bool                        // opened by OpenRead
 	followers  atomic.Pointer[[]*Follower] // changed by whoever leads the writer
 	arrivals   arrivals
+	recovered  Recovery
 	tape       tape
 
 	// walking is held for reading while segments are walked, and for writing
@@ -101,11 +102,17 @@ func newTrail(opts Options) (*Trail, error) {
 // start recovers the folder and begins to write.
 func (t *Trail) start(opener fileOpener) error {
 	boot := bootID()
+	before, err := readHead(t.dir)
+	if err != nil {
+		return err
+	}
 	state, err := recoverTrail(t.dir, boot, t.now(), t.log)
 	if err != nil {
 		return err
 	}
 	t.id = cmp.Or(state.trail, newID())
+	t.recovered.First = state.pos.seq == 0
+	t.recovered.Orderly = t.recovered.First || before != nil && before.Clean && len(state.events) == 0
 	t.indexer = &indexer{
 		dir: t.dir, boot: boot, log: t.log,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), over: make(chan struct{}),
@@ -182,6 +189,7 @@ func (t *Trail) resume(state *found) error {
 			return err
 		}
 	}
+	t.recovered.Interrupted = len(interrupted)
 	if len(interrupted) > 0 {
 		t.log.Info("exchanges that were under way when the gateway ended are recorded as interrupted", zap.Int("count", len(interrupted)))
 	}
@@ -193,6 +201,17 @@ func (t *Trail) resume(state *found) error {
 	}
 	return t.writeHead(w.position(), false)
 }
+
+// Recovery says what Open found of the process that wrote before.
+type Recovery struct {
+	First   bool // there was no trail yet
+	Orderly bool // the trail had been closed, or is new
+	// Interrupted counts exchanges that were begun and not ended.
+	Interrupted int
+}
+
+// Recovered says what Open found.
+func (t *Trail) Recovered() Recovery { return t.recovered }
 
 // ID names the trail: 16 hexadecimal digits, drawn when it is made. It stays
 // for as long as any of its segments does, and no other trail has it.

@@ -35,7 +35,13 @@ var secretKey = regexp.MustCompile(`(^|_|\.)(secret|passphrase|password|token|se
 func (c *Config) Settings() []Setting {
 	standard := Default()
 	var out []Setting
-	walk("", reflect.ValueOf(*c), reflect.ValueOf(standard), &out)
+	usual := values(&standard)
+	each("", reflect.ValueOf(*c), func(key string, v reflect.Value) {
+		secret := secretKey.MatchString(key)
+		out = append(out, Setting{
+			Key: key, Value: settingValue(v, secret), Secret: secret, Default: reflect.DeepEqual(v.Interface(), usual[key]),
+		})
+	})
 	restart := map[string]bool{}
 	for _, p := range c.restartParts(*c) {
 		restart[p.name] = true
@@ -47,24 +53,21 @@ func (c *Config) Settings() []Setting {
 	return out
 }
 
-func walk(at string, v, standard reflect.Value, out *[]Setting) {
+// each calls f with every key and its value, sorted as in Config.
+func each(at string, v reflect.Value, f func(key string, v reflect.Value)) {
 	for i := range v.NumField() {
 		key := join(at, snake(v.Type().Field(i).Name))
 		if slices.Contains(unlisted, key) {
 			continue
 		}
-		f, s := v.Field(i), standard.Field(i)
-		if f.Kind() == reflect.Struct {
-			walk(key, f, s, out)
+		if v.Field(i).Kind() == reflect.Struct {
+			each(key, v.Field(i), f)
 			continue
 		}
 		if other, has := otherNames[key]; has {
 			key = other
 		}
-		secret := secretKey.MatchString(key)
-		*out = append(*out, Setting{
-			Key: key, Value: settingValue(f, secret), Secret: secret, Default: reflect.DeepEqual(f.Interface(), s.Interface()),
-		})
+		f(key, v.Field(i))
 	}
 }
 

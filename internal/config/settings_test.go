@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -56,6 +57,32 @@ func TestSettingsShowNoSecret(t *testing.T) {
 	for _, s := range c.Settings() {
 		require.NotContains(t, strings.ToLower(strings.Join(strings.Fields(toText(s.Value)), "")), "canary", s.Key)
 	}
+}
+
+// TestChanges names what differs, and of secrets no more than that they do.
+func TestChanges(t *testing.T) {
+	before, after := config.Default(), config.Default()
+	require.Empty(t, before.Changes(&after))
+	require.Equal(t, before.Fingerprint(), after.Fingerprint())
+	before.Vault.Passphrase, after.Vault.Passphrase = "canary-1", "canary-2"
+	before.Egress.Proxy, after.Egress.Proxy = "http://user:canary-3@proxy.example:3128", "http://user:canary-4@proxy.example:3128"
+	before.Vault.Previous = []config.Vault{{Kind: "local", Passphrase: "canary-5"}}
+	after.Vault.Previous = []config.Vault{{Kind: "local", Passphrase: "canary-6"}}
+	after.Identity.OIDC.ClientSecret = "canary-7"
+	after.Audit.Bodies, after.Audit.RetentionDays, after.Limits.IdleTimeout = "redacted", 30, time.Minute
+	changes := before.Changes(&after)
+	require.NotContains(t, fmt.Sprint(changes), "canary")
+	got := map[string]string{}
+	for _, c := range changes {
+		got[c.Key] = c.Before + " → " + c.After
+	}
+	require.Equal(t, map[string]string{
+		"vault.passphrase": "set → changed", "vault.previous": "set → changed", "egress.proxy": "set → changed",
+		"identity.oidc.client_secret": " → set", "audit.bodies": "full → redacted", "audit.retention_days": "184 → 30",
+		"limits.idle_timeout": "5m0s → 1m0s",
+	}, got)
+	require.NotEqual(t, before.Fingerprint(), after.Fingerprint())
+	require.Regexp(t, "^[0-9a-f]{16}$", after.Fingerprint())
 }
 
 func TestSettingsSayWhatTheyAre(t *testing.T) {

@@ -55,13 +55,18 @@ var kinds = map[string]mapping{
 	audit.KindChangeEndpointPermissions: {classEntity, 3, "Update", medium},
 
 	// What is in force.
-	"ActivatePolicy": {classEntity, 10, "Activate", medium},
-	"ReloadPolicies": {classEntity, 3, "Update", low},
-	"OpenVault":      {classEntity, 10, "Activate", low},
-	"RotateVault":    {classEntity, 3, "Update", medium},
-	"MigrateVault":   {classEntity, 5, "Move", medium},
-	"StartGateway":   {classLifecycle, 3, "Start", low},
-	"StopGateway":    {classLifecycle, 4, "Stop", low},
+	"ActivatePolicy":        {classEntity, 10, "Activate", medium},
+	"RefusePolicy":          other(classEntity, high),
+	"ReloadPolicies":        {classEntity, 3, "Update", low},
+	"ActivateConfiguration": {classEntity, 10, "Activate", medium},
+	"RefuseConfiguration":   other(classEntity, medium),
+	"OpenVault":             {classEntity, 10, "Activate", low},
+	"RotateVault":           {classEntity, 3, "Update", medium},
+	"MigrateVault":          {classEntity, 5, "Move", medium},
+	"StartGateway":          {classLifecycle, 3, "Start", low},
+	"StopGateway":           {classLifecycle, 4, "Stop", low},
+	"RecoverGateway":        other(classLifecycle, high),
+	"RestartEnvoy":          other(classLifecycle, high),
 
 	// What administrators ask of the API.
 	"ReadAuditRecord": {classAPI, 2, "Read", low},
