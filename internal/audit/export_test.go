@@ -50,3 +50,20 @@ func CrashFiles(t *Trail) {
 
 // MarkOffset is where in its segment a mark is.
 func MarkOffset(m Mark) int64 { return m.at.off }
+
+// SealFrame makes content the content of the frame that begins with old, of the
+// same kind, gives it its place in the chain and returns it with its hash.
+func SealFrame(old, meta, body []byte, seq uint64, prev [32]byte) ([]byte, [32]byte) {
+	h, err := parseHeader(old)
+	if err != nil {
+		panic(err)
+	}
+	frame := append(append(make([]byte, headerSize), meta...), body...)
+	sealContent(frame, h.kind, h.codec, len(meta), int(h.raw), h.time)
+	setMore(frame, h.more)
+	hash := sealChain(frame, seq, prev)
+	return frame, hash
+}
+
+// SegmentMeta is the meta data of the first frame of a segment.
+type SegmentMeta = segmentMeta

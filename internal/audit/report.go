@@ -24,6 +24,8 @@ type Report struct {
 	TailBytes int64    `json:"tailBytes,omitempty"`
 	Problem   *Problem `json:"problem,omitempty"` // the first bad record
 	Losses    []Loss   `json:"losses,omitempty"`
+	// Signatures are what of the trail is signed.
+	Signatures Signatures `json:"signatures"`
 	// Checked is when the walk began.
 	Checked time.Time `json:"checked"`
 }

@@ -371,7 +371,11 @@ func (t *Trail) Verify(ctx context.Context) (Report, error) {
 	if t.reading {
 		return VerifyDir(ctx, t.dir)
 	}
-	return verifyDir(ctx, t.dir, t.now(), func() *position { p := t.writer.position(); return &p })
+	var o VerifyOptions
+	if signer := t.signer.Load(); signer != nil {
+		o.Keys = (*signer).Public()
+	}
+	return verifyDir(ctx, t.dir, o, t.now(), func() *position { p := t.writer.position(); return &p })
 }
 
 // Close ends the trail: it indexes what is left and writes the head. Exchanges

@@ -21,13 +21,29 @@ import (
 // it. What is not as it was written is in the report (see Report.Err); the
 // error tells what could not be read.
 func VerifyDir(ctx context.Context, dir string) (Report, error) {
-	return verifyDir(ctx, dir, time.Now(), func() *position { return nil })
+	return VerifyDirWith(ctx, dir, VerifyOptions{})
+}
+
+// VerifyDirWith is VerifyDir with other keys, or for a range: then only the
+// partitions that hold the range are read, and what links them to those around
+// them. An error that wraps ErrNoRange says that there are none.
+func VerifyDirWith(ctx context.Context, dir string, o VerifyOptions) (Report, error) {
+	if o.Keys == nil {
+		keys, err := ReadKeys(dir)
+		if err != nil {
+			return Report{}, fmt.Errorf("verifying the trail: %w", err)
+		}
+		o.Keys = keys
+	}
+	return verifyDir(ctx, dir, o, time.Now(), func() *position { return nil })
 }
 
 // verifyDir walks the trail. memory returns the end that the writer knows of,
 // nil when it is not at hand; frames behind it are left out.
-func verifyDir(ctx context.Context, dir string, now time.Time, memory func() *position) (Report, error) {
+func verifyDir(ctx context.Context, dir string, o VerifyOptions, now time.Time, memory func() *position) (Report, error) {
 	v := &walk{dir: dir, seed: maphash.MakeSeed(), open: map[string]underWay{}, witnesses: map[uint64]string{}}
+	v.signed.trust(o.Keys)
+	v.signed.demand = o.Signed
 	v.report.Checked = now.UTC()
 	// Heads are read before the segments, so that a trail that grows meanwhile
 	// is ahead of them and not behind.
@@ -46,20 +62,33 @@ func verifyDir(ctx context.Context, dir string, now time.Time, memory func() *po
 	if err := v.gather(ctx, files); err != nil {
 		return v.report, fmt.Errorf("verifying the trail: %w", err)
 	}
-	for i, s := range files {
-		err := v.segment(ctx, s, i == 0, i == len(files)-1)
-		var found *Problem
-		switch {
-		case errors.As(err, &found):
-			v.report.Problem = found
-			return v.report, nil
-		case err != nil:
+	first, last := 0, len(files)-1
+	if o.ranged() {
+		if first, last, err = o.choose(files); err != nil {
 			return v.report, fmt.Errorf("verifying the trail: %w", err)
 		}
+		v.inside = first > 0
 	}
-	v.finish(files)
+	for i := first; i <= last && err == nil; i++ {
+		err = v.segment(ctx, files[i], i == first, i == len(files)-1)
+	}
+	if err == nil && last < len(files)-1 {
+		err = v.linked(files[last+1])
+	}
+	var found *Problem
+	switch {
+	case errors.As(err, &found):
+		v.report.Problem = found
+		return v.report, nil
+	case err != nil:
+		return v.report, fmt.Errorf("verifying the trail: %w", err)
+	}
+	v.finish(files, last == len(files)-1)
+	if v.report.Problem == nil && o.First > v.at.seq {
+		return v.report, fmt.Errorf("verifying the trail: %w", ErrNoRange)
+	}
 	if v.report.Problem == nil {
-		err = v.findTwice(ctx)
+		err = v.findTwice(ctx, files[first:last+1])
 	}
 	return v.report, err
 }
@@ -85,6 +114,8 @@ type walk struct {
 	clean     *head     // the trail was closed here
 	headless  bool      // there is no head file
 	gaps      evidence
+	signed    signed
+	inside    bool // the walk begins behind the first segment
 	seed      maphash.Seed
 	ids       []uint64 // hashes of ids
 }
@@ -105,6 +136,7 @@ func (v *walk) readWitnesses(memory *position) error {
 	if kept == nil {
 		v.headless = true
 	} else {
+		v.signed.head = kept
 		v.witness(kept.Sequence, kept.Hash)
 		if kept.Clean {
 			v.clean = kept
@@ -241,6 +273,7 @@ func (v *walk) frame(s *scanner, h *header, content []byte, firstFile, firstFram
 		return v.problem(s, "the meta data is not JSON")
 	}
 	v.report.Frames++
+	v.signed.lastAt = h.time
 	return v.record(s, h, meta)
 }
 
@@ -254,6 +287,7 @@ func (v *walk) start(s *scanner, h *header, meta []byte) error {
 	v.report.FirstSequence = h.seq
 	v.at.seq, v.at.hash = h.seq-1, h.prev
 	v.open = carriedIn(m)
+	v.signed.covered = h.seq - 1
 	if m.Previous == nil {
 		v.at = position{}
 		return nil
@@ -360,6 +394,7 @@ func (v *walk) link(s *scanner, meta []byte) error {
 	if err := json.Unmarshal(meta, &m); err != nil {
 		return v.problem(s, "%v", err)
 	}
+	v.signed.trail = m.Trail
 	if m.Format != formatVersion || m.Day != s.day.String() {
 		return v.problem(s, "it is the segment of %s in format %d", m.Day, m.Format)
 	}
@@ -392,7 +427,12 @@ func (v *walk) event(s *scanner, h *header, meta []byte) error {
 	if x, ok := gapOf(&e); ok {
 		v.gaps.told = append(v.gaps.told, x)
 	}
-	if e.Kind == KindRecordsMissing {
+	switch e.Kind {
+	case KindCheckpoint:
+		return v.checkpoint(s, h, &e)
+	case KindKeyRotated:
+		v.rotated(&e)
+	case KindRecordsMissing:
 		first, _ := strconv.ParseUint(e.Metadata["firstMissed"], 10, 64)
 		last, _ := strconv.ParseUint(e.Metadata["lastMissed"], 10, 64)
 		v.report.Losses = append(v.report.Losses, Loss{h.seq, first, last})
@@ -400,10 +440,16 @@ func (v *walk) event(s *scanner, h *header, meta []byte) error {
 	return nil
 }
 
-// finish compares the end of the walk with what is kept apart.
-func (v *walk) finish(files []*scanner) {
+// finish compares the end of the walk with what is kept apart. toEnd says that
+// the walk came to the end of the trail.
+func (v *walk) finish(files []*scanner, toEnd bool) {
 	r := &v.report
 	r.LastSequence, r.Hash, r.UnderWay = v.at.seq, hex.EncodeToString(v.at.hash[:]), len(v.open)
+	defer v.signedEnd()
+	if !toEnd {
+		r.Problem = v.gaps.problem()
+		return
+	}
 	fail := func(file string, off int64, seq uint64, reason string) {
 		r.Problem = &Problem{file, off, seq, reason}
 	}
@@ -420,12 +466,14 @@ func (v *walk) finish(files []*scanner) {
 		fail(headName, 0, v.at.seq, "the head of the trail is missing")
 	case v.clean != nil && (v.clean.Sequence != v.at.seq || v.clean.Offset != v.at.off):
 		fail(end, v.clean.Offset, v.clean.Sequence+1, "it was added after the trail was closed")
+	default:
+		r.Problem = v.signedHead()
 	}
 }
 
 // findTwice looks for an id that more than one exchange has. Only hashes of
 // ids are kept during the walk; the rare equal ones are compared in a second.
-func (v *walk) findTwice(ctx context.Context) error {
+func (v *walk) findTwice(ctx context.Context, files []*scanner) error {
 	slices.Sort(v.ids)
 	suspects := map[uint64]bool{}
 	for i := 1; i < len(v.ids); i++ {
@@ -436,17 +484,9 @@ func (v *walk) findTwice(ctx context.Context) error {
 	if len(suspects) == 0 {
 		return nil
 	}
-	files, err := v.openAll()
-	defer func() {
-		for _, s := range files {
-			s.close()
-		}
-	}()
-	if err != nil {
-		return err
-	}
 	seen := map[string]bool{}
-	for _, s := range files {
+	for _, walked := range files {
+		s := newScanner(walked.file, walked.day, 0, false)
 		for ctx.Err() == nil {
 			start := s.off
 			h, content, err := s.next()

@@ -95,7 +95,7 @@ func (s *scanner) skim() (header, []byte, error) {
 // missing judges what is not there before the segment that begins with h.
 func (v *walk) missing(s *scanner, h *header, x gap) error {
 	v.at.seq, v.at.hash = h.seq-1, h.prev
-	if v.gaps.proves(x) {
+	if v.gaps.proves(x) || v.inside && x.First == 1 {
 		return nil
 	}
 	p := &Problem{s.day.logName(), 0, x.First, "the segments before it are missing, and no retention removed them"}

@@ -3,8 +3,6 @@ package audit_test
 import (
 	"bytes"
 	"context"
-	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -36,83 +34,6 @@ func threeDays(t testing.TB) string {
 	require.NoError(t, trail.Close())
 	verifiedDir(t, dir)
 	return dir
-}
-
-// TestEveryEditIsFound changes segments at random in every way that the report
-// has to find, and checks that the place it names is not behind the edit.
-func TestEveryEditIsFound(t *testing.T) {
-	origin := threeDays(t)
-	segments, err := filepath.Glob(filepath.Join(origin, "*.log"))
-	require.NoError(t, err)
-	require.Len(t, segments, 3)
-	rounds := 1000
-	if testing.Short() {
-		rounds = 300
-	}
-	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 7))
-	for round := range rounds {
-		n := random.IntN(3)
-		data, err := os.ReadFile(segments[n])
-		require.NoError(t, err)
-		edited, what := edit(t, random, bytes.Clone(data))
-		if bytes.Equal(edited, data) {
-			continue
-		}
-		at := 0 // the first change
-		for at < len(edited) && at < len(data) && edited[at] == data[at] {
-			at++
-		}
-		require.NoError(t, os.WriteFile(segments[n], edited, 0o600))
-		report, err := audit.VerifyDir(ctx, origin)
-		require.NoError(t, err)
-		if report.Err() == nil || report.Problem == nil {
-			t.Fatalf("round %d: not found in %s: %s", round, filepath.Base(segments[n]), what)
-		}
-		if report.Problem.File == filepath.Base(segments[n]) {
-			require.LessOrEqual(t, report.Problem.Offset, int64(at), what)
-		}
-		require.NoError(t, os.WriteFile(segments[n], data, 0o600))
-	}
-	verifiedDir(t, origin)
-}
-
-// edit changes data in a random way.
-func edit(t *testing.T, random *rand.Rand, data []byte) (edited []byte, what string) {
-	offsets := frameOffsets(t, data)
-	frames := len(offsets) - 1
-	i := random.IntN(frames)
-	from, to := offsets[i], offsets[i+1]
-	switch random.IntN(8) {
-	case 0, 1:
-		at := random.IntN(len(data))
-		data[at] ^= byte(1 + random.IntN(255))
-		return data, fmt.Sprint("byte ", at)
-	case 2:
-		return append(data[:from:from], data[to:]...), fmt.Sprint("without frame ", i)
-	case 3:
-		j := random.IntN(frames)
-		inserted := append(bytes.Clone(data[:from]), data[offsets[j]:offsets[j+1]]...)
-		return append(inserted, data[from:]...), fmt.Sprintf("frame %d before %d", j, i)
-	case 4:
-		if i == frames-1 {
-			i--
-			from, to = offsets[i], offsets[i+1]
-		}
-		end := offsets[i+2]
-		swapped := append(bytes.Clone(data[:from]), data[to:end]...)
-		return append(append(swapped, data[from:to]...), data[end:]...), fmt.Sprint("swapped ", i)
-	case 5:
-		return data[:from], fmt.Sprint("cut before frame ", i)
-	case 6:
-		cut := random.IntN(len(data))
-		return data[:cut], fmt.Sprint("cut at ", cut)
-	}
-	at := random.IntN(len(data) + 1)
-	junk := make([]byte, 1+random.IntN(300))
-	for i := range junk {
-		junk[i] = byte(random.IntN(256))
-	}
-	return append(append(bytes.Clone(data[:at]), junk...), data[at:]...), fmt.Sprintf("%d bytes at %d", len(junk), at)
 }
 
 func TestRemovedFilesAreFound(t *testing.T) {
