@@ -11,6 +11,7 @@ import (
 	"sluice/internal/config"
 	"sluice/internal/egress"
 	"sluice/internal/sink"
+	"sluice/internal/sink/filesink"
 )
 
 // Deps are what targets need of the gateway.
@@ -25,6 +26,7 @@ type Deps struct {
 // types are the targets by the type of the sink. A function reads files at most:
 // it does not connect, so that a receiver that is down holds up nothing.
 var types = map[string]func(*config.Sink, *Deps) (sink.Target, error){
+	"file":  func(c *config.Sink, _ *Deps) (sink.Target, error) { return filesink.Open(*c.File), nil },
 	"redis": openRedis,
 }
 
