@@ -23,6 +23,7 @@ const (
 	ResourceUsage         = "usage"
 	ResourceSessions      = "sessions"
 	ResourceSettings      = "settings"
+	ResourceSinks         = "sinks"        // of the audit trail
 	ResourceProvisioning  = "provisioning" // users and organizations, by SCIM
 	ResourceHolds         = "holds"        // which keep days of the trail
 	ResourceEvidence      = "evidence"     // days of the trail as files

@@ -35,6 +35,7 @@ import (
 	"sluice/internal/prices"
 	"sluice/internal/scim"
 	"sluice/internal/session"
+	"sluice/internal/sink"
 	"sluice/internal/state"
 	"sluice/internal/trailkeys"
 	"sluice/internal/usage"
@@ -54,6 +55,7 @@ type gateway struct {
 
 	db       *sql.DB
 	trail    *audit.Trail
+	sinks    *sink.Manager
 	usage    *usage.Usage
 	machine  *machine
 	identity *identity.Store
@@ -151,6 +153,9 @@ func (g *gateway) openStores() (err error) {
 	g.egress, err = egress.New(egress.Options{CAFile: c.CAFile, Proxy: c.Proxy, Resolve: c.Resolve, AllowPrivate: c.AllowPrivate})
 	if err != nil {
 		return fmt.Errorf("reading egress: %w", err)
+	}
+	if err := g.openSinks(); err != nil {
+		return err
 	}
 	current, previous, err := g.openVaults(g.cfg.Vault)
 	if err != nil {
@@ -368,6 +373,11 @@ func (g *gateway) close() error {
 	var errs []error
 	if g.usage != nil {
 		errs = append(errs, g.usage.Close())
+	}
+	if g.sinks != nil {
+		over, cancel := context.WithCancel(context.Background())
+		cancel() // after drain there is nothing to wait for
+		g.sinks.Close(over)
 	}
 	if g.trail != nil {
 		errs = append(errs, g.trail.Close())

@@ -138,7 +138,7 @@ func (g *gateway) listenHTTP(failed chan<- error, network, addr string, h http.H
 
 func (g *gateway) controlHandler() http.Handler {
 	return admin.New(admin.Deps{
-		Identity: g.identity, Catalog: g.catalog, Policy: g.policy, Trail: g.trail, Usage: g.usage, Machine: g.machine.look, ServeUnrecorded: g.serveUnrecorded(),
+		Identity: g.identity, Catalog: g.catalog, Policy: g.policy, Trail: g.trail, Sinks: g.sinks, Usage: g.usage, Machine: g.machine.look, ServeUnrecorded: g.serveUnrecorded(),
 		Activate: g.activate, CheckHost: g.egress.CheckHost, Components: g.components, Version: version,
 		Settings:     g.inForce.settings,
 		TargetHealth: g.targetHealth, Vault: g.keeper, Probe: g.prober().Test, Prices: g.prices, Sessions: g.sessions, SignIn: g.signInWays, SCIM: g.scim, AdoptBySCIM: g.cfg.Identity.SCIM.Adopt, Registerer: g.registry, Now: time.Now, NewID: newExchangeID, Log: g.log.Named("api"),
@@ -175,6 +175,7 @@ func (g *gateway) background(failed chan<- error) {
 	}
 	g.goStop(failed, g.keeper.Run)
 	g.goStop(failed, g.keys.Run)
+	g.startSinks()
 	g.goStop(failed, g.sessions.Run)
 	g.goStop(failed, func(ctx context.Context) error {
 		g.identity.Run(ctx, func(err error) { g.log.Error("last use was not written; it is tried again", zap.Error(err)) })
@@ -318,6 +319,7 @@ func (g *gateway) drain() error {
 		err = errors.Join(err, s.Shutdown(ctx))
 	}
 	g.stopped()
+	g.flushSinks(ctx)
 	g.log.Info("stopped")
 	return err
 }
@@ -339,6 +341,7 @@ func (g *gateway) reload(ctx context.Context, read func() (config.Config, error)
 		{"the vault was not changed; the last good one stays", func() error { return g.reloadVault(ctx, next.Vault) }},
 		{"the file's endpoints were not applied", func() error { return g.applyFile(ctx, next) }},
 		{"the policies were not reloaded; the last good ones stay", g.policy.Reload},
+		{"the sinks of the audit trail were not all changed", func() error { return g.setSinks(next) }},
 		{"the certificate was not reloaded; the last good one stays", g.loadCertificate},
 	} {
 		if err := part.load(); err != nil {

@@ -34,7 +34,7 @@ func (f *inForce) took(next config.Config, vault config.Vault, problems []string
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.read, f.problems, f.failedAt, f.pending = now, problems, now, f.cfg.NeedRestart(next)
-	f.cfg.Vault = vault
+	f.cfg.Vault, f.cfg.Audit.Sinks = vault, next.Audit.Sinks
 }
 
 // settings shows it.

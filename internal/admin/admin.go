@@ -101,6 +101,8 @@ type Deps struct {
 	Probe func(ctx context.Context, t provider.Target, endpointType string) api.TargetTestResult
 	// Vault is where keys are kept.
 	Vault Vault
+	// Sinks are where the trail is streamed to. Nil: nowhere.
+	Sinks Sinks
 	// Components reports the parts that this package does not know itself.
 	Components func() []Component
 	// Machine looks at what the gateway runs on and keeps. Nil: nobody does.

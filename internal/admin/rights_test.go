@@ -131,7 +131,12 @@ var rights = map[string]string{
 	"GET /api/sluice/v1/usage":          "-ooo",
 	"POST /api/sluice/v1/usage/rebuild": "-xxo",
 
-	"GET /api/aigateway/v1/audit":                      "-xoo",
+	"GET /api/aigateway/v1/audit":                               "-xoo",
+	"GET /api/sluice/v1/audit/sinks":                            "-xoo",
+	"POST /api/sluice/v1/audit/sinks/{name}/replay":             "-xxo",
+	"GET /api/sluice/v1/audit/sinks/{name}/dead-letters":        "-xoo",
+	"POST /api/sluice/v1/audit/sinks/{name}/dead-letters/retry": "-xxo",
+
 	"GET /api/sluice/v1/audit":                         "-xoo",
 	"GET /api/sluice/v1/audit/{id}":                    "-xoo",
 	"GET /api/sluice/v1/audit/holds":                   "-xoo",

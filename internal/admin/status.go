@@ -32,6 +32,7 @@ func (s *server) readStatus(c *call) error {
 			Bytes: u.Bytes, Behind: u.Behind, Missed: u.Missed, Series: u.Series, Rebuilding: u.Rebuilding, Rebuilt: u.Rebuilt, Error: u.Error,
 		}
 	}
+	out.Sinks = s.sinks()
 	out.Warnings = s.warnings(&out)
 	return c.reply(http.StatusOK, out)
 }

@@ -3,6 +3,7 @@ package admin
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"sluice/internal/admin/api"
 )
@@ -56,6 +57,17 @@ func (s *server) warnings(st *api.Status) []string {
 	}
 	if a := s.Trail.Stats(); a.IndexErr != "" {
 		add("The index of the audit trail can't be written; the trail itself can.")
+	}
+	for _, k := range st.Sinks {
+		if k.State == api.SinkFailing {
+			add("The sink %s of the audit trail fails since %s: %s. Records wait in the trail.", k.Name, k.Since.Format(time.RFC3339), k.LastError)
+		}
+		if k.DeadLetters > 0 {
+			add("The receiver of the sink %s refused %d records for good; they are its dead letters.", k.Name, k.DeadLetters)
+		}
+		if k.Skipped > 0 {
+			add("%d sequences of the trail were gone before the sink %s came to them.", k.Skipped, k.Name)
+		}
 	}
 	if u := st.Usage; u != nil && u.Error != "" {
 		add("Usage is not counted at the moment; it will be counted from the trail.")

@@ -20,7 +20,8 @@ import (
 func auditCommand() *cobra.Command {
 	r := &remote{}
 	return withRemote(group("audit", "Look at the trail, and prove that it is whole",
-		auditListCommand(r), auditShowCommand(r), auditDownloadCommand(r), auditVerifyCommand(r), auditHoldCommand(r)), r)
+		auditListCommand(r), auditShowCommand(r), auditDownloadCommand(r), auditVerifyCommand(r), auditHoldCommand(r),
+		auditSinksCommand(r), auditReplayCommand(r), auditDeadLettersCommand(r)), r)
 }
 
 // auditQuery are the flags that select records.

@@ -38,6 +38,9 @@ func statusCommand() *cobra.Command {
 				if s.Usage != nil {
 					add("usage", s.Usage.Error == "", countingText(s.Usage))
 				}
+				for _, k := range s.Sinks {
+					add("sink "+k.Name, k.State, sinkText(k))
+				}
 				for _, t := range s.Targets {
 					add("target "+t.EndpointName+"/"+t.TargetName, t.State, healthText(t))
 				}

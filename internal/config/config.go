@@ -233,12 +233,18 @@ type restartPart struct {
 	a, b any
 }
 
+// withoutSinks is what can't change while the gateway runs.
+func (a Audit) withoutSinks() Audit {
+	a.Sinks = nil
+	return a
+}
+
 func (c *Config) restartParts(next Config) []restartPart {
 	return []restartPart{
 		{"listen", c.Listen, next.Listen}, {"listen_plain", c.ListenPlain, next.ListenPlain},
 		{"metrics_listen", c.MetricsListen, next.MetricsListen}, {"data", c.Data, next.Data},
 		{"log_level", c.LogLevel, next.LogLevel}, {"tls", c.TLS, next.TLS}, {"policies", c.Policies, next.Policies},
-		{"audit", c.Audit, next.Audit}, {"egress", c.Egress, next.Egress}, {"limits", c.Limits, next.Limits},
+		{"audit", c.Audit.withoutSinks(), next.Audit.withoutSinks()}, {"egress", c.Egress, next.Egress}, {"limits", c.Limits, next.Limits},
 		{"prices", c.Prices, next.Prices}, {"identity", c.Identity, next.Identity},
 	}
 }

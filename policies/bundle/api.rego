@@ -16,7 +16,7 @@ import data.sluice.endpoints
 resources := {
 	"endpoints", "permissions", "audit", "tokens", "users", "organizations", "policies", "status",
 	"credentials", "usage", "sessions", "settings", "provisioning",
-	"holds", "evidence",
+	"holds", "evidence", "sinks",
 }
 
 verbs := {"list", "read", "create", "update", "delete"}
@@ -28,6 +28,7 @@ scopes := {
 		"usage": {"list": "all"},
 		"holds": {"list": "all"},
 		"evidence": {"read": "all"},
+		"sinks": {"list": "all"},
 	},
 	# The company's directory, which keeps users and organizations by SCIM. It can't
 	# reach them by any other way, and administrators not at all.

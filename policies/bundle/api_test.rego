@@ -5,7 +5,7 @@ import data.sluice.api
 resources := [
 	"endpoints", "permissions", "audit", "tokens", "users", "organizations", "policies", "status",
 	"credentials", "usage", "sessions", "settings", "provisioning",
-	"holds", "evidence",
+	"holds", "evidence", "sinks",
 ]
 
 verbs := ["list", "read", "create", "update", "delete"]
@@ -29,7 +29,7 @@ administrator := {what: "all" |
 
 auditor := object.union(everyone, {
 	"audit list": "all", "audit read": "all", "usage list": "all",
-	"holds list": "all", "evidence read": "all",
+	"holds list": "all", "evidence read": "all", "sinks list": "all",
 })
 
 provisioner := object.union(everyone, {what: "all" |

@@ -18,6 +18,7 @@ type Status struct {
 	// Machine is what the gateway found around itself; nil where it did not look.
 	Machine *Machine  `json:"machine,omitempty"`
 	Usage   *Counting `json:"usage,omitempty"`
+	Sinks   []Sink    `json:"sinks"` // where the trail is streamed to
 }
 
 // Machine is what a gateway runs on and keeps.
