@@ -135,7 +135,16 @@ func (g *gateway) socket(name string) string { return filepath.Join(g.runDir, na
 // second gateway off the folder before anything is touched.
 func (g *gateway) openStores() (err error) {
 	data := func(name string) string { return filepath.Join(g.cfg.Data, name) }
+	warn, err := diskLimit(g.cfg.Audit.Disk.Warn)
+	if err != nil {
+		return fmt.Errorf("reading audit.disk.warn: %w", err)
+	}
+	stop, err := diskLimit(g.cfg.Audit.Disk.Stop)
+	if err != nil {
+		return fmt.Errorf("reading audit.disk.stop: %w", err)
+	}
 	g.trail, err = audit.Open(audit.Options{
+		DiskWarn: warn, DiskStop: stop,
 		Dir: data("audit"), Node: nodeName(), Bodies: g.cfg.Audit.Bodies, BodyBytes: g.cfg.Audit.BodyBytes,
 		RetentionDays: g.cfg.Audit.RetentionDays,
 		Now:           time.Now, Log: g.log.Named("audit"),

@@ -16,6 +16,8 @@ import (
 
 	"sluice/envoy"
 	"sluice/internal/admin/api"
+	"sluice/internal/audit"
+	"sluice/internal/config"
 )
 
 // machine looks at what the gateway runs on and keeps.
@@ -53,6 +55,7 @@ func (m *machine) look(ctx context.Context) api.Machine {
 		Trail: api.TrailSize{
 			Partitions: stats.Partitions, OldestDay: g.trail.Oldest().Format(time.DateOnly),
 			Bytes: sizeOf(filepath.Join(g.cfg.Data, "audit", "*")), Healthy: g.trail.Healthy() == nil,
+			Disk: trailDisk(g.trail),
 		},
 	}
 }
@@ -145,4 +148,22 @@ func sizeOf(pattern string) (total int64) {
 		}
 	}
 	return total
+}
+
+func trailDisk(t *audit.Trail) api.TrailDisk {
+	d, f := t.Disk(), t.Forecast()
+	out := api.TrailDisk{State: d.State, Bytes: d.TotalBytes, FreeBytes: d.FreeBytes, WarnBytes: d.WarnBytes, StopBytes: d.StopBytes}
+	if f.BytesPerDay >= 0 {
+		out.DayBytes = &f.BytesPerDay
+	}
+	if f.DaysLeft >= 0 {
+		out.DaysLeft = &f.DaysLeft
+	}
+	return out
+}
+
+// diskLimit is a limit of the configuration, which has been read before.
+func diskLimit(text string) (audit.DiskLimit, error) {
+	bytes, share, err := config.ParseDiskLimit(text)
+	return audit.DiskLimit{Bytes: bytes, Share: share}, err
 }

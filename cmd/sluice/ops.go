@@ -49,8 +49,8 @@ func (g *gateway) metricsHandler() http.Handler {
 				status, missing = http.StatusServiceUnavailable, append(missing, c.Missing)
 			}
 		}
-		if g.trail.Healthy() != nil {
-			status, missing = http.StatusServiceUnavailable, append(missing, "The audit trail can't be written.")
+		if err := g.trail.Healthy(); err != nil {
+			status, missing = http.StatusServiceUnavailable, append(missing, audit.Unhealthy(err))
 		}
 		writeJSON(w, status, map[string]any{"ready": status == http.StatusOK, "missing": missing})
 	})
@@ -105,6 +105,12 @@ func registerTrail(r prometheus.Registerer, t *audit.Trail) {
 	counter("sluice_audit_frames_total", "Frames written to the trail.", func(s audit.Stats) float64 { return float64(s.Frames) })
 	counter("sluice_audit_bytes_total", "Bytes written to the trail.", func(s audit.Stats) float64 { return float64(s.Bytes) })
 	counter("sluice_audit_failures_total", "Frames that could not be written.", func(s audit.Stats) float64 { return float64(s.Failures) })
+	gauge("sluice_audit_disk_free_bytes", "What is free on the file system of the trail, for the gateway's user.",
+		func(s audit.Stats) float64 { return float64(s.Disk.FreeBytes) })
+	gauge("sluice_audit_disk_state", "0 while the disk of the trail has room, 1 when that is low, 2 when requests are refused for lack of it.",
+		func(s audit.Stats) float64 {
+			return map[string]float64{audit.DiskLow: 1, audit.DiskStopped: 2}[s.Disk.State]
+		})
 	gauge("sluice_audit_open_exchanges", "Exchanges with a request half and no response half.", func(s audit.Stats) float64 { return float64(s.Open) })
 	gauge("sluice_audit_index_lag_frames", "Frames written and not yet indexed.", func(s audit.Stats) float64 { return float64(s.IndexLag) })
 }

@@ -2,6 +2,8 @@ package admin
 
 import (
 	"net/http"
+
+	"sluice/internal/audit"
 )
 
 // health is the reply of what only tells that it answers.
@@ -45,7 +47,7 @@ func (s *server) readyz(c *call) error {
 func (s *server) parts() []Component {
 	trail := Component{Name: "audit", Ready: true, Detail: s.Trail.Stats()}
 	if err := s.Trail.Healthy(); err != nil {
-		trail.Ready, trail.Missing = false, "The audit trail can't be written."
+		trail.Ready, trail.Missing = false, audit.Unhealthy(err)
 	}
 	policy := Component{Name: "policies", Ready: true, Detail: s.Policy.Status()}
 	if s.Policy.Status().Revision == "" {

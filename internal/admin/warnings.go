@@ -12,8 +12,8 @@ const (
 	// warnDays is how long before its end a certificate is warned of. The local
 	// authority renews its own well before.
 	warnDays = 14
-	// warnFree is the share of the disk below which it is warned of.
-	warnFree = 0.1
+	// warnDiskDays is how long before the disk of the trail is full it is warned of.
+	warnDiskDays = 7
 )
 
 // warnings are sentences about what needs somebody's attention.
@@ -26,9 +26,8 @@ func (s *server) warnings(st *api.Status) []string {
 		}
 	}
 	if m := st.Machine; m != nil {
-		if d := m.Disk; d.Bytes > 0 && float64(d.FreeBytes) < warnFree*float64(d.Bytes) {
-			add("The disk of the data folder has %d %% left (%d MB). When it is full, calls are refused.",
-				d.FreeBytes*100/d.Bytes, d.FreeBytes>>20)
+		if text := s.diskWarning(m.Trail.Disk); text != "" {
+			add("%s", text)
 		}
 		for _, c := range m.Certificates {
 			what := "The listener's certificate"
@@ -81,4 +80,26 @@ func (s *server) warnings(st *api.Status) []string {
 		}
 	}
 	return out
+}
+
+// diskWarning is what is to be said of the disk of the trail, "" for nothing.
+func (s *server) diskWarning(d api.TrailDisk) string {
+	then := "calls are refused"
+	if s.ServeUnrecorded {
+		then = "calls are not recorded any more"
+	}
+	lasts := ""
+	if d.DaysLeft != nil {
+		lasts = fmt.Sprintf(" At the growth of the last days that is enough for about %d days.", *d.DaysLeft)
+	}
+	switch {
+	case d.State == api.DiskStopped:
+		return fmt.Sprintf("The disk of the audit trail has %d MB left, and audit.disk.stop keeps %d MB: %s. Make room.", d.FreeBytes>>20, d.StopBytes>>20, then)
+	case d.State == api.DiskLow:
+		return fmt.Sprintf("The disk of the audit trail has %d %% left (%d MB).%s When less than %d MB are left, %s.",
+			d.FreeBytes*100/max(d.Bytes, 1), d.FreeBytes>>20, lasts, d.StopBytes>>20, then)
+	case d.DaysLeft != nil && *d.DaysLeft <= warnDiskDays:
+		return fmt.Sprintf("The disk of the audit trail has %d MB left.%s Then %s.", d.FreeBytes>>20, lasts, then)
+	}
+	return ""
 }

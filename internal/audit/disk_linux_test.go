@@ -1,10 +1,12 @@
 package audit_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -36,4 +38,33 @@ func TestFullFileSystem(t *testing.T) {
 	require.Len(t, query(t, trail, audit.Filter{Results: []string{audit.ResultAnswered}}), len(begun)+1)
 	require.NoError(t, trail.Close())
 	verifiedDir(t, dir)
+}
+
+// TestWatchedFileSystem: a real disk that other files fill refuses requests
+// while there is still room to end what is under way.
+func TestWatchedFileSystem(t *testing.T) {
+	mount := t.TempDir()
+	if err := syscall.Mount("tmpfs", mount, "tmpfs", 0, "size=64m"); err != nil {
+		t.Skip("mounting needs more rights:", err)
+	}
+	defer syscall.Unmount(mount, syscall.MNT_DETACH)
+	dir := filepath.Join(mount, "audit")
+	trail, err := audit.Open(audit.Options{Dir: dir, DiskWarn: audit.DiskLimit{Share: 0.5}, DiskStop: audit.DiskLimit{Bytes: 16 << 20}})
+	require.NoError(t, err)
+	defer trail.Close()
+	require.Equal(t, audit.DiskOK, trail.Disk().State)
+	require.EqualValues(t, 32<<20, trail.Disk().WarnBytes)
+	require.NoError(t, trail.Begin(exchange("under way"), randomBody(1<<20)))
+
+	ballast := filepath.Join(mount, "ballast")
+	require.NoError(t, os.WriteFile(ballast, make([]byte, 40<<20), 0o600))
+	require.Eventually(t, func() bool { return errors.Is(trail.Healthy(), audit.ErrNoSpace) }, 10*time.Second, 10*time.Millisecond)
+	require.ErrorIs(t, trail.Begin(exchange("late"), nil), audit.ErrNoSpace)
+	require.NoError(t, trail.End("under way", answered(), randomBody(1<<20)))
+
+	require.NoError(t, os.Remove(ballast))
+	require.Eventually(t, func() bool { return trail.Healthy() == nil }, 10*time.Second, 10*time.Millisecond)
+	record(t, trail, "again")
+	require.Equal(t, []string{"TrailDiskLow stopped", "TrailDiskRecovered ok"}, diskEvents(t, trail))
+	verified(t, trail)
 }

@@ -35,6 +35,7 @@ type keeper struct {
 func startKeeper(t *Trail) *keeper {
 	k := &keeper{trail: t, stop: make(chan struct{}), over: make(chan struct{})}
 	k.sweep()
+	t.watch()
 	go k.run()
 	return k
 }
@@ -57,6 +58,9 @@ func (k *keeper) run() {
 				k.checkpoint()
 			}
 			k.sweep()
+			if tick%watchTicks == 0 {
+				k.trail.watch()
+			}
 		case <-k.stop:
 			return
 		}

@@ -78,6 +78,12 @@ type Options struct {
 	// RetentionDays is how many whole days before today are kept; older
 	// partitions are dropped. Zero or less keeps everything.
 	RetentionDays int
+	// DiskWarn is how much of the disk has to be free for no warning, DiskStop
+	// how much for requests to be recorded: with less, Begin and Refuse return
+	// ErrNoSpace. What is under way can be ended, and events are written.
+	DiskWarn, DiskStop DiskLimit
+	// DiskSpace tells of the disk of a folder; nil asks the system.
+	DiskSpace func(dir string) (DiskSpace, error)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Log receives what operators should know; nil discards it. Neither

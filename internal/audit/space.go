@@ -44,6 +44,11 @@ func (w *writer) admit(e *entry, today day) error {
 	case e.id == "" && e.kind != frameEvent:
 		return ErrNoID
 	}
+	if e.kind == frameBegin || e.kind == frameWhole {
+		if err := w.disk.refuses(); err != nil {
+			return err
+		}
+	}
 	if err := w.usable(); err != nil {
 		return w.failed(err)
 	}
@@ -155,6 +160,9 @@ func (w *writer) probe() error {
 
 // healthy is nil when the last attempt to write succeeded, or one would now.
 func (w *writer) healthy() error {
+	if err := w.disk.refuses(); err != nil {
+		return err
+	}
 	if w.failing.Load() == nil {
 		return nil
 	}

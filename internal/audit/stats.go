@@ -13,6 +13,7 @@ type Stats struct {
 	Open       int    `json:"open"`     // exchanges under way
 	Reserved   int64  `json:"reserved"` // bytes kept free for the outcomes of exchanges under way
 	Partitions int    `json:"partitions"`
+	Disk       Disk   `json:"disk"`
 	IndexLag   uint64 `json:"indexLag"`             // frames written and not yet in the index
 	IndexErrs  uint64 `json:"indexErrors"`          // failed batches of the index since Open
 	IndexErr   string `json:"indexError,omitempty"` // the last error of the index, "" while it works
@@ -25,7 +26,7 @@ func (t *Trail) Stats() Stats {
 		Sequence: pos.seq, Day: pos.day.String(),
 		Frames: uint64(c.frames.Load()), Bytes: uint64(c.bytes.Load()), Writes: uint64(c.writes.Load()),
 		Failures: uint64(c.failures.Load()), Open: int(c.open.Load()), Reserved: c.reserved.Load(),
-		Partitions: len(t.readers.list()),
+		Partitions: len(t.readers.list()), Disk: t.disk.current(),
 	}
 	t.indexer.mu.Lock()
 	defer t.indexer.mu.Unlock()

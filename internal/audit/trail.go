@@ -37,6 +37,7 @@ type Trail struct {
 	readers    *readers
 	keeper     *keeper
 	holds      *holds
+	disk       *diskWatch
 	removing   sync.WaitGroup // indexes of dropped partitions that were being built
 	closing    atomic.Bool
 	signer     atomic.Pointer[Signer]
@@ -90,6 +91,7 @@ func newTrail(opts Options) (*Trail, error) {
 		t.log = zap.NewNop()
 	}
 	t.redaction.log = t.log
+	t.disk = newDiskWatch(opts)
 	t.entries.New = func() any { return &entry{wake: make(chan bool, 1)} }
 	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("opening the trail: %w", err)
@@ -129,7 +131,7 @@ func (t *Trail) start(opener fileOpener) error {
 		return err
 	}
 	t.holds = openHolds(t.dir)
-	t.writer = &writer{dir: t.dir, trail: t.id, now: t.now, opener: opener, index: t.written, pos: state.pos, lo: state.times.lo, hi: state.times.hi}
+	t.writer = &writer{dir: t.dir, trail: t.id, now: t.now, opener: opener, index: t.written, disk: t.disk, pos: state.pos, lo: state.times.lo, hi: state.times.hi}
 	t.writer.gaps = state.gaps
 	t.writer.ending = func() { _ = t.sign(t.now()) } // a segment that ends unsigned is signed by the next
 	t.writer.open, t.writer.ended, t.writer.next = map[string]*row{}, state.times, state.pos

@@ -42,6 +42,7 @@ type writer struct {
 	now    func() time.Time
 	opener fileOpener
 	index  func([]item) // told of every frame written, in order
+	disk   *diskWatch
 
 	mu     sync.Mutex // guards the following fields
 	queue  []*entry

@@ -107,7 +107,21 @@ func addMachine(add func(...any), m *api.Machine) {
 	if m.Disk.Bytes > 0 {
 		add("disk", "", fmt.Sprintf("%s of %s free", size(m.Disk.FreeBytes), size(m.Disk.Bytes)))
 	}
+	if d := m.Trail.Disk; d.Bytes > 0 {
+		add("trail's disk", d.State, trailDiskText(d))
+	}
 	add("trail", m.Trail.Healthy, fmt.Sprintf("%d days since %s, %s", m.Trail.Partitions, m.Trail.OldestDay, size(m.Trail.Bytes)))
+}
+
+func trailDiskText(d api.TrailDisk) string {
+	text := fmt.Sprintf("%s of %s free", size(d.FreeBytes), size(d.Bytes))
+	if d.DayBytes != nil {
+		text += fmt.Sprintf(", %s a day", size(*d.DayBytes))
+	}
+	if d.DaysLeft != nil {
+		text += fmt.Sprintf(", enough for about %d days", *d.DaysLeft)
+	}
+	return text
 }
 
 func countingText(u *api.Counting) string {

@@ -78,6 +78,7 @@ type Audit struct {
 	BodyBytes    int    // most that is kept of one body
 	OnFailure    string // refuse or serve
 	Sinks        []Sink // where it is streamed to
+	Disk         DiskWatch
 }
 
 // Egress holds for everything that leaves.
@@ -133,7 +134,7 @@ func Default() Config {
 		Data:          "./data",
 		LogLevel:      "info",
 		Vault:         defaultVault(),
-		Audit:         Audit{RetentionDays: 184, Bodies: "full", BodyBytes: 32 << 20, OnFailure: "refuse"},
+		Audit:         Audit{RetentionDays: 184, Bodies: "full", BodyBytes: 32 << 20, OnFailure: "refuse", Disk: DiskWatch{Warn: "10%,5GiB", Stop: "1%,64MiB"}},
 		Limits:        Limits{BodyBytes: 32 << 20, IdleTimeout: 5 * time.Minute, DrainTimeout: 30 * time.Second},
 		Identity:      Identity{OIDC: DefaultOIDC(), Sessions: Sessions{Idle: 30 * time.Minute, Absolute: 12 * time.Hour, PerUser: 10}},
 	}

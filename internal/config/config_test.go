@@ -45,6 +45,7 @@ func TestEveryKeyArrives(t *testing.T) {
 	}, c.Vault)
 	require.Equal(t, config.Audit{
 		RetentionDays: 30, Bodies: "redacted", OnFailure: "serve", ProviderBodies: true, StreamEvents: true, BodyBytes: 65536,
+		Disk: config.DiskWatch{Warn: "20%", Stop: "1GiB"},
 	}, c.Audit)
 	require.Equal(t, config.Egress{Proxy: "http://proxy.example:3128", AllowPrivate: true,
 		Resolve: map[string]string{"api.openai.com": "127.0.0.1:9443"}}, c.Egress)
@@ -97,6 +98,8 @@ func TestBadFilesSayWhere(t *testing.T) {
 		"body-bytes.bad.yaml": "testdata/body-bytes.bad.yaml:2: audit.body_bytes: want a whole number from 1024 to 1073741824",
 		"events.bad.yaml":     "testdata/events.bad.yaml:2: audit.stream_events: want true or false",
 		"enum.bad.yaml":       "testdata/enum.bad.yaml:2: audit.bodies: want one of: full, redacted, none",
+		"disk.bad.yaml":       "testdata/disk.bad.yaml:3: audit.disk.warn: want a size such as 5GiB",
+		"disk_share.bad.yaml": "testdata/disk_share.bad.yaml:1: audit.disk.stop: want a size such as 5GiB",
 		"number.bad.yaml":     "testdata/number.bad.yaml:2: limits.body_bytes: want a whole number from 1024 to 1073741824",
 		"range.bad.yaml":      "testdata/range.bad.yaml:1: limits.body_bytes: want a whole number from 1024",
 		"duration.bad.yaml":   "testdata/duration.bad.yaml:2: limits.idle_timeout: want a duration of at least 100ms",

@@ -65,6 +65,7 @@ func schema(c *Config) fields {
 			"body_bytes":      number(&c.Audit.BodyBytes, 1024, 1<<30),
 			"on_failure":      oneOf(&c.Audit.OnFailure, "refuse", "serve"),
 			"sinks":           sinks(&c.Audit.Sinks),
+			"disk":            group(fields{"warn": diskLimit(&c.Audit.Disk.Warn), "stop": diskLimit(&c.Audit.Disk.Stop)}),
 		}),
 		"egress": group(fields{
 			"ca_file":          text(&c.Egress.CAFile),

@@ -85,6 +85,29 @@ type TrailSize struct {
 	OldestDay  string `json:"oldestDay"`  // YYYY-MM-DD, of UTC
 	Bytes      int64  `json:"bytes"`
 	Healthy    bool   `json:"healthy"` // it can be written
+
+	Disk TrailDisk `json:"disk"`
+}
+
+// States of the disk of the trail.
+const (
+	DiskLow     = "low"     // less is free than is warned of
+	DiskStopped = "stopped" // less is free than has to stay free: calls are refused
+)
+
+// TrailDisk is the file system of the trail. 0 is not known, and a limit of 0
+// none.
+type TrailDisk struct {
+	State     string `json:"state"` // "ok", DiskLow, DiskStopped or "unknown"
+	Bytes     int64  `json:"bytes"`
+	FreeBytes int64  `json:"freeBytes"` // for the gateway's user
+	WarnBytes int64  `json:"warnBytes"` // with less free the state is low
+	StopBytes int64  `json:"stopBytes"` // with less free calls are refused
+	// DayBytes is what a day of the trail took over the last week of whole days.
+	DayBytes *int64 `json:"dayBytes,omitempty"`
+	// DaysLeft is after how many days stopBytes are reached if that goes on, with
+	// what retention drops until then; absent: not within ten years, or not known.
+	DaysLeft *int `json:"daysLeft,omitempty"`
 }
 
 // Counting is how the counting of usage does.
