@@ -170,3 +170,17 @@ func TestRedactionFailsClosed(t *testing.T) {
 		require.False(t, inFiles(t, dir))
 	}
 }
+
+func TestPartsAreRedacted(t *testing.T) {
+	dir := t.TempDir()
+	trail := openTrail(t, audit.Options{Dir: dir, Bodies: audit.BodiesRedacted, Now: newClock(noon).Now})
+	trail.SetRedactor(stars{})
+	require.NoError(t, trail.Begin(exchange("one"), nil))
+	require.NoError(t, trail.Part("one", audit.PartProviderRequest, []byte(planted)))
+	require.NoError(t, trail.End("one", answered(), nil))
+	r, err := trail.Get(ctx, "one")
+	require.NoError(t, err)
+	require.Equal(t, "***", string(r.Parts[0].Body))
+	require.NoError(t, trail.Close())
+	require.False(t, inFiles(t, dir))
+}

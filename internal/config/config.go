@@ -75,7 +75,8 @@ type Audit struct {
 	ProviderBodies bool
 	// StreamEvents: the events of streamed replies are recorded beside the message.
 	StreamEvents bool
-	BodyBytes    int    // most that is kept of one body
+	BodyBytes    int // most that is kept of one body
+	Redact       Redact
 	OnFailure    string // refuse or serve
 	Sinks        []Sink // where it is streamed to
 	Disk         DiskWatch

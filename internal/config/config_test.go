@@ -56,6 +56,12 @@ func TestEveryKeyArrives(t *testing.T) {
 	require.True(t, c.HasEndpoints)
 }
 
+func TestEveryKeyOfRedactionArrives(t *testing.T) {
+	c, err := config.Load("testdata/redact.good.yaml")
+	require.NoError(t, err)
+	require.Equal(t, config.Redact{Detectors: []string{"secrets", "card"}, Fields: []string{"messages.*.content", "*.email"}}, c.Audit.Redact)
+}
+
 func TestEveryKeyOfIdentityArrives(t *testing.T) {
 	t.Setenv("SLUICE_TEST_CLIENT_SECRET", "secret of the environment")
 	c, err := config.Load("testdata/oidc.good.yaml")
@@ -97,6 +103,8 @@ func TestBadFilesSayWhere(t *testing.T) {
 		"bodies.bad.yaml":     "testdata/bodies.bad.yaml:2: audit.provider_bodies: want true or false",
 		"body-bytes.bad.yaml": "testdata/body-bytes.bad.yaml:2: audit.body_bytes: want a whole number from 1024 to 1073741824",
 		"events.bad.yaml":     "testdata/events.bad.yaml:2: audit.stream_events: want true or false",
+		"detectors.bad.yaml":  "testdata/detectors.bad.yaml:2: audit.redact.detectors[1]: want one of: personal, national_ids, secrets, email",
+		"fields.bad.yaml":     `testdata/fields.bad.yaml:3: audit.redact.fields: field "messages..content" is not a path`,
 		"enum.bad.yaml":       "testdata/enum.bad.yaml:2: audit.bodies: want one of: full, redacted, none",
 		"disk.bad.yaml":       "testdata/disk.bad.yaml:3: audit.disk.warn: want a size such as 5GiB",
 		"disk_share.bad.yaml": "testdata/disk_share.bad.yaml:1: audit.disk.stop: want a size such as 5GiB",

@@ -63,6 +63,7 @@ func schema(c *Config) fields {
 			"provider_bodies": boolean(&c.Audit.ProviderBodies),
 			"stream_events":   boolean(&c.Audit.StreamEvents),
 			"body_bytes":      number(&c.Audit.BodyBytes, 1024, 1<<30),
+			"redact":          redactSection(&c.Audit.Redact),
 			"on_failure":      oneOf(&c.Audit.OnFailure, "refuse", "serve"),
 			"sinks":           sinks(&c.Audit.Sinks),
 			"disk":            group(fields{"warn": diskLimit(&c.Audit.Disk.Warn), "stop": diskLimit(&c.Audit.Disk.Stop)}),

@@ -157,10 +157,11 @@ func (w *walker) array(key []byte) {
 	w.i++
 	w.join.enter()
 	w.place = append(w.place, nil)
-	for w.space() != ']' {
+	for n := 0; w.space() != ']'; n++ {
 		if w.b[w.i] == ',' {
 			w.i++
 		}
+		w.join.item(n)
 		w.value(key)
 	}
 	w.place = w.place[:len(w.place)-1]

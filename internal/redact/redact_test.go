@@ -140,3 +140,14 @@ func TestKept(t *testing.T) {
 		}
 	}
 }
+
+// TestDocumented: the page on redaction says of every detector what it does.
+func TestDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/redaction.md")
+	require.NoError(t, err)
+	_, table, ok := strings.Cut(string(page), "\n## Detectors\n")
+	require.True(t, ok)
+	for _, d := range redact.Detectors() {
+		require.Regexp(t, "\n\\| [^|]*`"+d.Name+"`[^|]*\\| "+d.Group+" \\| [^|]{20,}", table, d.Name)
+	}
+}

@@ -84,10 +84,11 @@ func hashed(h uint64, b []byte) uint64 {
 	return h
 }
 
+// enter tells that an object or array begins; what is in it has its place.
 func (s *joiner) enter() {
 	if s != nil {
-		s.stack = append(s.stack, s.stack[len(s.stack)-1]*prime)
-		s.items = append(s.items, s.stack[len(s.stack)-1])
+		place := s.stack[len(s.stack)-1] * prime
+		s.stack, s.items = append(s.stack, place), append(s.items, place)
 	}
 }
 
@@ -104,17 +105,31 @@ func (s *joiner) key(key []byte) {
 	}
 }
 
-// number tells of a member that is a number: choices, blocks and calls are told
-// apart by theirs. The place of an item in its array says nothing: events have
-// what is new, not what it is added to.
+// item tells that item n of an array follows.
+func (s *joiner) item(n int) {
+	if s != nil {
+		s.stack[len(s.stack)-1] = hashed(s.items[len(s.items)-1], []byte{'[', byte(n), byte(n >> 8), byte(n >> 16)})
+	}
+}
+
+// number tells of a member that is a number. Choices, blocks and calls are told
+// apart by theirs, wherever they stand in a list: events have what is new, not
+// what it is added to.
 func (s *joiner) number(key, raw []byte) {
 	if s == nil || len(s.items) == 0 {
 		return
 	}
 	switch string(key) {
 	case "index", "output_index", "content_index", "summary_index":
-		s.items[len(s.items)-1] = hashed(s.items[len(s.items)-1]*prime, raw)
+	default:
+		return
 	}
+	top := len(s.items) - 1
+	place := s.items[top]
+	if string(key) == "index" && top > 0 { // of an item, whose number in the list says nothing
+		place = s.items[top-1]
+	}
+	s.items[top] = hashed(place, raw)
 }
 
 // add takes a piece at the place that is under way.
