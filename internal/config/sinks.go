@@ -37,6 +37,7 @@ type Sink struct {
 	File  *SinkFile
 	Redis *SinkRedis
 	S3    *SinkS3
+	OTLP  *SinkOTLP
 }
 
 // SinkFilter selects what a sink sends. Empty lists select all; different
@@ -87,6 +88,7 @@ var sinkTypes = map[string]sinkType{
 	"redis": {
 		keys: redisKeys, formats: []string{FormatSluice, FormatOCSF, FormatCEF}, needs: []string{"addresses"}, check: checkRedis,
 	},
+	"otlp": {keys: otlpKeys, formats: []string{FormatSluice, FormatOCSF, FormatCEF}, needs: []string{"url"}, check: checkOTLP},
 	"s3": {keys: s3Keys, formats: []string{FormatSluice, FormatOCSF}, needs: []string{"bucket", "region"}, check: checkS3},
 }
 
