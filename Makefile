@@ -22,7 +22,7 @@ run: build $(TOOLS)/envoy ## build and start the gateway on 127.0.0.1:8443 with 
 build: ## build bin/sluice
 	$(BUILD) -o bin/sluice ./cmd/sluice
 
-tools: $(TOOLS)/envoy $(TOOLS)/clients/ok $(TOOLS)/openapi/ok ## fetch the pinned Envoy, Keycloak and the Python clients of the tests into .tools
+tools: $(TOOLS)/envoy $(TOOLS)/clients/ok $(TOOLS)/openapi/ok $(TOOLS)/bin/otelcol ## fetch the pinned Envoy, Keycloak, OpenTelemetry Collector and the Python clients of the tests into .tools
 	@sh tools/fetch-keycloak
 
 $(TOOLS)/envoy: tools/fetch-envoy tools/envoy-requirements.txt
@@ -33,6 +33,9 @@ $(TOOLS)/clients/ok $(TOOLS)/openapi/ok: $(TOOLS)/%/ok: e2e/%/requirements.txt
 
 $(TOOLS)/bin/staticcheck $(TOOLS)/bin/opa: tools/go.mod tools/go.sum
 	cd tools && GOBIN=$(TOOLS)/bin $(GO) install tool
+
+$(TOOLS)/bin/otelcol: tools/otelcol/go.mod tools/otelcol/go.sum tools/otelcol/main.go
+	cd tools/otelcol && $(GO) build -trimpath -ldflags "-s -w" -o $@ .
 
 debian: ## install the Debian packages that tests need, when missing and root
 	@sh tools/debian-packages

@@ -1,9 +1,7 @@
 package config
 
 import (
-	"errors"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -25,9 +23,7 @@ type SinkOTLP struct {
 	Headers  []SinkHeader
 	Compress bool // by gzip
 	Timeout  time.Duration
-	CAFile   string // certificates of authorities that the receiver is trusted by; "": egress.ca_file
-	// Certificate and Key are what we show the receiver; both or neither.
-	Certificate, Key string
+	TLS      SinkTLS
 }
 
 // SinkHeader goes with every request. Its value counts as a secret.
@@ -40,14 +36,12 @@ func otlpKeys(s *Sink) fields {
 	s.OTLP = &SinkOTLP{Protocol: OTLPOverGRPC, Compress: true, Timeout: 10 * time.Second}
 	o := s.OTLP
 	return fields{
-		"url":         sinkURL(&o.URL, "https://collector.example:4317"),
-		"protocol":    oneOf(&o.Protocol, OTLPOverGRPC, OTLPOverHTTP),
-		"headers":     headers(&o.Headers),
-		"compress":    boolean(&o.Compress),
-		"timeout":     duration(&o.Timeout, time.Second),
-		"ca_file":     text(&o.CAFile),
-		"certificate": text(&o.Certificate),
-		"key":         text(&o.Key),
+		"url":      sinkURL(&o.URL, "https://collector.example:4317"),
+		"protocol": oneOf(&o.Protocol, OTLPOverGRPC, OTLPOverHTTP),
+		"headers":  headers(&o.Headers),
+		"compress": boolean(&o.Compress),
+		"timeout":  duration(&o.Timeout, time.Second),
+		"tls":      group(sinkTLSKeys(&o.TLS)),
 	}
 }
 
@@ -101,21 +95,15 @@ func keysOf(n ast.Node) []string {
 	return out
 }
 
-// check says what no single key tells.
-func (o *SinkOTLP) check(key string, add func(key, format string, args ...any)) {
-	if (o.Certificate == "") != (o.Key == "") {
-		add(key, "certificate and key go together: give both or neither")
-	}
-	for _, f := range []struct{ key, path string }{{"ca_file", o.CAFile}, {"certificate", o.Certificate}, {"key", o.Key}} {
-		if f.path == "" {
-			continue
-		}
-		if _, err := os.Stat(f.path); err != nil {
-			add(key+"."+f.key, "%s can't be read: %v", f.path, errors.Unwrap(err))
-		}
+// checkOTLP returns the key that does not go with the others, and what is wanted.
+func checkOTLP(s *Sink) (key, want string) {
+	o := s.OTLP
+	if problem := o.TLS.problem(); problem != "" {
+		return "tls", problem
 	}
 	u, err := url.Parse(o.URL)
 	if err == nil && o.Protocol == OTLPOverGRPC && u.Path != "" && u.Path != "/" {
-		add(key+".url", "gRPC has no path: give scheme, host and port, or protocol: http")
+		return "url", "gRPC has no path: give scheme, host and port, or protocol: http"
 	}
+	return "", ""
 }

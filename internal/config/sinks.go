@@ -89,7 +89,7 @@ var sinkTypes = map[string]sinkType{
 		keys: redisKeys, formats: []string{FormatSluice, FormatOCSF, FormatCEF}, needs: []string{"addresses"}, check: checkRedis,
 	},
 	"otlp": {keys: otlpKeys, formats: []string{FormatSluice, FormatOCSF, FormatCEF}, needs: []string{"url"}, check: checkOTLP},
-	"s3": {keys: s3Keys, formats: []string{FormatSluice, FormatOCSF}, needs: []string{"bucket", "region"}, check: checkS3},
+	"s3":   {keys: s3Keys, formats: []string{FormatSluice, FormatOCSF}, needs: []string{"bucket", "region"}, check: checkS3},
 }
 
 func fileKeys(s *Sink) fields {

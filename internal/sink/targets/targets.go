@@ -19,14 +19,17 @@ type Deps struct {
 	Egress *egress.Rules // whatever leaves goes by it
 	Trail  string        // id of the trail
 	Node   string        // name of this gateway, as in records
-	Now    func() time.Time
-	Log    *zap.Logger
+	// Version is that of the gateway; "" where it is not told.
+	Version string
+	Now     func() time.Time
+	Log     *zap.Logger
 }
 
 // types are the targets by the type of the sink. A function reads files at most:
 // it does not connect, so that a receiver that is down holds up nothing.
 var types = map[string]func(*config.Sink, *Deps) (sink.Target, error){
 	"file":  func(c *config.Sink, _ *Deps) (sink.Target, error) { return filesink.Open(*c.File), nil },
+	"otlp":  openOTLP,
 	"redis": openRedis,
 }
 
