@@ -73,7 +73,22 @@ var kinds = map[string]mapping{
 	"TestTarget":      other(classAPI, informational),
 	"RebuildUsage":    other(classAPI, low),
 
-	// The trail itself.
+	"ReadAuditRecords": {classAPI, 2, "Read", low},
+
+	// The trail itself, and its way to receivers.
+	audit.KindCheckpoint:       other(classEventLog, informational),
+	"TrailDiskLow":             other(classEventLog, high),
+	"TrailDiskRecovered":       other(classEventLog, informational),
+	"RotateTrailKey":           {classEntity, 3, "Update", medium},
+	"CreateHold":               {classEntity, 1, "Create", medium},
+	"DeleteHold":               {classEntity, 4, "Delete", medium},
+	"SinkFailing":              other(classEventLog, high),
+	"SinkRecovered":            other(classEventLog, informational),
+	"SinkMarkLost":             other(classEventLog, medium),
+	"SinkReceiverLostRecords":  other(classEventLog, high),
+	"SinkRecordsSkipped":       other(classEventLog, high),
+	"ReplaySink":               {classEventLog, 3, "Export", low},
+	"RetryDeadLetters":         {classEventLog, 3, "Export", low},
 	audit.KindTailCut:          other(classEventLog, high),
 	audit.KindRecordsMissing:   other(classEventLog, critical),
 	audit.KindPartitionDropped: {classEventLog, 2, "Delete", medium},
@@ -122,3 +137,11 @@ next:
 	}
 	return out
 }
+
+// Severe reports whether the record is an event of which somebody should hear at
+// once: one of a high or critical severity.
+func Severe(r *audit.Record) bool { return r.Event != nil && ofEvent(r.Event).severity >= high }
+
+// Failed reports whether the record is an event that says that something did not
+// work.
+func Failed(r *audit.Record) bool { return r.Event != nil && failed(r.Event) }

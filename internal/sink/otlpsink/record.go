@@ -12,6 +12,7 @@ import (
 	"sluice/internal/audit"
 	"sluice/internal/identity"
 	"sluice/internal/sink"
+	"sluice/internal/sink/format"
 )
 
 // schemaURL is the version of OpenTelemetry's semantic conventions that the
@@ -83,9 +84,9 @@ func severity(r *audit.Record) (logs.SeverityNumber, string) {
 	switch {
 	case r.Outcome != nil:
 		result = r.Outcome.Result
-	case r.Event != nil && (r.Event.Kind == audit.KindTailCut || r.Event.Kind == audit.KindRecordsMissing):
+	case format.Severe(r):
 		return logs.SeverityNumber_SEVERITY_NUMBER_ERROR, "ERROR"
-	case r.Event != nil && (r.Event.Metadata["outcome"] == "failed" || r.Event.Kind == "FailSignIn"):
+	case format.Failed(r):
 		return logs.SeverityNumber_SEVERITY_NUMBER_WARN, "WARN"
 	}
 	switch result {
