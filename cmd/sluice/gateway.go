@@ -146,6 +146,7 @@ func (g *gateway) openStores() (err error) {
 	g.trail, err = audit.Open(audit.Options{
 		DiskWarn: warn, DiskStop: stop,
 		Dir: data("audit"), Node: nodeName(), Bodies: g.cfg.Audit.Bodies, BodyBytes: g.cfg.Audit.BodyBytes,
+		Sync:          g.cfg.Audit.Sync,
 		RetentionDays: g.cfg.Audit.RetentionDays,
 		Now:           time.Now, Log: g.log.Named("audit"),
 	})

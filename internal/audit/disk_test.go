@@ -17,6 +17,10 @@ type disk struct {
 	ahead  bool         // it can take room ahead
 	broken atomic.Bool  // writes fail half-way
 	stuck  atomic.Bool  // and can't be cut off
+	tired  atomic.Bool  // what is written does not reach the disk
+	drops  atomic.Bool  // and is gone then
+	opened atomic.Int64 // files
+	synced atomic.Int64 // how far the file that was synced last is on the disk
 }
 
 // onDisk is a file of such a disk. Room taken ahead counts.
@@ -28,6 +32,7 @@ type onDisk struct {
 
 func (d *disk) open(path string, flag int) (audit.File, error) {
 	f, err := audit.OpenDisk(path, flag)
+	d.opened.Add(1)
 	return &onDisk{File: f, disk: d}, err
 }
 
@@ -52,6 +57,27 @@ func (f *onDisk) WriteAt(b []byte, off int64) (int, error) {
 		return n, syscall.ENOSPC
 	}
 	return f.File.WriteAt(b, off)
+}
+
+func (f *onDisk) Sync() error { return f.sync(f.File.Sync) }
+
+func (f *onDisk) Datasync() error { return f.sync(f.File.Datasync) }
+
+func (f *onDisk) sync(do func() error) error {
+	info, err := f.File.Stat()
+	if err != nil {
+		return err
+	}
+	if !f.disk.tired.Load() {
+		f.disk.synced.Store(info.Size())
+		return do()
+	}
+	if lost := info.Size() - f.disk.synced.Load(); f.disk.drops.Load() && lost > 0 {
+		if _, err := f.File.WriteAt(make([]byte, lost), f.disk.synced.Load()); err != nil {
+			return err
+		}
+	}
+	return syscall.EIO
 }
 
 func (f *onDisk) Truncate(size int64) error {

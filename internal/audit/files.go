@@ -11,8 +11,10 @@ import (
 // segmentFile is the file that the writer appends to: what a disk may refuse.
 type segmentFile interface {
 	io.WriterAt
+	io.ReaderAt
 	Truncate(size int64) error
 	Sync() error
+	Datasync() error // Sync without the times of the file
 	Close() error
 	Stat() (os.FileInfo, error)
 	// Preallocate takes room on the disk for the range without changing the
@@ -33,6 +35,8 @@ func openDisk(path string, flag int) (segmentFile, error) {
 	}
 	return diskFile{f}, nil
 }
+
+func (f diskFile) Datasync() error { return datasync(f.File) }
 
 func (f diskFile) Preallocate(offset, length int64) error {
 	return preallocate(f.File, offset, length)

@@ -79,7 +79,14 @@ func (k *keeper) checkpoint() {
 	if errors.Is(err, os.ErrClosed) {
 		return // the day has turned; the next checkpoint is on the new segment
 	}
-	if err == nil {
+	if err != nil {
+		k.trail.log.Error("what was written to the trail could not be got onto the disk; it is written again", zap.Error(err))
+		err = w.distrust(file)
+		if err == nil {
+			return // the next checkpoint keeps the head
+		}
+	} else {
+		w.reached(file, pos)
 		err = k.trail.writeHead(pos, false)
 	}
 	if err != nil {

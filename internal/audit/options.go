@@ -75,6 +75,8 @@ type Options struct {
 	// beginning is, and the record says so. Zero or less means DefaultBodyBytes,
 	// and more than MaxBodyBytes means that.
 	BodyBytes int
+	// Sync is SyncOS or SyncFsync; empty means SyncOS.
+	Sync string
 	// RetentionDays is how many whole days before today are kept; older
 	// partitions are dropped. Zero or less keeps everything.
 	RetentionDays int

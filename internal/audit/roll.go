@@ -49,6 +49,9 @@ type openMeta struct {
 func (w *writer) roll(today day) error {
 	if w.file != nil {
 		w.ending()
+		if err := w.usable(); err != nil {
+			return err
+		}
 	}
 	frame, err := w.segmentFrame(today)
 	if err != nil {
@@ -69,6 +72,9 @@ func (w *writer) roll(today day) error {
 	w.counters.bytes.Add(int64(len(frame)))
 	w.items = append(w.items, item{kind: frameSegment, at: next})
 	w.publish()
+	w.mu.Lock()
+	w.synced = next
+	w.mu.Unlock()
 	w.items = w.items[:0]
 	w.succeeded()
 	return nil
@@ -129,6 +135,9 @@ func (w *writer) begin(file segmentFile, frame []byte) (alloc int64, err error) 
 	}
 	w.counters.writes.Add(1)
 	if _, err := file.WriteAt(frame, 0); err != nil {
+		return 0, err
+	}
+	if err := file.Datasync(); err != nil {
 		return 0, err
 	}
 	return alloc, syncDir(w.dir)

@@ -86,11 +86,13 @@ func (w *writer) usable() error {
 	if w.removed {
 		return fmt.Errorf("%w: the segment was removed or replaced while it was open", ErrUnwritable)
 	}
-	if !w.dirty {
-		return nil
+	if w.dirty {
+		if err := w.cut(w.position().off); err != nil {
+			return refused("cutting a half-written record off", err)
+		}
 	}
-	if err := w.cut(w.position().off); err != nil {
-		return refused("cutting a half-written record off", err)
+	if w.suspect {
+		return w.mend()
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ type Stats struct {
 	Frames     uint64 `json:"frames"`   // written since Open
 	Bytes      uint64 `json:"bytes"`    // written since Open
 	Writes     uint64 `json:"writes"`   // write calls since Open: Frames/Writes is the size of a group
+	Syncs      uint64 `json:"syncs"`    // groups that were got onto the disk before their callers went on, since Open
 	Failures   uint64 `json:"failures"` // refused or failed appends since Open
 	Open       int    `json:"open"`     // exchanges under way
 	Reserved   int64  `json:"reserved"` // bytes kept free for the outcomes of exchanges under way
@@ -25,7 +26,7 @@ func (t *Trail) Stats() Stats {
 	s := Stats{
 		Sequence: pos.seq, Day: pos.day.String(),
 		Frames: uint64(c.frames.Load()), Bytes: uint64(c.bytes.Load()), Writes: uint64(c.writes.Load()),
-		Failures: uint64(c.failures.Load()), Open: int(c.open.Load()), Reserved: c.reserved.Load(),
+		Syncs: uint64(c.syncs.Load()), Failures: uint64(c.failures.Load()), Open: int(c.open.Load()), Reserved: c.reserved.Load(),
 		Partitions: len(t.readers.list()), Disk: t.disk.current(),
 	}
 	t.indexer.mu.Lock()

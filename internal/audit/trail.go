@@ -24,6 +24,7 @@ type Trail struct {
 	id         string
 	keeps      string // of bodies: a Bodies constant
 	bodyBytes  int    // most that is kept of one body
+	syncs      bool   // a record is on the disk before it counts as written
 	redaction  redaction
 	retention  int
 	now        func() time.Time
@@ -80,6 +81,13 @@ func newTrail(opts Options) (*Trail, error) {
 	default:
 		return nil, fmt.Errorf("opening the trail: bodies is %q, not %q, %q or %q", opts.Bodies, BodiesFull, BodiesRedacted, BodiesNone)
 	}
+	switch opts.Sync {
+	case SyncFsync:
+		t.syncs = true
+	case SyncOS, "":
+	default:
+		return nil, fmt.Errorf("opening the trail: sync is %q, not %q or %q", opts.Sync, SyncOS, SyncFsync)
+	}
 	if t.now == nil {
 		t.now = time.Now
 	}
@@ -134,6 +142,7 @@ func (t *Trail) start(opener fileOpener) error {
 	t.writer = &writer{dir: t.dir, trail: t.id, now: t.now, opener: opener, index: t.written, disk: t.disk, pos: state.pos, lo: state.times.lo, hi: state.times.hi}
 	t.writer.gaps = state.gaps
 	t.writer.ending = func() { _ = t.sign(t.now()) } // a segment that ends unsigned is signed by the next
+	t.writer.each = t.syncs
 	t.writer.open, t.writer.ended, t.writer.next = map[string]*row{}, state.times, state.pos
 	go t.indexer.run()
 	if err := t.resume(state); err != nil {
@@ -159,6 +168,11 @@ func (t *Trail) resume(state *found) error {
 		}
 		w.file, w.alloc, w.spared = file, state.pos.off, true
 		w.shown = file
+		// The run before may have died with records on their way to the disk.
+		if err := file.Sync(); err != nil {
+			return refused("getting the trail onto the disk", err)
+		}
+		w.synced = state.pos
 		w.open, w.reserved = state.open, reservedFor(state.open)
 		// The head must not call the trail closed when records follow. A signed
 		// one stays until there is a key again.

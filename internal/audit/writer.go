@@ -52,6 +52,7 @@ type writer struct {
 	pos    position
 	lo, hi int64       // times of the records ended in this segment
 	shown  segmentFile // file, for those who do not lead
+	synced position    // up to here the segment is on the disk
 
 	ending   func()                // called before the segment ends
 	since    atomic.Int64          // frames since the last checkpoint
@@ -60,6 +61,7 @@ type writer struct {
 
 	// The following fields belong to whoever leads.
 	segment
+	durability
 }
 
 // segment is the file that is written and what is known of it.
@@ -83,7 +85,7 @@ type segment struct {
 }
 
 type counters struct {
-	frames, bytes, writes, failures, open, reserved atomic.Int64
+	frames, bytes, writes, syncs, failures, open, reserved atomic.Int64
 }
 
 // append writes e, alone or with others, and returns when it is with the
@@ -212,7 +214,11 @@ func (w *writer) flush() {
 	w.mu.Lock()
 	good, lo, hi := w.pos, w.lo, w.hi
 	w.mu.Unlock()
-	if err := w.write(data, good.off); err != nil {
+	err := w.write(data, good.off)
+	if err == nil {
+		err = w.sync(good.off)
+	}
+	if err != nil {
 		w.undo(err)
 		w.next, w.ended = good, timeRange{lo, hi}
 	} else {
@@ -246,6 +252,9 @@ func (w *writer) publish() {
 	w.index(w.items)
 	w.mu.Lock()
 	w.pos, w.lo, w.hi, w.shown = w.next, w.ended.lo, w.ended.hi, w.file
+	if w.each {
+		w.synced = w.next
+	}
 	w.mu.Unlock()
 }
 

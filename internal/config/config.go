@@ -75,7 +75,8 @@ type Audit struct {
 	ProviderBodies bool
 	// StreamEvents: the events of streamed replies are recorded beside the message.
 	StreamEvents bool
-	BodyBytes    int // most that is kept of one body
+	BodyBytes    int    // most that is kept of one body
+	Sync         string // os or fsync: when a record counts as written
 	Redact       Redact
 	OnFailure    string // refuse or serve
 	Sinks        []Sink // where it is streamed to
@@ -135,7 +136,7 @@ func Default() Config {
 		Data:          "./data",
 		LogLevel:      "info",
 		Vault:         defaultVault(),
-		Audit:         Audit{RetentionDays: 184, Bodies: "full", BodyBytes: 32 << 20, OnFailure: "refuse", Disk: DiskWatch{Warn: "10%,5GiB", Stop: "1%,64MiB"}},
+		Audit:         Audit{RetentionDays: 184, Bodies: "full", BodyBytes: 32 << 20, Sync: "os", OnFailure: "refuse", Disk: DiskWatch{Warn: "10%,5GiB", Stop: "1%,64MiB"}},
 		Limits:        Limits{BodyBytes: 32 << 20, IdleTimeout: 5 * time.Minute, DrainTimeout: 30 * time.Second},
 		Identity:      Identity{OIDC: DefaultOIDC(), Sessions: Sessions{Idle: 30 * time.Minute, Absolute: 12 * time.Hour, PerUser: 10}},
 	}

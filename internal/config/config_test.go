@@ -44,7 +44,7 @@ func TestEveryKeyArrives(t *testing.T) {
 		},
 	}, c.Vault)
 	require.Equal(t, config.Audit{
-		RetentionDays: 30, Bodies: "redacted", OnFailure: "serve", ProviderBodies: true, StreamEvents: true, BodyBytes: 65536,
+		RetentionDays: 30, Bodies: "redacted", OnFailure: "serve", ProviderBodies: true, StreamEvents: true, BodyBytes: 65536, Sync: "fsync",
 		Disk: config.DiskWatch{Warn: "20%", Stop: "1GiB"},
 	}, c.Audit)
 	require.Equal(t, config.Egress{Proxy: "http://proxy.example:3128", AllowPrivate: true,
@@ -105,6 +105,7 @@ func TestBadFilesSayWhere(t *testing.T) {
 		"events.bad.yaml":     "testdata/events.bad.yaml:2: audit.stream_events: want true or false",
 		"detectors.bad.yaml":  "testdata/detectors.bad.yaml:2: audit.redact.detectors[1]: want one of: personal, national_ids, secrets, email",
 		"fields.bad.yaml":     `testdata/fields.bad.yaml:3: audit.redact.fields: field "messages..content" is not a path`,
+		"sync.bad.yaml":       "testdata/sync.bad.yaml:2: audit.sync: want one of: os, fsync",
 		"enum.bad.yaml":       "testdata/enum.bad.yaml:2: audit.bodies: want one of: full, redacted, none",
 		"disk.bad.yaml":       "testdata/disk.bad.yaml:3: audit.disk.warn: want a size such as 5GiB",
 		"disk_share.bad.yaml": "testdata/disk_share.bad.yaml:1: audit.disk.stop: want a size such as 5GiB",

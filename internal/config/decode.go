@@ -64,6 +64,7 @@ func schema(c *Config) fields {
 			"stream_events":   boolean(&c.Audit.StreamEvents),
 			"body_bytes":      number(&c.Audit.BodyBytes, 1024, 1<<30),
 			"redact":          redactSection(&c.Audit.Redact),
+			"sync":            oneOf(&c.Audit.Sync, "os", "fsync"),
 			"on_failure":      oneOf(&c.Audit.OnFailure, "refuse", "serve"),
 			"sinks":           sinks(&c.Audit.Sinks),
 			"disk":            group(fields{"warn": diskLimit(&c.Audit.Disk.Warn), "stop": diskLimit(&c.Audit.Disk.Stop)}),
