@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/internal/audit/audittest"
 	"sluice/internal/simulate"
 )
 
@@ -114,6 +115,8 @@ func Start(t testing.TB, o Options) *Gateway {
 		o.Hosts, o.Providers = g.All.Hosts(), g.All
 	}
 	g.configure(o)
+	// When the gateway has stopped, what it recorded is held to the schema.
+	t.Cleanup(func() { audittest.Trail(t, filepath.Join(g.Data, "audit")) })
 	g.Launch()
 	if !o.BareEndpoints {
 		g.makeEndpoints()

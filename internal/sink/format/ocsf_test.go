@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sluice/internal/audit"
+	"sluice/internal/audit/audittest"
 	"sluice/internal/decision"
 	"sluice/internal/identity"
 	"sluice/internal/sink/format"
@@ -111,7 +112,7 @@ func records(t *testing.T) map[string]*audit.Record {
 	odd := exchange(audit.ResultAnswered)
 	odd.Exchange.ClientAddr, odd.Exchange.Method = "@unix", "PROPFIND"
 	out["odd"] = odd
-	for _, kind := range append(eventKinds(t), "KindOfTheFuture") {
+	for _, kind := range append(audittest.EventKinds(t), "KindOfTheFuture") {
 		out["event/"+kind] = event(kind)
 		for _, target := range []string{"user", "organization", "session", "policies", "endpoint", "gateway"} {
 			r := event(kind)
@@ -149,7 +150,7 @@ func TestOCSFIsValid(t *testing.T) {
 
 // TestEveryKindIsMapped fails for a kind of event that nobody has found a class for.
 func TestEveryKindIsMapped(t *testing.T) {
-	for _, kind := range eventKinds(t) {
+	for _, kind := range audittest.EventKinds(t) {
 		line, err := format.OCSF(nil, event(kind))
 		require.NoError(t, err)
 		require.NotContains(t, string(line), `"class_uid":0,`, "%s has no class: add it to kinds in ocsf_kinds.go and to docs/siem.md", kind)

@@ -1,4 +1,4 @@
-package format_test
+package audittest
 
 import (
 	"go/ast"
@@ -19,13 +19,13 @@ import (
 var kindWord = regexp.MustCompile(`^[A-Z][a-z]+([A-Z][a-zA-Z]+)+$`)
 var kindName = regexp.MustCompile(`^([kK]ind|Event|event)[A-Z]`)
 
-// eventKinds lists the kinds of events that the code of the whole repository
+// EventKinds lists the kinds of events that the code of the whole repository
 // writes: constants that are called so, and literals that stand in the place of
 // a kind.
-func eventKinds(t *testing.T) []string {
+func EventKinds(t testing.TB) []string {
 	t.Helper()
 	found := map[string]bool{}
-	root := filepath.Join("..", "..", "..")
+	root := root()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
