@@ -58,6 +58,7 @@ fuzz: ## run every fuzz target for FUZZTIME (60s)
 	FUZZTIME=$(FUZZTIME) sh tools/fuzz
 
 bench: build $(TOOLS)/envoy ## measure against the floors; the table of docs/performance.md
+	$(GO) build -tags unrecorded -o bin/sluice-unrecorded ./cmd/sluice
 	$(GO) run ./bench
 
 clean: ## remove what was built; .tools and data stay

@@ -1,7 +1,8 @@
 // Command bench measures the gateway against its floors, on one machine in one
 // run: the provider itself, (a) Envoy alone, (b) Envoy with an ext_proc server
 // that only echoes, (c) Sluice, (d) Sluice with 10,000 endpoints, (e) and (f)
-// Sluice translating, (g) Sluice with a second target to fall back to. Provider and
+// Sluice translating, (g) Sluice with a second target to fall back to, (h) Sluice built to record
+// nothing, which shows what the audit trail costs. Provider and
 // load generator are processes of their own. The result is Markdown on
 // standard output; progress goes to standard error.
 package main
@@ -38,6 +39,7 @@ type options struct {
 	echoBodies            bool
 	dialect               string
 	envoy, sluice         string
+	unrecorded            string
 }
 
 func main() {
@@ -51,12 +53,13 @@ func main() {
 	flag.IntVar(&o.connections, "connections", 32, "connections at full load")
 	flag.IntVar(&o.rounds, "rounds", 1, "rounds over everything; medians are printed")
 	flag.Float64Var(&o.rate, "rate", 100, "requests/s at the fixed rate, where added latency is measured")
-	flag.StringVar(&o.only, "only", "a,b,c,d,e,f,g", "gateways to measure, besides the provider itself")
+	flag.StringVar(&o.only, "only", "a,b,c,d,e,f,g,h", "gateways to measure, besides the provider itself")
 	flag.StringVar(&o.loads, "loads", "1,2,3", "workloads: 1.5 KB, 64 KB, streamed")
 	flag.BoolVar(&o.echoBodies, "echo-bodies", false, "the echo server sends both bodies back, as a gateway that changes them")
 	flag.StringVar(&o.dialect, "dialect", dialectOpenAI, "how Sluice is called: openai or mlflow")
 	flag.StringVar(&o.envoy, "envoy", "", "Envoy binary of the pinned version (default: found)")
 	flag.StringVar(&o.sluice, "sluice", filepath.Join("bin", "sluice"), "Sluice binary")
+	flag.StringVar(&o.unrecorded, "unrecorded", filepath.Join("bin", "sluice-unrecorded"), "Sluice binary built with the tag unrecorded")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
@@ -95,6 +98,7 @@ var contenders = []contender{
 	{"e", "(e) Sluice, OpenAI client → Anthropic", (*bench).sluiceAnthropic},
 	{"f", "(f) Sluice, OpenAI client → Bedrock", (*bench).sluiceBedrock},
 	{"g", "(g) Sluice, two targets", (*bench).sluiceTwo},
+	{"h", "(h) Sluice that records nothing", (*bench).sluiceUnrecorded},
 }
 
 func run(ctx context.Context, o *options) error {

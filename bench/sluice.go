@@ -23,25 +23,32 @@ const benchEndpoint = "bench"
 const manyEndpoints = 10_000
 
 // sluice is the whole gateway with one endpoint.
-func (b *bench) sluice(ctx context.Context) (*gateway, error) { return b.startSluice(ctx, 1, openAI) }
+func (b *bench) sluice(ctx context.Context) (*gateway, error) {
+	return b.startSluice(ctx, b.o.sluice, 1, openAI)
+}
 
 // sluiceMany is the whole gateway with ten thousand endpoints at one provider.
 func (b *bench) sluiceMany(ctx context.Context) (*gateway, error) {
-	return b.startSluice(ctx, manyEndpoints, openAI)
+	return b.startSluice(ctx, b.o.sluice, manyEndpoints, openAI)
 }
 
 // sluiceAnthropic and sluiceBedrock translate for an OpenAI client.
 func (b *bench) sluiceAnthropic(ctx context.Context) (*gateway, error) {
-	return b.startSluice(ctx, 1, anthropic)
+	return b.startSluice(ctx, b.o.sluice, 1, anthropic)
 }
 
 func (b *bench) sluiceBedrock(ctx context.Context) (*gateway, error) {
-	return b.startSluice(ctx, 1, bedrock)
+	return b.startSluice(ctx, b.o.sluice, 1, bedrock)
 }
 
 // sluiceTwo has a second target, to fall back to: the price of being able to.
 func (b *bench) sluiceTwo(ctx context.Context) (*gateway, error) {
-	return b.startSluice(ctx, 1, openAI, openAI)
+	return b.startSluice(ctx, b.o.sluice, 1, openAI, openAI)
+}
+
+// sluiceUnrecorded has a trail that keeps nothing: the price of the audit trail.
+func (b *bench) sluiceUnrecorded(ctx context.Context) (*gateway, error) {
+	return b.startSluice(ctx, b.o.unrecorded, 1, openAI)
 }
 
 // target is what is behind the endpoint that is called.
@@ -63,7 +70,7 @@ var (
 	}}
 )
 
-func (b *bench) startSluice(ctx context.Context, endpoints int, targets ...target) (*gateway, error) {
+func (b *bench) startSluice(ctx context.Context, program string, endpoints int, targets ...target) (*gateway, error) {
 	addr, err := simulate.RefusedAddr()
 	if err != nil {
 		return nil, err
@@ -76,7 +83,7 @@ func (b *bench) startSluice(ctx context.Context, endpoints int, targets ...targe
 	if err != nil {
 		return nil, err
 	}
-	server, err := startChild("sluice", nil, b.o.sluice, "run", "--config", config, "--envoy-bin", b.o.envoy)
+	server, err := startChild("sluice", nil, program, "run", "--config", config, "--envoy-bin", b.o.envoy)
 	if err != nil {
 		return nil, err
 	}

@@ -262,7 +262,7 @@ func (g *gateway) openEnvoySide() (err error) {
 	}
 	g.batches = batch.New(g.egress.Client(), c.Limits.BodyBytes)
 	g.extproc = extproc.New(extproc.Options{
-		Identity: g.identity, Policy: g.policy, Trail: g.trail, ServeUnrecorded: g.serveUnrecorded(),
+		Identity: g.identity, Policy: g.policy, Trail: recorder(g.trail), ServeUnrecorded: g.serveUnrecorded(),
 		Bodies: c.Audit.Bodies, ProviderBodies: c.Audit.ProviderBodies, StreamEvents: c.Audit.StreamEvents,
 		Batches: g.batches, Cost: g.cost, BodyBytes: c.Limits.BodyBytes, Metrics: extproc.NewMetrics(g.registry), Log: g.log.Named("extproc"), Now: time.Now,
 	})
