@@ -104,7 +104,7 @@ func (x *exchange) outcome(result string, status int, e *dialect.Error) *audit.O
 		FirstByte: x.firstByte, Duration: since(x.start, now), ResponseBytes: x.sentTotal,
 	}
 	if e != nil {
-		o.Code, o.Message = e.Code, e.Message
+		o.Code, o.Message = e.Code, string(x.kept([]byte(e.Message)))
 	}
 	switch {
 	case x.tries != nil:
@@ -219,8 +219,12 @@ func (x *exchange) count(o *audit.Outcome) {
 	if o.Result == audit.ResultAnswered {
 		return
 	}
-	x.s.Log.Info("exchange not answered", zap.String("exchange", x.record.ID),
-		zap.String("endpoint", x.record.EndpointName), zap.String("result", o.Result), zap.String("code", o.Code),
+	name := "" // the log repeats no name that a client made up
+	if x.entry != nil {
+		name = x.entry.Endpoint.Name
+	}
+	x.s.Log.Info("exchange not answered", zap.String("exchange", x.record.ID), zap.String("endpoint", name),
+		zap.String("result", o.Result), zap.String("code", o.Code),
 		zap.Int("status", o.Status), zap.Int("provider_status", o.UpstreamStatus), zap.Duration("duration", o.Duration))
 }
 

@@ -30,13 +30,17 @@ func (s *scanner) lettersFirst(i, end int) int {
 	if classes[w[0]]&letter == 0 {
 		return i
 	}
-	if before := s.before(i); before == '-' || before == '.' || before == '/' {
+	before := s.before(i)
+	if before == '-' || before == '.' {
 		return i
 	}
 	if len(w) >= 4 && isDigit(w[2]) && isDigit(w[3]) && s.r.kinds.has(iban) {
 		if at := s.iban(i); at > i {
 			return at
 		}
+	}
+	if before == '/' { // a path, where the weaker ids are often something else
+		return i
 	}
 	switch {
 	case len(w) == 16 && s.r.kinds.has(itCodiceFiscale):
