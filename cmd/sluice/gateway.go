@@ -84,11 +84,12 @@ type gateway struct {
 
 	caFile   string // what clients trust; "" with a configured certificate
 	stopping atomic.Bool
+	ending   chan struct{} // closed when stopping
 }
 
 // newGateway opens and connects every part. Nothing is served yet.
 func newGateway(f runFlags, cfg config.Config, log *zap.Logger) (_ *gateway, err error) {
-	g := &gateway{cfg: cfg, lastRead: cfg, inForce: newInForce(cfg, time.Now()), log: log, adminToken: f.adminTokenFile, registry: prometheus.NewRegistry()}
+	g := &gateway{cfg: cfg, lastRead: cfg, inForce: newInForce(cfg, time.Now()), log: log, adminToken: f.adminTokenFile, registry: prometheus.NewRegistry(), ending: make(chan struct{})}
 	g.machine = &machine{g: g, started: time.Now()}
 	defer func() {
 		if err != nil {

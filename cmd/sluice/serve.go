@@ -140,7 +140,7 @@ func (g *gateway) controlHandler() http.Handler {
 	return admin.New(admin.Deps{
 		Identity: g.identity, Catalog: g.catalog, Policy: g.policy, Trail: g.trail, Sinks: g.sinks, Usage: g.usage, Machine: g.machine.look, ServeUnrecorded: g.serveUnrecorded(),
 		Activate: g.activate, CheckHost: g.egress.CheckHost, Components: g.components, Version: version,
-		Settings:     g.inForce.settings,
+		Settings: g.inForce.settings, Stopping: g.ending,
 		TargetHealth: g.targetHealth, Vault: g.keeper, Probe: g.prober().Test, Prices: g.prices, Sessions: g.sessions, SignIn: g.signInWays, SCIM: g.scim, AdoptBySCIM: g.cfg.Identity.SCIM.Adopt, Registerer: g.registry, Now: time.Now, NewID: newExchangeID, Log: g.log.Named("api"),
 	})
 }
@@ -308,6 +308,7 @@ func (g *gateway) awaitReady(stop context.Context, failed <-chan error) error {
 // and the servers behind it, in the order in which a request passes them.
 func (g *gateway) drain() error {
 	g.stopping.Store(true)
+	close(g.ending) // streams that are followed would not end by themselves
 	g.log.Info("draining", zap.Duration("at_most", g.cfg.Limits.DrainTimeout))
 	const slack = 5 * time.Second // for Envoy to go after the last request
 	ctx, cancel := context.WithTimeout(context.Background(), g.cfg.Limits.DrainTimeout+slack)

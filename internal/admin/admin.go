@@ -54,7 +54,11 @@ type Trail interface {
 	Refuse(x *audit.Exchange, requestBody []byte, o *audit.Outcome) error
 	Event(e *audit.Event) error
 	Query(ctx context.Context, f audit.Filter, fn func(*audit.Record) error) error
+	Export(ctx context.Context, f audit.Filter, render func([]byte, *audit.Record) ([]byte, error), write func([]byte) error) (int, error)
+	Count(ctx context.Context, f audit.Filter, most int) (int, error)
 	Get(ctx context.Context, id string) (*audit.Record, error)
+	Reader(from audit.Mark) (*audit.Reader, error)
+	EndMark() audit.Mark
 	Healthy() error
 	Stats() audit.Stats
 	Days() []string
@@ -127,6 +131,9 @@ type Deps struct {
 	SignIn func() api.SignIn
 	// Settings reports the configuration in force. Nil: none is shown.
 	Settings func() api.Settings
+	// Stopping is closed when the gateway is to end: replies that would go on end
+	// then. Nil: never.
+	Stopping <-chan struct{}
 	Version  string
 	// BodyBytes is the largest body accepted. 0: 4 MiB.
 	BodyBytes int64
@@ -144,8 +151,9 @@ const (
 
 type server struct {
 	Deps
-	table   routing.Table[route]
-	started time.Time
+	followers followers
+	table     routing.Table[route]
+	started   time.Time
 	// description is the text of GET /api/openapi.json, and its ETag.
 	description func() (text []byte, etag string)
 

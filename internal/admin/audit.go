@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"sluice/extproc/dialect"
 	"sluice/internal/audit"
@@ -13,71 +14,56 @@ import (
 )
 
 // auditPage is a page of the trail. Next is the cursor of the next one, "" on
-// the last.
+// the last. SearchedTo is how far a search for a text has come, when it took so
+// long that it stopped; it goes on at Next.
 type auditPage struct {
-	Records []*audit.Record `json:"records"`
-	Next    string          `json:"next,omitempty"`
+	Records    []*audit.Record `json:"records"`
+	Next       string          `json:"next,omitempty"`
+	SearchedTo *time.Time      `json:"searchedTo,omitempty"`
 }
 
-// listAudit is GET /api/sluice/v1/audit: records without bodies, newest first
-// unless descending=false, a page at a time.
+// textPatience is how long a page may take to look for a text.
+const textPatience = 2 * time.Second
+
+// listAudit is GET /api/sluice/v1/audit: records, newest first unless
+// descending=false, a page at a time, or all as lines (see streamAudit).
 func (s *server) listAudit(c *call) error {
-	f, err := s.auditFilter(c)
+	q, err := s.readAuditQuery(c)
 	if err != nil {
 		return err
 	}
+	if q.follow {
+		return s.followAudit(c, q)
+	}
+	if q.lines {
+		return s.streamAudit(c, q)
+	}
+	f := q.filter
 	limit := f.Limit
 	f.Limit++ // one more tells whether there is a next page
+	f.Patience = textPatience
 	out := auditPage{Records: []*audit.Record{}}
 	if !c.onlyOwned(&f) {
 		return c.reply(http.StatusOK, out)
 	}
+	var unfinished *audit.Unfinished
 	err = s.Trail.Query(c.ctx(), f, func(r *audit.Record) error {
 		out.Records = append(out.Records, r)
 		return nil
 	})
-	if err != nil {
-		return trailError(err)
-	}
-	if len(out.Records) > limit {
+	switch {
+	case len(out.Records) > limit:
 		out.Records = out.Records[:limit]
 		out.Next = cursorText(out.Records[limit-1].Cursor())
+	case errors.As(err, &unfinished):
+		out.Next, out.SearchedTo = cursorText(unfinished.At), &unfinished.At.Time
+	case err != nil:
+		return trailError(err)
+	}
+	if err := s.bodiesRead(c, q, "", len(out.Records)); err != nil {
+		return err
 	}
 	return c.reply(http.StatusOK, out)
-}
-
-// auditFilters are the parameters that auditFilter reads, besides the times.
-var auditFilters = append(endpointFilters[:len(endpointFilters):len(endpointFilters)],
-	parameter{name: "users", kind: kindTexts, text: "Only what these users did, by id or name."},
-	parameter{name: "results", kind: kindTexts, text: "Only exchanges that ended so, e.g. answered, denied, provider_error."},
-	parameter{name: "kinds", kind: kindTexts, text: "Only these kinds of event, e.g. AccessEndpoint, CreateToken."},
-	parameter{name: "id", kind: kindText, text: "Only the record of this exchange or request."},
-	parameter{name: "descending", kind: kindBoolean, text: "False shows the oldest first.", fallback: true},
-	parameter{name: "limit", kind: kindInteger, text: "How many to show.", low: 1, high: 1000, fallback: 100},
-	parameter{name: "cursor", kind: kindText, text: "The next of the page before."},
-)
-
-func (s *server) auditFilter(c *call) (audit.Filter, error) {
-	q := c.r.URL.Query()
-	f := audit.Filter{
-		ID: q.Get("id"), EndpointIDs: readList(q, "endpointIds"), EndpointNames: readList(q, "endpointNames"),
-		Users: readList(q, "users"), Results: readList(q, "results"), Kinds: readList(q, "kinds"),
-	}
-	if len(f.Kinds) == 0 {
-		f.Except = []string{audit.KindCheckpoint}
-	}
-	var err error
-	if f.From, f.To, err = s.window(c); err != nil {
-		return f, err
-	}
-	if f.Descending, err = readBool(q, "descending", true); err != nil {
-		return f, err
-	}
-	if f.Limit, err = readInt(q, "limit", 100, 1, 1000); err != nil {
-		return f, err
-	}
-	f.After, err = readCursor(q.Get("cursor"))
-	return f, err
 }
 
 // onlyOwned narrows a filter to the endpoints that the caller owns, where he

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"encoding/json"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -41,7 +40,7 @@ func (s *server) dominoAudit(c *call) error {
 	if f.From, f.To, err = s.window(c); err != nil {
 		return err
 	}
-	return s.writeAudit(c, f, newArray(c))
+	return s.writeAudit(c, f, c.stream("application/json"))
 }
 
 // endpointFilters are the parameters that select records by their endpoint.
@@ -177,46 +176,4 @@ func reasons(d decision.Decision) string {
 		codes = append(codes, r.Code)
 	}
 	return strings.Join(codes, ",")
-}
-
-// array writes a JSON array element by element.
-type array struct {
-	c           *call
-	enc         *json.Encoder
-	count       int
-	contentType string
-}
-
-func newArray(c *call) *array {
-	enc := json.NewEncoder(c.w)
-	enc.SetEscapeHTML(false)
-	return &array{c: c, enc: enc, contentType: "application/json"}
-}
-
-func (a *array) add(v any) error {
-	separator := ","
-	if a.count == 0 {
-		a.begin()
-		separator = "["
-	}
-	a.count++
-	if _, err := a.c.w.Write([]byte(separator)); err != nil {
-		return err
-	}
-	return a.enc.Encode(v)
-}
-
-func (a *array) begin() {
-	a.c.w.Header().Set("Content-Type", a.contentType)
-	a.c.w.WriteHeader(http.StatusOK)
-}
-
-func (a *array) end() error {
-	text := "]"
-	if a.count == 0 {
-		a.begin()
-		text = "[]"
-	}
-	_, err := a.c.w.Write([]byte(text + "\n"))
-	return err
 }

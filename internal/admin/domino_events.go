@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -104,8 +103,6 @@ var sequences = map[string]string{
 // matchesBeyond bounds how far behind a page matches are counted.
 const matchesBeyond = 5000
 
-var errCounted = errors.New("enough is counted")
-
 // listAuditEvents is GET /api/audittrail/v1/auditevents and /auditevents.
 func (s *server) listAuditEvents(c *call) error {
 	q, err := readEventQuery(c)
@@ -113,34 +110,30 @@ func (s *server) listAuditEvents(c *call) error {
 		return err
 	}
 	out := trailEvents{Events: []trailEvent{}}
-	if !c.onlyOwned(&q.filter) {
+	if q.nothing || !c.onlyOwned(&q.filter) {
 		return c.reply(http.StatusOK, out)
 	}
+	if out.EstimatedMatches, err = s.Trail.Count(c.ctx(), q.filter, q.filter.Skip+q.filter.Limit+matchesBeyond); err != nil {
+		return err
+	}
 	err = s.Trail.Query(c.ctx(), q.filter, func(r *audit.Record) error {
-		event := eventOf(r)
-		if !q.matches(&event) {
-			return nil
-		}
-		out.EstimatedMatches++
-		if n := out.EstimatedMatches; n > q.offset && n <= q.offset+q.limit {
-			out.Events = append(out.Events, event)
-		} else if n > q.offset+q.limit+matchesBeyond {
-			return errCounted
-		}
+		out.Events = append(out.Events, eventOf(r))
 		return nil
 	})
-	if err != nil && !errors.Is(err, errCounted) {
+	if err != nil {
 		return err
+	}
+	// Exchanges that are under way are not counted.
+	if n := len(out.Events); n > 0 {
+		out.EstimatedMatches = max(out.EstimatedMatches, q.filter.Skip+n)
 	}
 	return c.reply(http.StatusOK, out)
 }
 
 // eventQuery is what was asked for.
 type eventQuery struct {
-	filter                                      audit.Filter
-	targetType, targetID, targetName, projectID string
-	projectName                                 string
-	offset, limit                               int
+	filter  audit.Filter
+	nothing bool // two projects are asked for, and nothing is in both
 }
 
 var eventParameters = []parameter{
@@ -174,10 +167,10 @@ func readEventQuery(c *call) (q eventQuery, err error) {
 			*t.into = time.UnixMilli(int64(millis)).UTC()
 		}
 	}
-	if q.limit, err = readInt(values, "limit", 100, 1, 10_000); err != nil {
+	if q.filter.Limit, err = readInt(values, "limit", 100, 1, 10_000); err != nil {
 		return q, err
 	}
-	if q.offset, err = readInt(values, "offset", 0, 0, 1<<31-1); err != nil {
+	if q.filter.Skip, err = readInt(values, "offset", 0, 0, 1<<31-1); err != nil {
 		return q, err
 	}
 	switch sort := values.Get("sort"); sort {
@@ -192,31 +185,24 @@ func readEventQuery(c *call) (q eventQuery, err error) {
 			q.filter.Users = append(q.filter.Users, v)
 		}
 	}
+	q.filter.Except = []string{audit.KindCheckpoint}
 	if event := values.Get("event"); event != "" {
+		q.filter.Except = nil
 		q.filter.Kinds = []string{kindOf(event)}
 	}
-	q.targetType, q.targetID, q.targetName = values.Get("targetType"), values.Get("targetId"), values.Get("targetName")
-	q.projectID, q.projectName = values.Get("withinProjectId"), values.Get("withinProjectName")
-	if q.targetType == audit.TargetEndpoint && q.targetID != "" { // the trail has an index of these
-		q.filter.EndpointIDs = []string{q.targetID}
-	}
-	return q, nil
-}
-
-// matches holds an event to what the trail has no index of.
-func (q *eventQuery) matches(e *trailEvent) bool {
-	for _, project := range []string{q.projectID, q.projectName} {
-		if project != "" && (e.In == nil || e.In.Name != project) {
-			return false
+	for _, t := range []struct {
+		name string
+		into *[]string
+	}{
+		{"targetType", &q.filter.TargetTypes}, {"targetId", &q.filter.TargetIDs}, {"targetName", &q.filter.TargetNames},
+		{"withinProjectId", &q.filter.Projects}, {"withinProjectName", &q.filter.Projects},
+	} {
+		if v := values.Get(t.name); v != "" {
+			q.nothing = q.nothing || len(*t.into) > 0 && (*t.into)[0] != v
+			*t.into = []string{v}
 		}
 	}
-	if q.targetType == "" && q.targetID == "" && q.targetName == "" {
-		return true
-	}
-	return slices.ContainsFunc(e.Targets, func(t auditTarget) bool {
-		return (q.targetType == "" || t.Entity.EntityType == q.targetType) &&
-			(q.targetID == "" || t.Entity.ID == q.targetID) && (q.targetName == "" || t.Entity.Name == q.targetName)
-	})
+	return q, nil
 }
 
 // eventOf is a record in the shape of the unified trail.

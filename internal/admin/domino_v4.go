@@ -1,7 +1,7 @@
 package admin
 
 import (
-	"bufio"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -100,61 +100,60 @@ func (s *server) downloadAudit(c *call) error {
 	f := audit.Filter{Kinds: endpointKinds, From: now.AddDate(0, -downloadMonths, 0)}
 	extension := map[bool]string{true: "json", false: "txt"}[asJSON]
 	c.w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="aigateway-audit-%s.%s"`, now.Format("2006-01-02"), extension))
+	out := c.stream("application/octet-stream")
 	if asJSON {
-		out := newArray(c)
-		out.contentType = "application/octet-stream"
 		return s.writeAudit(c, f, out)
 	}
-	lines := bufio.NewWriterSize(c.w, 32<<10)
 	if c.onlyOwned(&f) {
-		err = s.Trail.Query(c.ctx(), f, func(r *audit.Record) error {
+		_, err = s.Trail.Export(c.ctx(), f, func(dst []byte, r *audit.Record) ([]byte, error) {
+			if data, ok := dominoRecord(r); ok {
+				dst = data.appendLine(dst)
+			}
+			return dst, nil
+		}, out.put)
+	}
+	if err != nil {
+		return err
+	}
+	return out.close()
+}
+
+// writeAudit writes the records that a filter selects as a JSON array, while
+// they are read.
+func (s *server) writeAudit(c *call, f audit.Filter, out *stream) error {
+	first := byte('[')
+	if c.onlyOwned(&f) {
+		_, err := s.Trail.Export(c.ctx(), f, func(dst []byte, r *audit.Record) ([]byte, error) {
 			data, ok := dominoRecord(r)
 			if !ok {
-				return nil
+				return dst, nil
 			}
-			if !c.w.begun {
-				c.file()
+			encoded, err := json.Marshal(data)
+			return append(append(append(dst, ','), encoded...), '\n'), err
+		}, func(b []byte) error {
+			if len(b) > 0 && first == '[' {
+				b[0], first = first, 0
 			}
-			_, err := lines.Write(data.line())
-			return err
+			return out.put(b)
 		})
-	}
-	if err != nil {
-		return err
-	}
-	if !c.w.begun {
-		c.file()
-	}
-	return lines.Flush()
-}
-
-// file begins a reply that is a file.
-func (c *call) file() {
-	c.w.Header().Set("Content-Type", "application/octet-stream")
-	c.w.WriteHeader(http.StatusOK)
-}
-
-// writeAudit writes the records that a filter selects as they are read.
-func (s *server) writeAudit(c *call, f audit.Filter, out *array) error {
-	if !c.onlyOwned(&f) {
-		return out.end()
-	}
-	err := s.Trail.Query(c.ctx(), f, func(r *audit.Record) error {
-		if data, ok := dominoRecord(r); ok {
-			return out.add(data)
+		if err != nil {
+			return err
 		}
-		return nil
-	})
-	if err != nil {
+	}
+	end := "]\n"
+	if first == '[' {
+		end = "[]\n"
+	}
+	if err := out.put([]byte(end)); err != nil {
 		return err
 	}
-	return out.end()
+	return out.close()
 }
 
-// line is a record as a line of text: the time, what happened, and names with
+// appendLine appends a record as a line of text: the time, what happened, and names with
 // values, which are quoted where they have other than plain characters.
-func (d auditData) line() []byte {
-	b := append(d.Timestamp.AppendFormat(nil, "2006-01-02T15:04:05.000Z07:00"), ' ')
+func (d auditData) appendLine(b []byte) []byte {
+	b = append(d.Timestamp.AppendFormat(b, "2006-01-02T15:04:05.000Z07:00"), ' ')
 	b = append(b, d.EventKind...)
 	pairs := [][2]string{{"performedBy", d.PerformedBy}, {"endpointId", d.EndpointID}, {"endpointType", d.EndpointType}}
 	for _, key := range sortedKeys(d.Metadata) {

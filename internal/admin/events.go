@@ -35,6 +35,7 @@ const (
 	kindDeleteCredential   = "DeleteCredential"
 	kindTestTarget         = "TestTarget"
 	kindReadAuditRecord    = "ReadAuditRecord"
+	kindReadAuditRecords   = "ReadAuditRecords"
 )
 
 // What stands in an event for the value of a secret.

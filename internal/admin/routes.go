@@ -122,8 +122,8 @@ func (s *server) auditRoutes() []route {
 		{
 			pattern: "GET " + own + "/audit", access: decided, resource: trail, verb: policies.VerbList, handle: s.listAudit,
 			doc: doc{
-				id: "listAuditRecords", tag: tagAudit, summary: "List records of the trail without bodies, newest first.",
-				query: auditWindow(auditFilters...), out: auditPage{},
+				id: "listAuditRecords", tag: tagAudit, summary: "List records of the trail, newest first.",
+				query: auditWindow(auditFilters...), out: auditPage{}, as: []media{ndjson},
 			},
 		},
 		{

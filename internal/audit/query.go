@@ -21,13 +21,35 @@ var errStop = errors.New("enough")
 // context's and what the disk says; a record that is not as it was written is
 // named.
 func (t *Trail) Query(ctx context.Context, f Filter, fn func(*Record) error) error {
+	return t.search(ctx, &search{f: &f, fn: fn})
+}
+
+// Export is Query for many records: render appends the text of one, on several
+// goroutines at a time, and write is called with the texts of some, in order. It
+// returns how many records that were. Memory stays small whatever is selected.
+func (t *Trail) Export(ctx context.Context, f Filter, render func(dst []byte, r *Record) ([]byte, error), write func([]byte) error) (int, error) {
+	q := &search{f: &f, render: render, write: write}
+	if f.Bodies || f.Limit > 0 || f.Skip > 0 {
+		var buf []byte
+		q.render, q.fn = nil, func(r *Record) (err error) {
+			if buf, err = render(buf[:0], r); err == nil {
+				err = write(buf)
+			}
+			return err
+		}
+	}
+	err := t.search(ctx, q)
+	return q.given, err
+}
+
+func (t *Trail) search(ctx context.Context, q *search) error {
 	if err := t.reached(ctx); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	q := &search{t: t, f: &f, fn: fn, skip: f.Skip, left: cmp.Or(f.Limit, math.MaxInt), begun: t.now()}
-	if len(f.Text) > 0 {
-		q.text = newFinder(f.Text)
+	q.t, q.skip, q.left, q.begun = t, q.f.Skip, cmp.Or(q.f.Limit, math.MaxInt), t.now()
+	if len(q.f.Text) > 0 {
+		q.text = newFinder(q.f.Text)
 	}
 	q.frames = newFrames(t.id, t.dir, t.compressor)
 	defer q.frames.close()
@@ -119,10 +141,13 @@ type search struct {
 	t       *Trail
 	f       *Filter
 	fn      func(*Record) error
+	render  func([]byte, *Record) ([]byte, error) // nil: fn gets the records
+	write   func([]byte) error
 	text    *finder // nil: no text is looked for
 	frames  *frames
 	skip    int
 	left    int
+	given   int
 	begun   time.Time
 	workers sync.WaitGroup
 }
@@ -154,6 +179,7 @@ func (q *search) give(r *Record) error {
 	if err := q.fn(r); err != nil {
 		return err
 	}
+	q.given++
 	if q.left--; q.left <= 0 {
 		return errStop
 	}

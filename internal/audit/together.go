@@ -18,6 +18,8 @@ const (
 type batch struct {
 	hits    []hit
 	records []*Record // nil where there is none
+	text    []byte    // of those that were rendered
+	count   int       // of these
 	err     error     // of the record behind records
 	done    chan struct{}
 }
@@ -103,7 +105,15 @@ func (q *search) fill(ctx context.Context, from *frames, b *batch) {
 				r = nil
 			}
 		}
-		b.records = append(b.records, r)
+		switch {
+		case q.render == nil:
+			b.records = append(b.records, r)
+		case r != nil:
+			if b.text, b.err = q.render(b.text, r); b.err != nil {
+				return
+			}
+			b.count++
+		}
 	}
 }
 
@@ -117,6 +127,12 @@ func (r *Record) dropBodies() {
 
 // hand hands the records of a batch on.
 func (q *search) hand(b *batch) error {
+	if b.count > 0 {
+		if err := q.write(b.text); err != nil {
+			return err
+		}
+		q.given += b.count
+	}
 	for i, r := range b.records {
 		if r == nil {
 			continue
