@@ -12,6 +12,7 @@ import (
 	"sluice/internal/egress"
 	"sluice/internal/sink"
 	"sluice/internal/sink/filesink"
+	"sluice/internal/sink/s3sink"
 )
 
 // Deps are what targets need of the gateway.
@@ -21,8 +22,13 @@ type Deps struct {
 	Node   string        // name of this gateway, as in records
 	// Version is that of the gateway; "" where it is not told.
 	Version string
-	Now     func() time.Time
-	Log     *zap.Logger
+	// Dir is the folder of the manager; a target keeps its own files there, by the
+	// name of its sink.
+	Dir string
+	// Segments are the days of the trail that have ended; nil: none is archived.
+	Segments s3sink.Source
+	Now      func() time.Time
+	Log      *zap.Logger
 }
 
 // types are the targets by the type of the sink. A function reads files at most:
@@ -31,6 +37,7 @@ var types = map[string]func(*config.Sink, *Deps) (sink.Target, error){
 	"file":  func(c *config.Sink, _ *Deps) (sink.Target, error) { return filesink.Open(*c.File), nil },
 	"otlp":  openOTLP,
 	"redis": openRedis,
+	"s3":    openS3,
 }
 
 // Open makes the target of a sink. The error says what is wrong with its

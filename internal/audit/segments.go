@@ -1,0 +1,50 @@
+package audit
+
+import (
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Segment is the file of a day that has ended. It is never written again.
+type Segment struct {
+	Day         string // "2026-03-10"
+	First, Last uint64 // sequences of its frames
+}
+
+// Segments are the days that have ended and are kept, the oldest first. A day
+// whose end is not known, because the start of the next is damaged, is left out.
+func (t *Trail) Segments() []Segment {
+	var out []Segment
+	parts := t.readers.list()
+	for i, p := range parts {
+		if i+1 < len(parts) && p.span.last != 0 {
+			out = append(out, Segment{p.span.day.String(), p.span.first, p.span.last})
+		}
+	}
+	return out
+}
+
+// OpenSegment opens the file of a day for reading. What was opened can be read to
+// its end also when retention drops the day meanwhile.
+func (t *Trail) OpenSegment(name string) (*os.File, error) {
+	d, err := parseDay(name)
+	if err != nil {
+		return nil, fmt.Errorf("opening a segment: %q is no day", name)
+	}
+	f, err := os.Open(filepath.Join(t.dir, d.logName()))
+	if err != nil {
+		return nil, fmt.Errorf("opening a segment: %w", err)
+	}
+	return f, nil
+}
+
+// Hash is the chain hash of the last frame before the mark, hex; "" at the
+// beginning.
+func (m Mark) Hash() string {
+	if m.at.seq == 0 {
+		return ""
+	}
+	return hex.EncodeToString(m.at.hash[:])
+}
