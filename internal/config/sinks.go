@@ -34,10 +34,13 @@ type Sink struct {
 	Filter SinkFilter
 	Batch  SinkBatch
 
-	File  *SinkFile
-	Redis *SinkRedis
-	S3    *SinkS3
-	OTLP  *SinkOTLP
+	HTTP   *SinkHTTP
+	Splunk *SinkHTTP
+	Syslog *SinkSyslog
+	File   *SinkFile
+	Redis  *SinkRedis
+	S3     *SinkS3
+	OTLP   *SinkOTLP
 }
 
 // SinkFilter selects what a sink sends. Empty lists select all; different
@@ -88,8 +91,11 @@ var sinkTypes = map[string]sinkType{
 	"redis": {
 		keys: redisKeys, formats: []string{FormatSluice, FormatOCSF, FormatCEF}, needs: []string{"addresses"}, check: checkRedis,
 	},
-	"otlp": {keys: otlpKeys, formats: []string{FormatSluice, FormatOCSF, FormatCEF}, needs: []string{"url"}, check: checkOTLP},
-	"s3":   {keys: s3Keys, formats: []string{FormatSluice, FormatOCSF}, needs: []string{"bucket", "region"}, check: checkS3},
+	"otlp":       {keys: otlpKeys, formats: []string{FormatSluice, FormatOCSF, FormatCEF}, needs: []string{"url"}, check: checkOTLP},
+	"http":       {keys: httpKeys, formats: []string{FormatSluice, FormatOCSF}, needs: []string{"url"}, check: checkHTTP},
+	"splunk_hec": {keys: splunkKeys, formats: []string{FormatSluice, FormatOCSF, FormatCEF}, needs: []string{"url", "token"}, check: checkSplunk},
+	"syslog":     {keys: syslogKeys, formats: []string{FormatCEF, FormatSluice, FormatOCSF}, needs: []string{"address"}, check: checkSyslog},
+	"s3":         {keys: s3Keys, formats: []string{FormatSluice, FormatOCSF}, needs: []string{"bucket", "region"}, check: checkS3},
 }
 
 func fileKeys(s *Sink) fields {
@@ -100,6 +106,8 @@ func fileKeys(s *Sink) fields {
 		"keep":         number(&s.File.Keep, 0, 10000),
 	}
 }
+
+var appName = regexp.MustCompile(`^[!-~]{1,48}$`) // as RFC 5424 has it
 
 var sinkName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 

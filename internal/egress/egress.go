@@ -62,6 +62,15 @@ func New(o Options) (*Rules, error) {
 	return r, nil
 }
 
+// AllowingPrivate returns the same rules for addresses that the operator's file
+// names, as those of sinks: they may be loopback or private, and never a metadata
+// service.
+func (r *Rules) AllowingPrivate() *Rules {
+	own := *r
+	own.allowPrivate = true
+	return &own
+}
+
 // Roots are the PEM certificates that providers are verified against: the
 // system's and those of Options.CAFile.
 func (r *Rules) Roots() []byte { return r.roots }

@@ -36,7 +36,7 @@ func (w *worker) gather() ([]Entry, error) {
 		}
 		if first.IsZero() && len(b.entries) > 0 {
 			first = w.m.o.Now()
-			w.figures.waiting(completedAt(b.entries[0].Record))
+			w.figures.waiting(CompletedAt(b.entries[0].Record))
 		}
 		if err != nil || len(b.entries) >= w.limits.Entries || int64(len(w.buf)) >= w.limits.Bytes {
 			break
@@ -96,8 +96,8 @@ func (w *worker) sealed(b *batch) []Entry {
 	return b.entries
 }
 
-// completedAt is when a record was completed.
-func completedAt(r *audit.Record) time.Time {
+// CompletedAt is when a record was completed.
+func CompletedAt(r *audit.Record) time.Time {
 	if r.Outcome != nil && !r.Outcome.Time.IsZero() {
 		return r.Outcome.Time
 	}

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -18,6 +19,11 @@ const (
 	tellAfter = 10 * time.Second
 	tellEvery = 10 * time.Minute
 )
+
+// refusalsInARow is how many records a receiver may refuse without taking one in
+// between. From then on it is more likely wrong than they are: the sink fails, and
+// only one record is set aside after each wait.
+const refusalsInARow = 20
 
 var errNoReason = errors.New("the target took only a part and does not say why")
 
@@ -36,7 +42,13 @@ func (w *worker) send(entries []Entry, replay bool) bool {
 		case len(entries) == 0:
 			w.recovered()
 		case errors.As(err, &refused):
-			w.recovered()
+			if w.refusals++; w.refusals > refusalsInARow {
+				if !w.failed(fmt.Errorf("the receiver refuses one record after the other: %w", refused)) {
+					return false
+				}
+			} else {
+				w.recovered()
+			}
 			if err := w.bury(&entries[0], refused.Reason); err != nil {
 				if !w.failed(err) {
 					return false
@@ -71,7 +83,7 @@ func (w *worker) sent(entries []Entry, replay bool) {
 	for i := range entries {
 		bytes += int64(len(entries[i].Data))
 	}
-	w.wentBack = false
+	w.wentBack, w.refusals = false, 0
 	if replay {
 		w.resent(entries)
 	}

@@ -68,6 +68,7 @@ type worker struct {
 	trouble bool // the last failure was here, not at the receiver
 	// wentBack says that the receiver had lost records and has taken none since.
 	wentBack bool
+	refusals int  // of one record after the other
 	told     bool // that the sink fails is in the trail
 	toldAt   time.Time
 }

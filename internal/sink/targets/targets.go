@@ -34,7 +34,8 @@ type Deps struct {
 // types are the targets by the type of the sink. A function reads files at most:
 // it does not connect, so that a receiver that is down holds up nothing.
 var types = map[string]func(*config.Sink, *Deps) (sink.Target, error){
-	"file":  func(c *config.Sink, _ *Deps) (sink.Target, error) { return filesink.Open(*c.File), nil },
+	"file": func(c *config.Sink, _ *Deps) (sink.Target, error) { return filesink.Open(*c.File), nil },
+	"http": openHTTP, "splunk_hec": openSplunk, "syslog": openSyslog,
 	"otlp":  openOTLP,
 	"redis": openRedis,
 	"s3":    openS3,
