@@ -40,7 +40,8 @@ func TestNative(t *testing.T) {
 	require.Equal(t, 200, r.Status, string(r.Body))
 	require.Contains(t, string(r.Body), "data: [DONE]\n\n")
 	rec = record(t, g, r.Header.Get("X-Request-Id"))
-	require.Equal(t, string(r.Body), rec["responseBody"])
+	require.Contains(t, rec["responseBody"], `"content":"gpt-4o-mini at the OpenAI stand-in heard: hello"`, "the message, put together")
+	require.Equal(t, "message", outcome(t, rec)["bodyForm"])
 	require.Greater(t, outcome(t, rec)["inputTokens"], 0.0)
 
 	for _, method := range []string{"GET", "DELETE", "HEAD", "PUT", "PATCH"} {

@@ -163,6 +163,9 @@ func (x row) cells() []any {
 // tried names the targets of a call that had several, and why all but the one
 // that answered did not: "first:503,second".
 func tried(o *audit.Outcome) string {
+	if o.Target == "" {
+		return ""
+	}
 	names := make([]string, len(o.Attempts))
 	for i, a := range o.Attempts {
 		names[i] = a.Target

@@ -244,7 +244,7 @@ func (s *UI) auditRecord(c *call) error {
 	}
 	return c.page("record", "Record", map[string]any{
 		"Record": r, "Row": auditRowOf(&r), "Facts": recordFacts(&r),
-		"Request": bodyText(r.RequestBody), "Response": bodyText(r.ResponseBody),
+		"Request": bodyText(r.RequestBody), "Response": bodyText(r.ResponseBody), "Parts": partsShown(r.Parts),
 	})
 }
 

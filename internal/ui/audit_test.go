@@ -6,8 +6,11 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"sluice/internal/audit"
 )
 
 func TestTheTrailIsFoundReadAndExported(t *testing.T) {
@@ -59,4 +62,36 @@ func TestTheTrailIsFoundReadAndExported(t *testing.T) {
 		w.get(user, "/ui/audit/export").must(403)
 		w.get(user, record).must(403)
 	}
+}
+
+// TestARecordShowsAllThatIsKept: what the connection agreed on, what was kept of
+// bodies and why, and what the provider was sent and answered.
+func TestARecordShowsAllThatIsKept(t *testing.T) {
+	w := newWorld(t)
+	require.NoError(t, w.trail.Begin(&audit.Exchange{
+		ID: "one", Time: time.Now(), EndpointID: "e", EndpointName: "chat", Node: "gw-7", Bodies: audit.BodiesFull,
+		Certificate: "CN=batch", TLS: &audit.TLS{Version: "TLSv1.3", Cipher: "TLS_X", ServerName: "gw.example"}, Applied: []string{"audit.bodies"},
+	}, []byte(`{"q":1}`)))
+	for _, p := range [][2]string{
+		{audit.PartProviderRequest, "first " + bold}, {audit.PartProviderRequest, "second"},
+		{audit.PartStreamEvents, "data: a"}, {audit.PartStreamEvents, "nd b"},
+	} {
+		require.NoError(t, w.trail.Part("one", p[0], []byte(p[1])))
+	}
+	require.NoError(t, w.trail.End("one", &audit.Outcome{Result: audit.ResultClientGone, BodyForm: audit.FormMessage, Partial: true}, []byte("hello")))
+	page := w.get("eve", "/ui/audit/one").must(200).has("TLSv1.3 TLS_X gw.example", "CN=batch", "gw-7", "audit.bodies",
+		"kept in full; the reply was streamed and is shown put together, as far as it came",
+		"Sent to the provider", "second", "Events as they were sent", "data: and b")
+	page.inert()
+}
+
+func TestWhatTheTrailKeepsIsChosenByAdministrators(t *testing.T) {
+	w := newWorld(t)
+	form := newEndpoint("quiet")
+	form.Set("auditBodies", "none")
+	w.post("root", "/ui/admin/endpoints/~new", form).must(303)
+	require.Equal(t, "none", w.stored("quiet").AuditBodies)
+	page := w.get("root", "/ui/admin/endpoints/quiet/edit").must(200).has("Audit trail keeps bodies")
+	require.Equal(t, "none", page.value("auditBodies"))
+	w.get("root", "/ui/endpoints/quiet").must(200).has("without what is asked and answered")
 }

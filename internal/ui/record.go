@@ -41,12 +41,20 @@ func recordFacts(r *recordShape) []factGroup {
 			g.add("Dialect", x.Dialect)
 			g.add("Request", strings.TrimSpace(x.Method+" "+x.Path))
 			g.add("Address", x.ClientAddr)
+			if t := x.TLS; t != nil {
+				g.add("Connection", strings.TrimSpace(t.Version+" "+t.Cipher+" "+t.ServerName))
+			}
+			g.add("Client certificate", x.Certificate)
 			g.add("Signed in by", x.Credential)
+			g.add("Gateway", x.Node)
+			g.add("Bodies", bodiesKept(r))
 		}
 		if e := r.Event; e != nil {
 			g.add("About", strings.TrimSpace(e.TargetType+" "+e.TargetName))
 			g.add("Id", e.TargetID)
 			g.add("Address", e.ClientAddr)
+			g.add("Client certificate", e.Certificate)
+			g.add("Gateway", e.Node)
 		}
 	})
 	if who := callerOf(r); who != nil {
@@ -61,7 +69,10 @@ func recordFacts(r *recordShape) []factGroup {
 		})
 	}
 	if r.Exchange != nil {
-		add("Decision", func(g *factGroup) { decisionFacts(g, r.Exchange.Decision) })
+		add("Decision", func(g *factGroup) {
+			decisionFacts(g, r.Exchange.Decision)
+			g.add("Carried out", strings.Join(r.Exchange.Applied, ", "))
+		})
 	}
 	if r.Outcome != nil {
 		add("Outcome", func(g *factGroup) { outcomeFacts(g, r.Outcome) })
@@ -73,6 +84,27 @@ func recordFacts(r *recordShape) []factGroup {
 		g.add("Response bytes", number(r.ResponseBytes))
 	})
 	return groups
+}
+
+// bodiesKept says what is kept of the bodies, in words.
+func bodiesKept(r *recordShape) string {
+	words := map[string]string{
+		audit.BodiesFull: "kept in full", audit.BodiesRedacted: "kept without personal data and keys", audit.BodiesNone: "not kept",
+	}[r.Exchange.Bodies]
+	if o := r.Outcome; o != nil && words != "" {
+		switch o.BodyForm {
+		case audit.FormMessage:
+			words += "; the reply was streamed and is shown put together"
+		case audit.FormEvents:
+			words += "; the reply was streamed and is shown as it was sent"
+		case audit.FormDropped:
+			words += "; the streamed reply could not be put together and is not kept"
+		}
+		if o.Partial {
+			words += ", as far as it came"
+		}
+	}
+	return words
 }
 
 func callerOf(r *recordShape) *identity.Caller {
@@ -125,4 +157,29 @@ func outcomeFacts(g *factGroup, o *audit.Outcome) {
 	if o.Duration > 0 {
 		g.add("Duration", millis(float64(o.Duration)/float64(time.Millisecond)))
 	}
+}
+
+// partShown is something more that is kept of an exchange.
+type partShown struct{ Title, Text string }
+
+var recordParts = map[string]string{
+	audit.PartProviderRequest: "Sent to the provider", audit.PartProviderResponse: "Received from the provider", audit.PartStreamEvents: "Events as they were sent",
+}
+
+// partsShown are the parts with a body; a stream that was written in pieces is one.
+func partsShown(parts []audit.Part) (out []partShown) {
+	for i := 0; i < len(parts); {
+		kind, body := parts[i].Kind, audit.Body(nil)
+		for ; i < len(parts) && parts[i].Kind == kind; i++ {
+			body = append(body, parts[i].Body...)
+			if kind == audit.PartProviderRequest { // each is a request of its own
+				i++
+				break
+			}
+		}
+		if title := recordParts[kind]; title != "" && len(body) > 0 {
+			out = append(out, partShown{title, bodyText(body)})
+		}
+	}
+	return out
 }

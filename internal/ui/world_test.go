@@ -41,6 +41,7 @@ type world struct {
 	rest     http.Handler
 	identity *identity.Store
 	catalog  *catalog.Store
+	trail    *audit.Trail
 	sessions *session.Manager
 	users    map[string]string       // user name → id
 	cookies  map[string]*http.Cookie // user name → session
@@ -65,6 +66,7 @@ func newWorld(t testing.TB, change ...func(*ui.Deps)) *world {
 	trail, err := audit.Open(audit.Options{Dir: filepath.Join(dir, "audit"), Now: time.Now, Log: log})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = trail.Close() })
+	w.trail = trail
 	counts, err := usage.Open(usage.Options{Path: filepath.Join(dir, "usage.db"), Trail: trail, Now: time.Now, Log: log})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = counts.Close() })
