@@ -23,7 +23,10 @@ type Report struct {
 	// that is being written at this moment, or was when the process died.
 	TailBytes int64    `json:"tailBytes,omitempty"`
 	Problem   *Problem `json:"problem,omitempty"` // the first bad record
-	Losses    []Loss   `json:"losses,omitempty"`
+	// Excerpt says that these are some days of a trail, as a manifest beside them
+	// tells, and not all of it.
+	Excerpt bool   `json:"excerpt,omitempty"`
+	Losses  []Loss `json:"losses,omitempty"`
 	// Signatures are what of the trail is signed.
 	Signatures Signatures `json:"signatures"`
 	// Checked is when the walk began.

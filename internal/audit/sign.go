@@ -98,6 +98,16 @@ func ReadKeys(dir string) ([]PublicKey, error) {
 	return keys, nil
 }
 
+// SigningKey is the key that checkpoints are signed with, and its id. The error
+// says that there is none at hand.
+func (t *Trail) SigningKey() (id string, key crypto.Signer, err error) {
+	signer := t.signer.Load()
+	if signer == nil {
+		return "", nil, errors.New("the trail has no key to sign with")
+	}
+	return (*signer).Key()
+}
+
 // Checkpoint signs what was written so far, unless that was done. The errors
 // are those of Event.
 func (t *Trail) Checkpoint() error {

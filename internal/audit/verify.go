@@ -109,10 +109,11 @@ type walk struct {
 	undo   func()   // takes back what the frames behind whole changed
 	// witnesses are hashes by sequence, as kept apart from the segments.
 	witnesses map[uint64]string
-	furthest  uint64    // the highest sequence among them
-	memory    *position // the end of the log in the writer's memory
-	clean     *head     // the trail was closed here
-	headless  bool      // there is no head file
+	furthest  uint64           // the highest sequence among them
+	memory    *position        // the end of the log in the writer's memory
+	clean     *head            // the trail was closed here
+	headless  bool             // there is no head file
+	manifest  *excerptManifest // set where the folder holds some days only
 	gaps      evidence
 	signed    signed
 	inside    bool // the walk begins behind the first segment
@@ -141,6 +142,9 @@ func (v *walk) readWitnesses(memory *position) error {
 		if kept.Clean {
 			v.clean = kept
 		}
+	}
+	if err := v.excerpt(); err != nil {
+		return err
 	}
 	return v.readIndexHead()
 }

@@ -185,6 +185,9 @@ func (v *walk) rotated(e *Event) {
 // signedHead verifies the head at the end of a walk that came to it.
 func (v *walk) signedHead() *Problem {
 	g, h := &v.signed, v.signed.head
+	if v.manifest != nil {
+		return v.signedExcerpt()
+	}
 	switch {
 	case h == nil || h.Signature == "":
 		if g.demand && v.memory == nil {
