@@ -29,6 +29,7 @@ import (
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
 	"sluice/internal/decision"
+	"sluice/internal/evidence"
 	"sluice/internal/identity"
 	"sluice/internal/prices"
 	"sluice/internal/routing"
@@ -62,7 +63,7 @@ type Trail interface {
 	Healthy() error
 	Stats() audit.Stats
 	Days() []string
-	Holds() ([]audit.Hold, error)
+	evidence.Source
 	AddHold(h audit.Hold) error
 	RemoveHold(name string) error
 }

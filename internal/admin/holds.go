@@ -25,6 +25,17 @@ func (s *server) custodyRoutes() []route {
 	const holds = policies.ResourceHolds
 	return []route{
 		{
+			pattern: "GET " + own + "/audit/export", access: decided, resource: policies.ResourceEvidence, verb: policies.VerbRead, handle: s.exportEvidence,
+			doc: doc{
+				id: "exportEvidence", tag: tagAudit, out: media(evidenceType), also: []int{http.StatusNotFound},
+				summary: "Write days of the trail, as they are, into one file that can be checked without Sluice and imported elsewhere.",
+				query: []parameter{
+					{name: "from", kind: kindText, required: true, text: "The first UTC day, as 2030-01-31."},
+					{name: "to", kind: kindText, required: true, text: "The last UTC day."},
+				},
+			},
+		},
+		{
 			pattern: "GET " + own + "/audit/holds", access: decided, resource: holds, verb: policies.VerbList, handle: s.listHolds,
 			doc: doc{id: "listHolds", tag: tagAudit, summary: "List the legal holds, which keep days of the trail from retention.", out: api.HoldList{}},
 		},

@@ -108,6 +108,14 @@ func (t *Trail) SigningKey() (id string, key crypto.Signer, err error) {
 	return (*signer).Key()
 }
 
+// PublicKeys are those of all that was ever signed.
+func (t *Trail) PublicKeys() []PublicKey {
+	if signer := t.signer.Load(); signer != nil {
+		return (*signer).Public()
+	}
+	return nil
+}
+
 // Checkpoint signs what was written so far, unless that was done. The errors
 // are those of Event.
 func (t *Trail) Checkpoint() error {

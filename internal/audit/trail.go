@@ -60,6 +60,9 @@ type Trail struct {
 func Open(opts Options) (*Trail, error) { return openTrail(opts, openDisk) }
 
 func openTrail(opts Options, opener fileOpener) (*Trail, error) {
+	if _, err := os.Stat(filepath.Join(opts.Dir, ExcerptName)); err == nil {
+		return nil, fmt.Errorf("opening the trail: %w: %s holds days that were imported; they can be read and not gone on with", ErrDamaged, opts.Dir)
+	}
 	t, err := newTrail(opts)
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ import (
 func auditCommand() *cobra.Command {
 	r := &remote{}
 	return withRemote(group("audit", "Look at the trail, and prove that it is whole",
-		auditListCommand(r), auditShowCommand(r), auditDownloadCommand(r), auditVerifyCommand(r), auditHoldCommand(r),
+		auditListCommand(r), auditShowCommand(r), auditDownloadCommand(r), auditVerifyCommand(r), auditHoldCommand(r), auditExportCommand(r), auditImportCommand(r),
 		auditSinksCommand(r), auditReplayCommand(r), auditDeadLettersCommand(r)), r)
 }
 

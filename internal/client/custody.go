@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 
@@ -24,4 +26,18 @@ func (c *Client) CreateHold(ctx context.Context, h api.NewHold) (out api.Hold, e
 // DeleteHold removes a hold; what only it kept is dropped.
 func (c *Client) DeleteHold(ctx context.Context, name string) error {
 	return c.call(ctx, http.MethodDelete, own+"/audit/holds/"+url.PathEscape(name), nil, nil, nil)
+}
+
+// ExportEvidence writes days of the trail, YYYY-MM-DD of UTC, into one file (see
+// package evidence).
+func (c *Client) ExportEvidence(ctx context.Context, from, to string, w io.Writer) error {
+	body, err := c.patient().accepting("application/zstd").do(ctx, http.MethodGet, own+"/audit/export", url.Values{"from": {from}, "to": {to}}, nil)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if _, err := io.Copy(w, body); err != nil {
+		return fmt.Errorf("reading the evidence: %w", err)
+	}
+	return nil
 }

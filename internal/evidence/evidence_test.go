@@ -157,6 +157,9 @@ func TestExportAndImport(t *testing.T) {
 			_, err = evidence.Import(ctx, bytes.NewReader(file), filepath.Join(t.TempDir(), "x"), newSigner(2).Public())
 			assert.ErrorIs(t, err, evidence.ErrDamaged)
 
+			_, err = audit.Open(audit.Options{Dir: dir})
+			assert.ErrorIs(t, err, audit.ErrDamaged)
+
 			// What was imported can be given on.
 			x, err := audit.ExcerptOf(ctx, dir, noon.AddDate(0, 0, -200), noon.AddDate(0, 0, 200))
 			require.NoError(t, err)

@@ -33,12 +33,13 @@ const (
 
 // Imported is what came of an import.
 type Imported struct {
-	Manifest Manifest
+	Manifest Manifest `json:"manifest"`
 	// Signed: the signature of the manifest was verified, with the keys that were
 	// given or, where Own is set, with those in the file itself, which prove
 	// nothing by themselves.
-	Signed, Own bool
-	Report      audit.Report // of the chain
+	Signed bool         `json:"signed"`
+	Own    bool         `json:"own"`
+	Report audit.Report `json:"report"` // of the chain
 }
 
 // Import reads evidence from r and makes the folder dir of it, which is a trail
