@@ -25,8 +25,8 @@ const ExcerptSignature = "manifest.sig"
 // ErrNoDays says that the trail has no partition of the days that were asked for.
 var ErrNoDays = errors.New("the trail has none of these days")
 
-// Segment is a day of a trail as its file holds it.
-type Segment struct {
+// ExcerptSegment is a day of a trail as its file holds it.
+type ExcerptSegment struct {
 	Day  string `json:"day"`           // YYYY-MM-DD, of UTC
 	File string `json:"file"`          // name of the file
 	Size int64  `json:"bytes"`         // up to the end of the last whole record
@@ -38,8 +38,8 @@ type Segment struct {
 
 // Excerpt are some days of a trail, in order.
 type Excerpt struct {
-	Trail    string    `json:"trail"` // the id of the trail
-	Segments []Segment `json:"segments"`
+	Trail    string           `json:"trail"` // the id of the trail
+	Segments []ExcerptSegment `json:"segments"`
 }
 
 // ReadExcerpt reads what dir holds of a trail; nil says that it is no excerpt.
@@ -174,7 +174,7 @@ func excerptOf(ctx context.Context, dir string, from, to time.Time, end *positio
 			return o, fmt.Errorf("reading the trail: %w", err)
 		}
 		o.files = append(o.files, f)
-		o.Segments = append(o.Segments, Segment{Day: d.String(), File: d.logName()})
+		o.Segments = append(o.Segments, ExcerptSegment{Day: d.String(), File: d.logName()})
 	}
 	for n := len(o.files) - 1; n >= 0; n-- {
 		if err := o.measure(ctx, n, end); err != nil {

@@ -64,7 +64,7 @@ func OpenDir(ctx context.Context, dir string, o Options) (*Export, error) {
 }
 
 // Days are the segments that the evidence will hold.
-func (e *Export) Days() []audit.Segment { return e.x.Segments }
+func (e *Export) Days() []audit.ExcerptSegment { return e.x.Segments }
 
 // Write is the function Write.
 func (e *Export) Write(ctx context.Context, w io.Writer) (Manifest, error) {
