@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -84,7 +83,7 @@ func killUnderLoad(t *testing.T, g *rig.Gateway) []string {
 func TestEnvoyIsBackAfterAKill(t *testing.T) {
 	g := rig.Start(t, rig.Options{BareEndpoints: true})
 	for range times(2, 10) {
-		pid := envoyPID(t, g)
+		pid := g.EnvoyPID()
 		start := time.Now()
 		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 		eventually(t, "a call is answered again", func() bool {
@@ -99,36 +98,9 @@ func TestEnvoyIsBackAfterAKill(t *testing.T) {
 // TestNoEnvoyIsLeftBehind by a gateway that was killed.
 func TestNoEnvoyIsLeftBehind(t *testing.T) {
 	g := rig.Start(t, rig.Options{BareEndpoints: true})
-	pid := envoyPID(t, g)
+	pid := g.EnvoyPID()
 	g.Kill()
-	eventually(t, "Envoy is gone", func() bool { return syscall.Kill(pid, 0) != nil || zombie(pid) })
-}
-
-func zombie(pid int) bool {
-	b, err := os.ReadFile(filepath.Join("/proc", itoa(pid), "stat"))
-	return err != nil || strings.Contains(string(b), ") Z ")
-}
-
-// envoyPID finds the child of the gateway.
-func envoyPID(t *testing.T, g *rig.Gateway) int {
-	t.Helper()
-	var pid int
-	eventually(t, "the gateway has an Envoy", func() bool {
-		dirs, _ := filepath.Glob("/proc/[0-9]*/stat")
-		for _, f := range dirs {
-			b, err := os.ReadFile(f)
-			if err != nil {
-				continue
-			}
-			fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-			if len(fields) > 1 && fields[0] != "Z" && fields[1] == itoa(g.PID()) {
-				pid = atoi(strings.TrimPrefix(filepath.Dir(f), "/proc/"))
-				return true
-			}
-		}
-		return false
-	})
-	return pid
+	eventually(t, "Envoy is gone", func() bool { return syscall.Kill(pid, 0) != nil || rig.Zombie(pid) })
 }
 
 // TestAFullDiskRefusesAndResumes: with no room for the record there is no

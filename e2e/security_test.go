@@ -134,7 +134,7 @@ func TestNoSecretShowsUpAnywhere(t *testing.T) {
 // an operator on the machine could.
 func configDump(t *testing.T, g *rig.Gateway) string {
 	t.Helper()
-	args, err := os.ReadFile(filepath.Join("/proc", itoa(envoyPID(t, g)), "cmdline"))
+	args, err := os.ReadFile(filepath.Join("/proc", itoa(g.EnvoyPID()), "cmdline"))
 	require.NoError(t, err)
 	var dir string
 	for _, a := range strings.Split(string(args), "\x00") {
@@ -160,7 +160,7 @@ func configDump(t *testing.T, g *rig.Gateway) string {
 func processes(t *testing.T, g *rig.Gateway) string {
 	t.Helper()
 	var out strings.Builder
-	for _, pid := range []int{g.PID(), envoyPID(t, g)} {
+	for _, pid := range []int{g.PID(), g.EnvoyPID()} {
 		for _, file := range []string{"cmdline", "environ"} {
 			b, err := os.ReadFile(filepath.Join("/proc", itoa(pid), file))
 			require.NoError(t, err)
