@@ -15,7 +15,7 @@ import (
 // openSinks makes what carries the trail to its sinks. They begin in startSinks.
 func (g *gateway) openSinks() (err error) {
 	deps := targets.Deps{
-		Egress: g.egress.AllowingPrivate(), Trail: g.trail.ID(), Node: nodeName(), Version: version, Now: time.Now, Log: g.log.Named("sink"),
+		Egress: g.egress.OfOperator(), Trail: g.trail.ID(), Node: nodeName(), Version: version, Now: time.Now, Log: g.log.Named("sink"),
 	}
 	g.sinks, err = sink.New(sink.Options{
 		Dir: filepath.Join(g.cfg.Data, "sinks"), Trail: g.trail, Now: time.Now, Log: deps.Log, Registerer: g.registry,

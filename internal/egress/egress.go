@@ -38,6 +38,7 @@ type Rules struct {
 	proxy        string // host:port; "" for none
 	resolve      map[string]netip.AddrPort
 	allowPrivate bool
+	nearDirect   bool // private addresses are reached past the proxy
 	lookup       func(ctx context.Context, host string) ([]netip.Addr, error)
 }
 
@@ -60,15 +61,6 @@ func New(o Options) (*Rules, error) {
 		return nil, fmt.Errorf("egress.ca_file: %w", err)
 	}
 	return r, nil
-}
-
-// AllowingPrivate returns the same rules for addresses that the operator's file
-// names, as those of sinks: they may be loopback or private, and never a metadata
-// service.
-func (r *Rules) AllowingPrivate() *Rules {
-	own := *r
-	own.allowPrivate = true
-	return &own
 }
 
 // Roots are the PEM certificates that providers are verified against: the

@@ -47,6 +47,9 @@ func (r *Rules) Resolve(ctx context.Context, host string, port uint16) (Place, e
 		p.Addresses = []netip.AddrPort{a}
 		return p, nil
 	}
+	if direct := r.near(ctx, host, port); r.proxy != "" && len(direct) > 0 {
+		return Place{Addresses: direct}, nil
+	}
 	if r.proxy != "" && !isAddress(host) {
 		return p, r.CheckHost(ctx, host)
 	}
