@@ -1,0 +1,90 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"sluice/e2e/rig"
+)
+
+// What people should not have written into a prompt, by the detector that finds
+// it.
+var planted = map[string]string{
+	"email": "erika.mustermann@example.com", "phone": "+49 170 1234567", "card": "4111 1111 1111 1111", "iban": "DE89 3704 0044 0532 0130 00",
+	"us_ssn": "536-90-4399", "api_key": "sk-proj-Zq8vT3mLx0Yc5RbN7dKwZq8vT3mLx0Yc5RbN7dKw",
+}
+
+// TestPlantedDataIsInNoRecord sends personal data and a key in every dialect,
+// streamed and not, to providers that repeat it, with all that can be recorded
+// being recorded, redacted: none of it is in any file, reply of the API or
+// file that a sink writes; and the marks of the same value are the same everywhere.
+func TestPlantedDataIsInNoRecord(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "sink.jsonl")
+	g := rig.Start(t, rig.Options{Config: "audit:\n  bodies: redacted\n  provider_bodies: true\n  stream_events: true\n" +
+		"  sinks: [{ name: file, type: file, path: " + out + " }]\n"})
+	var values []string
+	for _, v := range planted {
+		values = append(values, v)
+	}
+	said, err := json.Marshal("I am " + strings.Join(values, ", "))
+	require.NoError(t, err)
+	escaped := strings.ReplaceAll(string(said), "@", `\u0040`)
+	calls := 0
+	call := func(path, body string) {
+		t.Helper()
+		r := g.Call("POST", path, g.UserToken, body)
+		require.Equal(t, 200, r.Status, "%s: %s", path, r.Body)
+		calls++
+	}
+	for _, text := range []string{string(said), escaped} {
+		for _, stream := range []string{"false", "true"} {
+			messages := `"messages":[{"role":"user","content":` + text + `}],"max_tokens":500,"stream":` + stream
+			for _, e := range []string{"chat-openai", "chat-anthropic"} {
+				call("/gateway/"+e+"/invocations", `{`+messages+`}`)
+				call("/v1/chat/completions", `{"model":"`+e+`",`+messages+`}`)
+				call("/anthropic/v1/messages", `{"model":"`+e+`",`+messages+`}`)
+				call("/v1/responses", `{"model":"`+e+`","input":`+text+`,"stream":`+stream+`}`)
+			}
+			call("/native/chat-openai/v1/chat/completions", `{"model":"gpt-4o-mini",`+messages+`}`)
+			call("/v1/completions", `{"model":"completions-openai","prompt":`+text+`,"max_tokens":500,"stream":`+stream+`}`)
+		}
+	}
+	r := g.Call("POST", "/v1/chat/completions?user="+planted["email"], g.UserToken, `{"model":"`+planted["email"]+`","messages":[]}`)
+	require.NotEqual(t, 200, r.Status)
+
+	listed := string(g.Call("GET", "/api/sluice/v1/audit?limit=1000&bodies=true", g.AdminToken, "").Body)
+	g.Stop()
+	records := readFile(t, out)
+	lines := 0
+	for line := range strings.Lines(records) {
+		if strings.Contains(line, `"result":"answered"`) {
+			lines++
+			for name := range planted {
+				require.GreaterOrEqual(t, strings.Count(line, "["+name+":"), 2, "%s is marked in request and reply of %s", name, line)
+			}
+		}
+	}
+	require.Equal(t, calls, lines)
+	absent(t, planted, "the list of records", listed)
+	absent(t, planted, "what the sink wrote", records)
+	require.NoError(t, filepath.WalkDir(g.Data, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			absent(t, planted, path, readFile(t, path))
+		}
+		return err
+	}))
+	absent(t, planted, "the log", g.Output())
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(b)
+}
