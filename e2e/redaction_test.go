@@ -15,7 +15,7 @@ import (
 
 // What people should not have written into a prompt, by the detector that finds
 // it.
-var planted = map[string]string{
+var plantedData = map[string]string{
 	"email": "erika.mustermann@example.com", "phone": "+49 170 1234567", "card": "4111 1111 1111 1111", "iban": "DE89 3704 0044 0532 0130 00",
 	"us_ssn": "536-90-4399", "api_key": "sk-proj-Zq8vT3mLx0Yc5RbN7dKwZq8vT3mLx0Yc5RbN7dKw",
 }
@@ -29,7 +29,7 @@ func TestPlantedDataIsInNoRecord(t *testing.T) {
 	g := rig.Start(t, rig.Options{Config: "audit:\n  bodies: redacted\n  provider_bodies: true\n  stream_events: true\n" +
 		"  sinks: [{ name: file, type: file, path: " + out + " }]\n"})
 	var values []string
-	for _, v := range planted {
+	for _, v := range plantedData {
 		values = append(values, v)
 	}
 	said, err := json.Marshal("I am " + strings.Join(values, ", "))
@@ -55,7 +55,7 @@ func TestPlantedDataIsInNoRecord(t *testing.T) {
 			call("/v1/completions", `{"model":"completions-openai","prompt":`+text+`,"max_tokens":500,"stream":`+stream+`}`)
 		}
 	}
-	r := g.Call("POST", "/v1/chat/completions?user="+planted["email"], g.UserToken, `{"model":"`+planted["email"]+`","messages":[]}`)
+	r := g.Call("POST", "/v1/chat/completions?user="+plantedData["email"], g.UserToken, `{"model":"`+plantedData["email"]+`","messages":[]}`)
 	require.NotEqual(t, 200, r.Status)
 
 	listed := string(g.Call("GET", "/api/sluice/v1/audit?limit=1000&bodies=true", g.AdminToken, "").Body)
@@ -65,21 +65,21 @@ func TestPlantedDataIsInNoRecord(t *testing.T) {
 	for line := range strings.Lines(records) {
 		if strings.Contains(line, `"result":"answered"`) {
 			lines++
-			for name := range planted {
+			for name := range plantedData {
 				require.GreaterOrEqual(t, strings.Count(line, "["+name+":"), 2, "%s is marked in request and reply of %s", name, line)
 			}
 		}
 	}
 	require.Equal(t, calls, lines)
-	absent(t, planted, "the list of records", listed)
-	absent(t, planted, "what the sink wrote", records)
+	absent(t, plantedData, "the list of records", listed)
+	absent(t, plantedData, "what the sink wrote", records)
 	require.NoError(t, filepath.WalkDir(g.Data, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
-			absent(t, planted, path, readFile(t, path))
+			absent(t, plantedData, path, readFile(t, path))
 		}
 		return err
 	}))
-	absent(t, planted, "the log", g.Output())
+	absent(t, plantedData, "the log", g.Output())
 }
 
 func readFile(t *testing.T, path string) string {
