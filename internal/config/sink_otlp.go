@@ -18,12 +18,13 @@ const (
 
 // SinkOTLP is a receiver of OpenTelemetry's log records.
 type SinkOTLP struct {
-	URL      string // https://host:port, or http for one without TLS; with OTLPOverHTTP it may have a path
-	Protocol string // an OTLP constant
-	Headers  []SinkHeader
-	Compress bool // by gzip
-	Timeout  time.Duration
-	TLS      SinkTLS
+	URL       string // https://host:port, or http for one without TLS; with OTLPOverHTTP it may have a path
+	Plaintext bool   // http:// to other machines is meant
+	Protocol  string // an OTLP constant
+	Headers   []SinkHeader
+	Compress  bool // by gzip
+	Timeout   time.Duration
+	TLS       SinkTLS
 }
 
 // SinkHeader goes with every request. Its value counts as a secret.
@@ -36,12 +37,13 @@ func otlpKeys(s *Sink) fields {
 	s.OTLP = &SinkOTLP{Protocol: OTLPOverGRPC, Compress: true, Timeout: 10 * time.Second}
 	o := s.OTLP
 	return fields{
-		"url":      sinkURL(&o.URL, "https://collector.example:4317"),
-		"protocol": oneOf(&o.Protocol, OTLPOverGRPC, OTLPOverHTTP),
-		"headers":  headers(&o.Headers),
-		"compress": boolean(&o.Compress),
-		"timeout":  duration(&o.Timeout, time.Second),
-		"tls":      group(sinkTLSKeys(&o.TLS)),
+		"url":       sinkURL(&o.URL, "https://collector.example:4317"),
+		"plaintext": boolean(&o.Plaintext),
+		"protocol":  oneOf(&o.Protocol, OTLPOverGRPC, OTLPOverHTTP),
+		"headers":   headers(&o.Headers),
+		"compress":  boolean(&o.Compress),
+		"timeout":   duration(&o.Timeout, time.Second),
+		"tls":       group(sinkTLSKeys(&o.TLS)),
 	}
 }
 
@@ -102,6 +104,12 @@ func checkOTLP(s *Sink) (key, want string) {
 		return "tls", problem
 	}
 	u, err := url.Parse(o.URL)
+	if err == nil && u.Scheme == "http" && !o.Plaintext && !isLoopback(u.Hostname()) {
+		return "url", "want https: records would be readable on the way; plaintext: true allows it"
+	}
+	if err == nil && u.Scheme == "http" && o.TLS != (SinkTLS{}) {
+		return "tls", "goes with https"
+	}
 	if err == nil && o.Protocol == OTLPOverGRPC && u.Path != "" && u.Path != "/" {
 		return "url", "gRPC has no path: give scheme, host and port, or protocol: http"
 	}

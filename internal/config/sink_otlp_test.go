@@ -25,6 +25,7 @@ func TestEveryKeyOfAnOTLPSinkArrives(t *testing.T) {
 	require.Equal(t, &config.SinkOTLP{
 		URL: "http://127.0.0.1:4317", Protocol: config.OTLPOverGRPC, Compress: true, Timeout: 10 * time.Second,
 	}, c.Audit.Sinks[1].OTLP)
+	require.True(t, c.Audit.Sinks[2].OTLP.Plaintext)
 	shown := fmt.Sprint(c.Settings())
 	require.Contains(t, shown, "x-scope-orgid")
 	require.NotContains(t, shown, "canary of a header")
@@ -38,6 +39,8 @@ func TestBadOTLPSinksSayWhere(t *testing.T) {
 		"protocol": "sink-otlp-protocol.bad.yaml:6: audit.sinks[0].protocol: want one of: grpc, http",
 		"needs":    "sink-otlp-needs.bad.yaml:3: audit.sinks[0].url: is needed for a sink of type otlp",
 		"pair":     "audit.sinks[0].tls: certificate and key go together",
+		"plain":    "audit.sinks[0].url: want https: records would be readable on the way",
+		"tls":      "audit.sinks[0].tls: goes with https",
 		"path":     "audit.sinks[0].url: gRPC has no path",
 	} {
 		_, err := config.Load(filepath.Join("testdata", "sink-otlp-"+file+".bad.yaml"))

@@ -75,11 +75,15 @@ func ocsfEvent(w *writer, r *audit.Record) {
 	w.close()
 }
 
+// failures are the kinds of events that say by themselves that something did not
+// work.
+var failures = map[string]bool{"FailSignIn": true, "RefuseConfiguration": true, "RefusePolicy": true, "SinkFailing": true}
+
 // failed reports whether the event says that something did not work.
 func failed(e *audit.Event) bool {
 	switch e.Metadata["outcome"] {
 	case "", "ok", "done":
-		return e.Kind == "FailSignIn"
+		return failures[e.Kind]
 	}
 	return true
 }

@@ -66,7 +66,7 @@ var kinds = map[string]mapping{
 	"StartGateway":          {classLifecycle, 3, "Start", low},
 	"StopGateway":           {classLifecycle, 4, "Stop", low},
 	"RecoverGateway":        other(classLifecycle, high),
-	"RestartEnvoy":          other(classLifecycle, high),
+	"RestartEnvoy":          {classLifecycle, 5, "Restart", high},
 
 	// What administrators ask of the API.
 	"ReadAuditRecord": {classAPI, 2, "Read", low},
