@@ -223,7 +223,7 @@ func (s *UI) audit(c *call) error {
 		first = f.address(auditPath, nil)
 	}
 	return c.page("audit", "Audit", map[string]any{
-		"Filter": f, "Rows": rows, "Next": next, "First": first,
+		"Tabs": c.auditTabs(), "Filter": f, "Rows": rows, "Next": next, "First": first,
 		"JSON": f.address(auditPath+"/export", url.Values{"format": {"json"}}),
 		"CSV":  f.address(auditPath+"/export", url.Values{"format": {"csv"}}),
 	})

@@ -23,6 +23,7 @@ const (
 	kindRadio   = "radio"
 	kindSuggest = "suggest" // one line, with Options as suggestions
 	kindHidden  = "hidden"
+	kindDate    = "date"
 )
 
 // field is one input of a form.

@@ -15,9 +15,6 @@ const (
 )
 
 func (s *UI) peopleRoutes() []route {
-	both := func(path string, handle func(*call) error) []route {
-		return []route{{pattern: "GET " + path, handle: handle}, {pattern: "POST " + path, handle: handle}}
-	}
 	routes := []route{
 		{pattern: "GET /ui/people", handle: func(c *call) error { return c.redirect(usersPath) }},
 		{pattern: "GET " + organizationsPath, handle: s.organizations},

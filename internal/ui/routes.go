@@ -22,9 +22,14 @@ type route struct {
 
 // routes is the whole table. The mux answers HEAD where it answers GET.
 func (s *UI) routes() []route {
-	return slices.Concat(s.commonRoutes(), s.modelRoutes(), s.endpointRoutes(), s.accountRoutes(), s.peopleRoutes(), s.auditRoutes(),
+	return slices.Concat(s.commonRoutes(), s.modelRoutes(), s.endpointRoutes(), s.accountRoutes(), s.peopleRoutes(), s.auditRoutes(), s.custodyRoutes(),
 		s.adminEndpointRoutes(), s.targetRoutes(), s.credentialRoutes(),
 		s.usageRoutes(), s.policyRoutes(), s.statusRoutes(), s.apiRoutes())
+}
+
+// both is a page with a form, and what the form is sent to.
+func both(path string, handle func(*call) error) []route {
+	return []route{{pattern: "GET " + path, handle: handle}, {pattern: "POST " + path, handle: handle}}
 }
 
 func (s *UI) commonRoutes() []route {
