@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"cmp"
 	"net/url"
 	"slices"
 	"strconv"
@@ -68,8 +67,8 @@ func (s *server) readAuditQuery(c *call) (q auditQuery, err error) {
 			return q, badRequest("invalid_parameter", "text", "The parameter text must not be longer than %d bytes.", maxText)
 		}
 	}
-	if f.Statuses, err = readStatuses(readList(v, "statuses")); err != nil {
-		return q, err
+	if f.Statuses, err = audit.ParseStatuses(readList(v, "statuses")); err != nil {
+		return q, badRequest("invalid_parameter", "statuses", "The parameter statuses takes statuses such as 403, 5xx or 400-404.")
 	}
 	for _, flag := range []struct {
 		name     string
@@ -114,24 +113,6 @@ func (s *server) organizationIDs(names []string) []string {
 		}
 	}
 	return out
-}
-
-// readStatuses reads statuses such as 403, 5xx and 400-404.
-func readStatuses(list []string) (out []audit.Status, err error) {
-	for _, text := range list {
-		low, high, isRange := strings.Cut(strings.ToLower(text), "-")
-		if !isRange {
-			high = strings.ReplaceAll(low, "x", "9")
-			low = strings.ReplaceAll(low, "x", "0")
-		}
-		from, lowErr := strconv.Atoi(low)
-		to, highErr := strconv.Atoi(high)
-		if cmp.Or(lowErr, highErr) != nil || from < 0 || to > 999 || from > to {
-			return nil, badRequest("invalid_parameter", "statuses", "The parameter statuses takes statuses such as 403, 5xx or 400-404.")
-		}
-		out = append(out, audit.Status{Low: from, High: to})
-	}
-	return out, nil
 }
 
 // bodiesRead records that bodies of others were read, or searched for a text:

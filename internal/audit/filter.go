@@ -2,7 +2,10 @@ package audit
 
 import (
 	"cmp"
+	"fmt"
 	"math"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -59,6 +62,24 @@ type Filter struct {
 
 // Status is a range of HTTP statuses, both ends inclusive.
 type Status struct{ Low, High int }
+
+// ParseStatuses reads statuses such as 403, 5xx and 400-404.
+func ParseStatuses(list []string) (out []Status, err error) {
+	for _, text := range list {
+		low, high, isRange := strings.Cut(strings.ToLower(text), "-")
+		if !isRange {
+			high = strings.ReplaceAll(low, "x", "9")
+			low = strings.ReplaceAll(low, "x", "0")
+		}
+		from, lowErr := strconv.Atoi(low)
+		to, highErr := strconv.Atoi(high)
+		if cmp.Or(lowErr, highErr) != nil || from < 0 || to > 999 || from > to {
+			return nil, fmt.Errorf("%q is not a status such as 403, 5xx or 400-404", text)
+		}
+		out = append(out, Status{Low: from, High: to})
+	}
+	return out, nil
+}
 
 // Cursor is a place in the order of records: by time, then by sequence.
 type Cursor struct {

@@ -41,6 +41,8 @@ type gateway struct {
 	t    *testing.T
 	data string
 	url  string
+	// disconnect breaks all connections off.
+	disconnect func()
 	// ways is what the gateway says of how to sign in.
 	ways        api.SignIn
 	settings    api.Settings
@@ -63,7 +65,7 @@ func newGateway(t *testing.T) *gateway {
 	g.mux = http.NewServeMux()
 	server := httptest.NewTLSServer(g.mux)
 	t.Cleanup(server.Close)
-	g.url, g.certificate = server.URL, server.Certificate()
+	g.url, g.certificate, g.disconnect = server.URL, server.Certificate(), server.CloseClientConnections
 	handler := g.handler()
 	g.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if g.watch != nil {

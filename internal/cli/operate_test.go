@@ -20,10 +20,10 @@ func TestAuditCommands(t *testing.T) {
 	g := newGateway(t)
 	g.ok("", "users", "create", "alice")
 	g.ok("", "users", "delete", "alice")
-	list := g.ok("", "audit", "list")
+	list := g.ok("", "audit", "search")
 	assert.Regexp(t, `(?s)DeleteUser +admin +alice.*CreateUser +admin +alice`, list)
 	var records []map[string]any
-	g.json(&records, "audit", "list", "--limit", "1")
+	g.json(&records, "audit", "search", "--limit", "1")
 	assert.Len(t, records, 1)
 	assert.Contains(t, g.run("", "audit", "show", "none").err, "There is no record")
 
@@ -34,7 +34,7 @@ func TestAuditCommands(t *testing.T) {
 		Target: "third", Attempts: []audit.Attempt{{Target: "first", Status: 503}, {Target: "second", Code: "provider_timeout"},
 			{Target: "third", Status: 200}},
 	}, nil))
-	list = g.ok("", "audit", "list")
+	list = g.ok("", "audit", "search")
 	assert.Regexp(t, `(?m)^TIME +KIND +USER +SUBJECT +TRIED +RESULT +STATUS +IN +OUT +USD +ID$`, list)
 	assert.Regexp(t, `AccessEndpoint +chat +first:503,second:provider_timeout,third +answered +200 +11 +0\.001235 +x-1\n`, list)
 
@@ -129,7 +129,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"tokens", "create", "t", "--expires=-1h", "--data", g.data}, 2, "a time to come"},
 		{[]string{"tokens", "list", "--token-file", "/does/not/exist"}, 1, "--token-file"},
 		{[]string{"tokens", "list", "--server", "https://127.0.0.1:1", "--data", g.data}, 1, "calling https://127.0.0.1:1: nothing answers there"},
-		{[]string{"audit", "list", "--limit", "0", "--data", g.data}, 2, "at least 1"},
+		{[]string{"audit", "search", "--limit", "0", "--data", g.data}, 2, "at least 1"},
 		{[]string{"audit", "verify", "--data", "/does/not/exist"}, 1, ""},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {

@@ -123,18 +123,18 @@ func TestAuditListShowsAsMuchAsIsWanted(t *testing.T) {
 	for _, name := range []string{"alice", "bob", "carol"} {
 		g.ok("", "users", "create", name)
 	}
-	r := g.run("", "audit", "list", "--limit", "2")
+	r := g.run("", "audit", "search", "--limit", "2")
 	assert.Regexp(t, `(?s)carol.*bob`, r.out)
 	assert.NotContains(t, r.out, "alice")
 	assert.Equal(t, "2 are shown, and there are more; --all shows all.\n", r.err)
-	r = g.run("", "audit", "list", "--all", "--descending=false")
+	r = g.run("", "audit", "search", "--all", "--descending=false")
 	assert.Regexp(t, `(?s)alice.*bob.*carol`, r.out)
 	assert.Empty(t, r.err)
 	tomorrow := time.Now().Add(24 * time.Hour).UTC().Format(time.DateOnly)
-	assert.NotContains(t, g.ok("", "audit", "list", "--from", tomorrow), "alice")
-	assert.Contains(t, g.ok("", "audit", "list", "--from", "2020-01-01", "--to", tomorrow), "alice")
-	assert.Equal(t, 2, g.run("", "audit", "list", "--since", "0d").code)
-	assert.Equal(t, 2, g.run("", "audit", "list", "--limit", "2", "--all").code)
+	assert.NotContains(t, g.ok("", "audit", "search", "--from", tomorrow), "alice")
+	assert.Contains(t, g.ok("", "audit", "search", "--from", "2020-01-01", "--to", tomorrow), "alice")
+	assert.Equal(t, 2, g.run("", "audit", "search", "--since", "0d").code)
+	assert.Equal(t, 2, g.run("", "audit", "search", "--limit", "2", "--all").code)
 }
 
 // TestChangesAreOfWhatWasRead changes things between the reading and the change

@@ -1,6 +1,8 @@
 package client
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,11 +18,37 @@ type AuditPage struct {
 	Next    string            `json:"next"` // cursor of the next page, "" on the last
 }
 
-// ListAudit returns a page of the trail. The query may hold startTime, endTime,
-// endpointNames, endpointIds, users, results, kinds, descending, limit, cursor.
+// ListAudit returns a page of the trail. The query holds parameters of the route
+// (see its description).
 func (c *Client) ListAudit(ctx context.Context, query url.Values) (out AuditPage, err error) {
 	err = c.call(ctx, http.MethodGet, own+"/audit", query, nil, &out)
 	return out, err
+}
+
+// StreamAudit calls fn with each record that the query selects, without a bound on
+// how many, and with follow=true for as long as records come. fn keeps what it is
+// given. An error of fn ends it and is returned.
+func (c *Client) StreamAudit(ctx context.Context, query url.Values, fn func(json.RawMessage) error) error {
+	body, err := c.accepting("application/x-ndjson").patient().do(ctx, http.MethodGet, own+"/audit", query, nil)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	lines := bufio.NewReaderSize(body, 64<<10)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if text := bytes.TrimSpace(line); len(text) > 0 && err == nil {
+			if err := fn(text); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF && len(line) == 0 {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading records: %w", err)
+		}
+	}
 }
 
 // GetAudit returns the record of an exchange, both bodies included.
