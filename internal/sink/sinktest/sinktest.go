@@ -42,7 +42,7 @@ func Open(t testing.TB, trailDir, sinksDir string) *World {
 	t.Cleanup(func() { trail.Close() })
 	rules, err := egress.New(egress.Options{})
 	require.NoError(t, err)
-	deps := targets.Deps{Egress: rules.AllowingPrivate(), Trail: trail.ID(), Node: "gw-1", Now: time.Now, Log: zap.NewNop()}
+	deps := targets.Deps{Egress: rules.OfOperator(), Trail: trail.ID(), Node: "gw-1", Now: time.Now, Log: zap.NewNop()}
 	m, err := sink.New(sink.Options{
 		Dir: sinksDir, Trail: trail, Open: func(c *config.Sink) (sink.Target, error) { return targets.Open(c, deps) },
 	})
