@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"reflect"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -183,6 +184,16 @@ func bind(path string, value any, field reflect.Value) error {
 			return badRequest("wrong_type", path, "The field %s must be a whole number of at most 18 digits, not %.40s.", path, n)
 		}
 		field.SetInt(i)
+	case reflect.Uint64:
+		n, ok := value.(json.Number)
+		if !ok {
+			return wrongType(path, "a whole number", value)
+		}
+		i, err := strconv.ParseUint(n.String(), 10, 64)
+		if err != nil {
+			return badRequest("wrong_type", path, "The field %s must be a whole number, 0 or more, not %.40s.", path, n)
+		}
+		field.SetUint(i)
 	default:
 		panic("admin: no binding for " + field.Type().String())
 	}

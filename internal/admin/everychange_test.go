@@ -13,6 +13,7 @@ import (
 
 	"sluice/internal/admin"
 	"sluice/internal/audit"
+	"sluice/internal/sink"
 )
 
 // step is one call of a route that changes something, and the event that it
@@ -114,6 +115,10 @@ func everyChange(w *world) []step {
 		{"DELETE /api/sluice/v1/sessions", own + "/sessions?userId=" + w.users["alice"], "", "", "EndSession", "", ""},
 		{"POST /api/sluice/v1/usage/rebuild", own + "/usage/rebuild", "", "", "RebuildUsage", "", ""},
 		{"POST /api/sluice/v1/policies/reload", own + "/policies/reload", "", "", "ReloadPolicies", "", ""},
+		{"POST /api/sluice/v1/audit/sinks/{name}/replay", own + "/audit/sinks/siem/replay", `{"firstSequence":1,"lastSequence":2}`, "",
+			sink.KindReplay, "", ""},
+		{"POST /api/sluice/v1/audit/sinks/{name}/dead-letters/retry", own + "/audit/sinks/siem/dead-letters/retry", "", "",
+			sink.KindRetryLetters, "", ""},
 		{"POST /api/sluice/v1/audit/holds", own + "/audit/holds", `{"name":"case","from":"2026-03-10","reason":"4711"}`, "", "CreateHold", "", ""},
 		{"DELETE /api/sluice/v1/audit/holds/{name}", own + "/audit/holds/case", "", "", "DeleteHold", "", ""},
 	}
@@ -123,6 +128,7 @@ func everyChange(w *world) []step {
 // where and by which request; and never a secret.
 func TestEveryRouteThatChangesWritesAnEvent(t *testing.T) {
 	w := newWorld(t)
+	w.serve(func(d *admin.Deps) { d.Sinks = oneSink{} })
 	phone, _ := w.browser("alice", "phone")
 	w.browser("alice", "laptop")
 	kept := []string{"{session}", phone.ID}
@@ -177,6 +183,17 @@ func TestEveryRouteThatChangesWritesAnEvent(t *testing.T) {
 	}
 }
 
+// oneSink takes what is asked of it, under any name.
+type oneSink struct{}
+
+func (oneSink) Status() []sink.Status                          { return nil }
+func (oneSink) Forgotten() []string                            { return nil }
+func (oneSink) Letters(string) ([]sink.Letter, error)          { return nil, nil }
+func (oneSink) RetryLetters(_, by string) (sink.Replay, error) { return sink.Replay{By: by}, nil }
+func (oneSink) Replay(_ string, _ audit.Range, by string) (sink.Replay, error) {
+	return sink.Replay{By: by}, nil
+}
+
 // eventOf is the event of a kind that a request wrote.
 func (w *world) eventOf(request, kind string) *audit.Event {
 	for _, r := range w.records() {
@@ -185,4 +202,16 @@ func (w *world) eventOf(request, kind string) *audit.Event {
 		}
 	}
 	return nil
+}
+
+// TestSequencesAreNumbers: those of a replay are whole and not negative.
+func TestSequencesAreNumbers(t *testing.T) {
+	w := newWorld(t)
+	w.serve(func(d *admin.Deps) { d.Sinks = oneSink{} })
+	for body, field := range map[string]string{
+		`{"firstSequence":-1}`: "firstSequence", `{"lastSequence":1.5}`: "lastSequence", `{"firstSequence":"1"}`: "firstSequence",
+	} {
+		r := w.as("root", "POST", own+"/audit/sinks/siem/replay", body).must(400)
+		assert.Equal(t, field, r.at("field"), body)
+	}
 }
