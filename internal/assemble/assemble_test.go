@@ -213,7 +213,7 @@ func TestStreams(t *testing.T) {
 			`{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":"}}]}}]}`,
 			`{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"1}"}}]}}]}`,
 			`{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"b","type":"function","function":{"name":"g","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}`),
-			`{"object":"chat.completion","choices":[{"index":0,"message":{"tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}},{"id":"b","type":"function","function":{"name":"g","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}`},
+			`{"object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}},{"id":"b","type":"function","function":{"name":"g","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}`},
 		"Mistral's parts": {dialect.OpenAI, dialect.Chat, sseOf(
 			`{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":[{"type":"thinking","thinking":[{"type":"text","text":"h"}]}]}}]}`,
 			`{"choices":[{"index":0,"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"m"}]}]}}]}`,
@@ -221,7 +221,7 @@ func TestStreams(t *testing.T) {
 			`{"object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"ab"}]},"finish_reason":"stop"}]}`},
 		"an error in the stream": {dialect.OpenAI, dialect.Chat, sseOf(
 			`{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"a"}}]}`, `{"error":{"message":"gone","code":"x"}}`),
-			`{"object":"chat.completion","choices":[{"index":0,"message":{"content":"a"}}],"error":{"message":"gone","code":"x"}}`},
+			`{"object":"chat.completion","choices":[{"index":0,"message":{"content":"a","role":"assistant"}}],"error":{"message":"gone","code":"x"}}`},
 		"broken inside a call, Anthropic's": {dialect.Anthropic, dialect.Chat, sseOf(
 			`{"type":"message_start","message":{"id":"m","type":"message","content":[],"stop_reason":null,"usage":{"input_tokens":3,"output_tokens":1}}}`,
 			`{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}`,

@@ -136,6 +136,9 @@ func finishMessage(m *value) {
 	if m == nil {
 		return
 	}
+	if role := m.member("role"); role.kind != text { // MLflow's streams leave it null
+		*role = value{kind: text, text: []byte("assistant"), index: -1}
+	}
 	calls, refusal := m.get("tool_calls"), m.get("refusal")
 	other := calls != nil && len(calls.kids) > 0 || m.get("function_call") != nil || refusal != nil && len(refusal.text) > 0
 	if content := m.get("content"); other && content != nil && content.kind == text && len(content.text) == 0 {

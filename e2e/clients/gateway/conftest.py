@@ -144,11 +144,15 @@ class Admin:
         reply = self.http.put(path, json={"headTimeout": "20s", "targets": body}, timeout=10)
         assert reply.status_code == 200, reply.text
 
-    def outcome(self, exchange):
-        """How the exchange ended, by its record."""
+    def record(self, exchange):
+        """What the audit trail has of an exchange."""
         reply = self.http.get(f"{self.url}/api/sluice/v1/audit/{exchange}", timeout=10)
         assert reply.status_code == 200, reply.text
-        return reply.json()["outcome"]
+        return reply.json()
+
+    def outcome(self, exchange):
+        """How the exchange ended, by its record."""
+        return self.record(exchange)["outcome"]
 
     def close(self):
         for name in self.made:
