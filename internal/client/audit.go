@@ -10,12 +10,16 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 )
 
 // AuditPage is a page of the trail, each record as the gateway wrote it.
 type AuditPage struct {
 	Records []json.RawMessage `json:"records"`
 	Next    string            `json:"next"` // cursor of the next page, "" on the last
+	// SearchedTo is how far a search for a text came that goes on at Next; nil: it
+	// was not broken off.
+	SearchedTo *time.Time `json:"searchedTo"`
 }
 
 // ListAudit returns a page of the trail. The query holds parameters of the route

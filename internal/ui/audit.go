@@ -40,9 +40,26 @@ var auditSpans = []option{
 
 // auditFilter is what the page was asked to show.
 type auditFilter struct {
-	Span, From, To, User, Endpoint, Result, Kind, ID string
-	Error                                            string
-	Options                                          map[string][]option
+	Span, From, To, User, Endpoint, Result, Kind, ID              string
+	Organization, Project, Provider, Model, Text, Target, Address string
+	Error                                                         string
+	Options                                                       map[string][]option
+}
+
+// More reports whether one of the filters that are seldom used is.
+func (f *auditFilter) More() bool {
+	return f.Organization+f.Project+f.Provider+f.Model+f.Text+f.Target+f.Address != ""
+}
+
+// parameters are the values by the name of the page's field and of REST's
+// parameter.
+func (f *auditFilter) parameters() [][3]string {
+	return [][3]string{
+		{"user", "users", f.User}, {"endpoint", "endpointNames", f.Endpoint}, {"result", "results", f.Result}, {"kind", "kinds", f.Kind},
+		{"id", "id", f.ID}, {"organization", "organizations", f.Organization}, {"project", "projects", f.Project},
+		{"provider", "providers", f.Provider}, {"model", "models", f.Model}, {"text", "text", f.Text}, {"target", "targetNames", f.Target},
+		{"address", "addresses", f.Address},
+	}
 }
 
 // auditFilter reads the filter, and makes REST's query of it.
@@ -51,13 +68,14 @@ func (s *UI) auditFilter(c *call) (*auditFilter, url.Values) {
 	text := func(name string) string { return strings.TrimSpace(q.Get(name)) }
 	f := &auditFilter{
 		Span: text("span"), From: text("from"), To: text("to"), User: text("user"), Endpoint: text("endpoint"),
-		Result: text("result"), Kind: text("kind"), ID: text("id"),
+		Result: text("result"), Kind: text("kind"), ID: text("id"), Organization: text("organization"), Project: text("project"),
+		Provider: text("provider"), Model: text("model"), Text: text("text"), Target: text("target"), Address: text("address"),
 		Options: map[string][]option{"span": auditSpans, "result": auditResults},
 	}
 	query := url.Values{"limit": {fmt.Sprint(pageSize)}}
-	for name, value := range map[string]string{"users": f.User, "endpointNames": f.Endpoint, "results": f.Result, "kinds": f.Kind, "id": f.ID} {
-		if value != "" {
-			query.Set(name, value)
+	for _, p := range f.parameters() {
+		if p[2] != "" {
+			query.Set(p[1], p[2])
 		}
 	}
 	if f.Span == "" {
@@ -98,11 +116,9 @@ func (f *auditFilter) between(query url.Values) {
 // address is the page with the filter, and more.
 func (f *auditFilter) address(path string, more url.Values) string {
 	q := url.Values{}
-	for name, value := range map[string]string{
-		"span": f.Span, "from": f.From, "to": f.To, "user": f.User, "endpoint": f.Endpoint, "result": f.Result, "kind": f.Kind, "id": f.ID,
-	} {
-		if value != "" {
-			q.Set(name, value)
+	for _, p := range append(f.parameters(), [3]string{"span", "", f.Span}, [3]string{"from", "", f.From}, [3]string{"to", "", f.To}) {
+		if p[2] != "" {
+			q.Set(p[0], p[2])
 		}
 	}
 	for name := range more {
@@ -199,6 +215,7 @@ func outcomeState(r *recordShape) map[string]any {
 func (s *UI) audit(c *call) error {
 	f, query := s.auditFilter(c)
 	rows, next := []auditRow{}, ""
+	var searchedTo *time.Time // a search for a text that goes on with next
 	if f.Error == "" {
 		if cursor := c.r.URL.Query().Get("cursor"); cursor != "" {
 			query.Set("cursor", cursor)
@@ -214,6 +231,7 @@ func (s *UI) audit(c *call) error {
 			}
 			rows = append(rows, auditRowOf(&r))
 		}
+		searchedTo = page.SearchedTo
 		if page.Next != "" {
 			next = f.address(auditPath, url.Values{"cursor": {page.Next}})
 		}
@@ -223,7 +241,7 @@ func (s *UI) audit(c *call) error {
 		first = f.address(auditPath, nil)
 	}
 	return c.page("audit", "Audit", map[string]any{
-		"Tabs": c.auditTabs(), "Filter": f, "Rows": rows, "Next": next, "First": first,
+		"Tabs": c.auditTabs(), "Filter": f, "Rows": rows, "Next": next, "First": first, "SearchedTo": searchedTo,
 		"JSON": f.address(auditPath+"/export", url.Values{"format": {"json"}}),
 		"CSV":  f.address(auditPath+"/export", url.Values{"format": {"csv"}}),
 	})

@@ -31,6 +31,14 @@ func TestTheTrailIsFoundReadAndExported(t *testing.T) {
 	w.get("eve", "/ui/audit?span=between&from=2030-01-02&to=2030-01-01").must(200).has("not before the first")
 	w.get("eve", "/ui/audit?span=between&from=2020-01-01&to=2020-01-02").must(200).has("No records")
 
+	w.get("eve", "/ui/audit?text=CAROL&span=1h").must(200).has("carol", "More filters").hasNot("=cmd")
+	w.get("eve", "/ui/audit?target=carol&kind=CreateOrganization").must(200).has("carol").inert()
+	for _, q := range []string{"organization=none", "project=none", "provider=none", "model=none", "address=10.9.9.9"} {
+		page := w.get("eve", "/ui/audit?"+q).must(200).has("No records")
+		page.inert()
+		require.Contains(t, page.body, `<details class="more" open>`)
+	}
+
 	var record string
 	for _, l := range list.links() {
 		if strings.HasPrefix(l, "/ui/audit/exchange-") {
