@@ -245,3 +245,13 @@ func (a *AWS) Do(t testing.TB, service, action, body string) string {
 	}
 	return string(b)
 }
+
+// Python is the Python that has moto and the other tools of tests.
+func Python(t testing.TB) string {
+	t.Helper()
+	p, err := python()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}

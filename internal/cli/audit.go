@@ -16,7 +16,8 @@ func auditCommand() *cobra.Command {
 	return withRemote(group("audit", "Look at the trail, and prove that it is whole",
 		auditSearchCommand(r), auditTailCommand(r), auditShowCommand(r), auditDownloadCommand(r), auditVerifyCommand(r),
 		auditHoldCommand(r), auditExportCommand(r), auditImportCommand(r),
-		auditSinksCommand(r), auditReplayCommand(r), auditDeadLettersCommand(r)), r)
+		auditSinksCommand(r), auditReplayCommand(r), auditDeadLettersCommand(r),
+		auditConsumeCommand()), r)
 }
 
 func auditShowCommand(r *remote) *cobra.Command {
