@@ -37,7 +37,7 @@ func TestConsumeRefuses(t *testing.T) {
 }
 
 func TestConsume(t *testing.T) {
-	s := redistest.Start(t, "user reader on >canary ~sluice:* +@connection +@stream +exists")
+	s := redistest.Start(t, "user reader on >canary ~sluice:audit* +xreadgroup +xack +xautoclaim +xpending +xgroup|create +xadd +exists")
 	require.NoError(t, s.Client(t).XAdd(t.Context(), &redis.XAddArgs{Stream: "sluice:audit", Values: []any{
 		"id", "aa-1", "encoding", "none", "data", `{"recordId":"aa-1"}`,
 	}}).Err())

@@ -117,7 +117,7 @@ func Reason(err error) string {
 	case "NOAUTH", "WRONGPASS":
 		return "Redis refuses the user or the password; look at username, password and Redis's ACL"
 	case "NOPERM":
-		return "Redis's ACL does not let the user do this; docs/sinks.md lists what it needs"
+		return "Redis's ACL does not let the user do this; docs/sinks-redis.md lists what it needs"
 	case "READONLY":
 		return "this Redis is a replica and can't be written to; name the primary, or the sentinels"
 	case "LOADING":

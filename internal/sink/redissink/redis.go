@@ -1,5 +1,5 @@
 // Package redissink is the sink type redis: it adds records to a Redis stream,
-// each once, and keeps the stream within bounds. docs/sinks.md describes the
+// each once, and keeps the stream within bounds. docs/sinks-redis.md describes the
 // entries and the rule of the bounds.
 package redissink
 

@@ -291,7 +291,7 @@ func TestACLUserAndTLS(t *testing.T) {
 	require.NoError(t, os.WriteFile(caFile, ca.PEM(), 0o600))
 	s := redistest.Start(t, "port 0", "tls-port PORT", "tls-cert-file "+cert, "tls-key-file "+key, "tls-ca-cert-file "+caFile,
 		"tls-auth-clients yes", "user default off",
-		"user sluice on >canary-password ~sluice:* ~{sluice:* "+strings.Join(redissink.Commands(), " "),
+		"user sluice on >canary-password ~sluice:audit ~{sluice:audit}:trails "+strings.Join(redissink.Commands(), " "),
 		"user reader on >canary-password ~sluice:* +xread")
 	own, err := tls.LoadX509KeyPair(cert, key)
 	require.NoError(t, err)

@@ -22,10 +22,10 @@ out = [[[str(v) for v in row] for row in db.sql(q.replace("s3://BUCKET/sluice", 
 json.dump(out, sys.stdout)
 `
 
-// guideQueries are the queries of docs/sinks.md, as they stand there.
+// guideQueries are the queries of docs/sinks-s3.md, as they stand there.
 func guideQueries(t *testing.T) []string {
 	t.Helper()
-	raw, err := os.ReadFile("../../../docs/sinks.md")
+	raw, err := os.ReadFile("../../../docs/sinks-s3.md")
 	require.NoError(t, err)
 	var queries []string
 	for _, block := range strings.Split(string(raw), "```sql\n")[1:] {

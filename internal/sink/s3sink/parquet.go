@@ -14,7 +14,7 @@ import (
 	"sluice/internal/sink"
 )
 
-// row is a record in Parquet. docs/sinks.md describes the columns. What a kind of
+// row is a record in Parquet. docs/sinks-s3.md describes the columns. What a kind of
 // record does not have is null.
 type row struct {
 	RecordID      string     `parquet:"record_id"`

@@ -1,6 +1,6 @@
 // Package s3sink is the sink type s3: it archives the trail in a bucket, as
 // zstd NDJSON and Parquet in partitions of an hour, and each day that has ended
-// as it is in the trail. docs/sinks.md describes the objects.
+// as it is in the trail. docs/sinks-s3.md describes the objects.
 package s3sink
 
 import (

@@ -89,7 +89,7 @@ func (f *failure) Unwrap() error { return f.err }
 
 // reasons are what the codes of S3, STS and KMS mean here.
 var reasons = map[string]string{
-	"AccessDenied":                           "S3 denies it; look at the permissions of the sink's user or role that docs/sinks.md lists, and at the bucket's policy",
+	"AccessDenied":                           "S3 denies it; look at the permissions of the sink's user or role that docs/sinks-s3.md lists, and at the bucket's policy",
 	"InvalidAccessKeyId":                     "S3 does not know access_key_id",
 	"SignatureDoesNotMatch":                  "S3 does not take the signature; look at secret_access_key and at the clock",
 	"ExpiredToken":                           "the credentials have expired",
@@ -118,7 +118,7 @@ var reasons = map[string]string{
 	"AuthFailure":                            "AWS does not take the credentials",
 	"IncompleteSignature":                    "AWS does not take the signature",
 	"MissingAuthenticationTokenException":    "AWS was shown no credentials",
-	"AccessDeniedException":                  "AWS denies it; look at the permissions that docs/sinks.md lists",
+	"AccessDeniedException":                  "AWS denies it; look at the permissions that docs/sinks-s3.md lists",
 	"ServiceUnavailableException":            "AWS is not available now",
 	"XAmzContentSHA256Mismatch":              "S3 received other bytes than were sent",
 	"BadDigest":                              "S3 received other bytes than were sent",
