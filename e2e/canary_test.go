@@ -113,9 +113,9 @@ func startIndiscreet(t *testing.T, audit string) *rig.Gateway {
 func keptAnywhere(t *testing.T, g *rig.Gateway) map[string]string {
 	t.Helper()
 	kept := map[string]string{}
-	for _, path := range []string{"/api/sluice/v1/audit?limit=1000&includeBodies=true", "/api/aigateway/v1/audit", "/api/audittrail/v1/auditevents",
+	for _, path := range []string{"/api/sluice/v1/audit?limit=1000&bodies=true", "/api/aigateway/v1/audit", "/api/audittrail/v1/auditevents",
 		"/v4/aigateway/audit/download", "/v4/aigateway/audit/download?format=json"} {
-		kept[path] = string(g.Call("GET", path, g.AdminToken, "").Body)
+		kept[path] = string(g.Admin("GET", path, "").Body)
 	}
 	g.Stop()
 	// The first start prints the administrator's token, once.
