@@ -141,7 +141,7 @@ func (g *gateway) controlHandler() http.Handler {
 		Identity: g.identity, Catalog: g.catalog, Policy: g.policy, Trail: g.trail, Sinks: g.sinks, Usage: g.usage, Machine: g.machine.look, ServeUnrecorded: g.serveUnrecorded(),
 		Activate: g.activate, CheckHost: g.egress.CheckHost, Components: g.components, Version: version,
 		Settings: g.inForce.settings, Stopping: g.ending,
-		TargetHealth: g.targetHealth, Vault: g.keeper, Probe: g.prober().Test, Prices: g.prices, Sessions: g.sessions, SignIn: g.signInWays, SCIM: g.scim, AdoptBySCIM: g.cfg.Identity.SCIM.Adopt, Registerer: g.registry, Now: time.Now, NewID: newExchangeID, Log: g.log.Named("api"),
+		TargetHealth: g.targetHealth, Vault: g.keeper, TrailKeys: g.keys, Probe: g.prober().Test, Prices: g.prices, Sessions: g.sessions, SignIn: g.signInWays, SCIM: g.scim, AdoptBySCIM: g.cfg.Identity.SCIM.Adopt, Registerer: g.registry, Now: time.Now, NewID: newExchangeID, Log: g.log.Named("api"),
 	})
 }
 

@@ -66,6 +66,8 @@ type Trail interface {
 	evidence.Source
 	AddHold(h audit.Hold) error
 	RemoveHold(name string) error
+	Checkpoint() error
+	SetSigner(s audit.Signer) error
 }
 
 // Usage is what was counted.
@@ -106,6 +108,8 @@ type Deps struct {
 	Probe func(ctx context.Context, t provider.Target, endpointType string) api.TargetTestResult
 	// Vault is where keys are kept.
 	Vault Vault
+	// TrailKeys sign the trail. Nil: it is not signed.
+	TrailKeys TrailKeys
 	// Sinks are where the trail is streamed to. Nil: nowhere.
 	Sinks Sinks
 	// Components reports the parts that this package does not know itself.
@@ -177,6 +181,9 @@ func New(d Deps) http.Handler {
 		if d.Prices, err = prices.Load(nil); err != nil {
 			panic(err) // the program's own data, which tests read
 		}
+	}
+	if d.TrailKeys == nil {
+		d.TrailKeys = unsigned{}
 	}
 	s := &server{Deps: d, started: d.Now()}
 	s.failures, s.slowed = newSlowing(d)

@@ -97,6 +97,8 @@ var rights = map[string]string{
 	"GET /api/sluice/v1/credentials/{id}":    "-xxo",
 	"PATCH /api/sluice/v1/credentials/{id}":  "-xxo",
 	"DELETE /api/sluice/v1/credentials/{id}": "-xxo",
+	"GET /api/sluice/v1/audit/keys":          "-xoo",
+	"POST /api/sluice/v1/audit/keys/rotate":  "-xxo",
 	"GET /api/sluice/v1/vault":               "-xxo",
 	"POST /api/sluice/v1/vault/migrate":      "-xxo",
 	"POST /api/sluice/v1/vault/rotate":       "-xxo",

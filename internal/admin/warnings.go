@@ -68,6 +68,9 @@ func (s *server) warnings(st *api.Status) []string {
 			add("%d sequences of the trail were gone before the sink %s came to them.", k.Skipped, k.Name)
 		}
 	}
+	if err := s.TrailKeys.Err(); err != nil {
+		add("The audit trail is written and not signed: %s.", err)
+	}
 	if u := st.Usage; u != nil && u.Error != "" {
 		add("Usage is not counted at the moment; it will be counted from the trail.")
 	}

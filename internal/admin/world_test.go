@@ -32,6 +32,7 @@ import (
 	"sluice/internal/scim"
 	"sluice/internal/session"
 	"sluice/internal/state"
+	"sluice/internal/trailkeys"
 	"sluice/internal/usage"
 	"sluice/internal/vault"
 	"sluice/policies"
@@ -64,6 +65,7 @@ type world struct {
 	log       *zap.Logger
 	db        *sql.DB
 	keys      vault.Vault
+	trailKeys *trailkeys.Keys
 	keeper    *keeper.Keeper
 	replies   bytes.Buffer // every reply, heads and bodies
 
@@ -145,7 +147,7 @@ func (w *world) serve(change func(*admin.Deps)) {
 	d := admin.Deps{
 		Identity: w.identity, Catalog: w.catalog, Policy: &w.policy, Trail: w.trail, Usage: w.usage,
 		Activate: w.onActivate, CheckHost: w.onCheckHost, Components: w.onComponents,
-		Vault: w.keeper, Probe: w.onProbe,
+		Vault: w.keeper, TrailKeys: w.trailKeys, Probe: w.onProbe,
 		Sessions: w.sessions, SCIM: w.scim, Version: "1.2.3", Now: time.Now, NewID: w.exchangeID, Log: w.log,
 	}
 	change(&d)
@@ -202,6 +204,9 @@ func (w *world) openStores(log *zap.Logger) {
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { _ = trail.Close() })
 	w.trail = &brittleTrail{Trail: trail}
+	w.trailKeys, err = trailkeys.Open(ctx, trailkeys.Options{DB: db, Vault: vault.NewSet(keys), Now: time.Now, Log: log})
+	require.NoError(w.t, err)
+	require.NoError(w.t, trail.SetSigner(w.trailKeys))
 	w.usage, err = usage.Open(usage.Options{Path: filepath.Join(w.dir, "usage.db"), Trail: trail, Now: time.Now, Log: log})
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { _ = w.usage.Close() })

@@ -91,7 +91,7 @@ func ParseKeys(text []byte) ([]PublicKey, error) {
 		for _, line := range strings.Fields(string(text)) {
 			key, err := base64.StdEncoding.DecodeString(line)
 			if err != nil {
-				return nil, errors.New("reading the public keys: want JSON as sluice audit keys --json prints it, PEM, or base64 of the 32 bytes")
+				return nil, errors.New("reading the public keys: want JSON as sluice audit keys -o json prints it, PEM, or base64 of the 32 bytes")
 			}
 			list = append(list, PublicKey{Key: key})
 		}

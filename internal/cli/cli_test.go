@@ -28,6 +28,7 @@ import (
 	"sluice/internal/keeper"
 	"sluice/internal/session"
 	"sluice/internal/state"
+	"sluice/internal/trailkeys"
 	"sluice/internal/usage"
 	"sluice/internal/vault"
 	"sluice/policies"
@@ -116,8 +117,11 @@ func (g *gateway) handler() http.Handler {
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = keep.Run(running) }()
 	g.t.Cleanup(func() { cancel(); <-ended })
+	signer, err := trailkeys.Open(ctx, trailkeys.Options{DB: db, Vault: vault.NewSet(keys), Now: time.Now, Log: zap.NewNop()})
+	require.NoError(g.t, err)
+	require.NoError(g.t, g.trail.SetSigner(signer))
 	return admin.New(admin.Deps{
-		Vault:    keep,
+		Vault: keep, TrailKeys: signer,
 		Identity: people, Catalog: endpoints, Policy: policy, Trail: g.trail, Usage: g.usage, Sessions: g.sessions,
 		Activate:   func(context.Context, *catalog.Endpoint) error { return nil },
 		CheckHost:  func(context.Context, string) error { return nil },
