@@ -282,6 +282,14 @@ func (e *encoder) appendWhole(buf []byte, x *Exchange, o *Outcome, at, end time.
 	return f.close(), nil
 }
 
+// plainByte has the bytes that stand for themselves in a JSON string.
+var plainByte = func() (t [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}()
+
 const hexDigits = "0123456789abcdef"
 
 // appendString appends s as a JSON string. Bytes that are not UTF-8 become
@@ -292,6 +300,10 @@ func appendString(buf []byte, s string) []byte {
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
+		if plainByte[c] {
+			i++
+			continue
+		}
 		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRuneInString(s[i:])
 			if r == utf8.RuneError && size == 1 {
@@ -301,10 +313,8 @@ func appendString(buf []byte, s string) []byte {
 			i += size
 			continue
 		}
-		if c < ' ' || c == '"' || c == '\\' {
-			buf = appendEscaped(append(buf, s[start:i]...), c)
-			start = i + 1
-		}
+		buf = appendEscaped(append(buf, s[start:i]...), c)
+		start = i + 1
 		i++
 	}
 	return append(append(buf, s[start:]...), '"')

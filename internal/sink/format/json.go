@@ -56,6 +56,15 @@ func (w *writer) text(name, value string) {
 	}
 }
 
+// word writes a member whose value is one of this package's: nothing in it needs
+// an escape.
+func (w *writer) word(name, value string) {
+	w.key(name)
+	w.b = append(w.b, '"')
+	w.b = append(w.b, value...)
+	w.b = append(w.b, '"')
+}
+
 func (w *writer) int(name string, value int64) {
 	w.key(name)
 	w.b = strconv.AppendInt(w.b, value, 10)

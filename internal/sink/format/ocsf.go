@@ -98,19 +98,22 @@ func OCSF(dst []byte, r *audit.Record) ([]byte, error) {
 func (w *writer) begin(h *head, r *audit.Record) {
 	w.b = append(w.b, '{')
 	w.int("category_uid", h.class.category)
-	w.text("category_name", h.class.categoryName)
+	w.word("category_name", h.class.categoryName)
 	w.int("class_uid", h.class.uid)
-	w.text("class_name", h.class.name)
+	w.word("class_name", h.class.name)
 	w.int("activity_id", h.activity)
 	w.text("activity_name", h.activityName)
 	w.int("type_uid", h.class.uid*100+h.activity)
-	typed := h.activityName
+	w.key("type_name")
+	w.b = append(append(append(w.b, '"'), h.class.name...), ": "...)
 	if h.activity == activityOther {
-		typed = "Other"
+		w.b = append(w.b, "Other"...)
+	} else {
+		w.b = append(w.b, h.activityName...)
 	}
-	w.text("type_name", h.class.name+": "+typed)
+	w.b = append(w.b, '"')
 	w.int("severity_id", int64(h.severity))
-	w.text("severity", h.severity.String())
+	w.word("severity", h.severity.String())
 	w.int("time", r.Time.UnixMilli())
 	w.text("message", h.message)
 	w.int("status_id", int64(h.status))
@@ -123,18 +126,18 @@ func (w *writer) begin(h *head, r *audit.Record) {
 // event uses, correlation the id of what it belongs to.
 func (w *writer) metadata(r *audit.Record, correlation, node, tenant string, profiles ...string) {
 	w.open("metadata")
-	w.text("version", OCSFVersion)
+	w.word("version", OCSFVersion)
 	w.list("profiles", profiles...)
 	w.open("product")
-	w.text("name", product)
-	w.text("vendor_name", vendor)
+	w.word("name", product)
+	w.word("vendor_name", vendor)
 	w.close()
 	w.text("uid", r.RecordID)
 	w.text("correlation_uid", correlation)
 	w.text("event_code", r.Kind())
 	w.int("sequence", int64(r.Sequence))
-	w.text("log_name", "audit")
-	w.text("log_provider", product)
+	w.word("log_name", "audit")
+	w.word("log_provider", product)
 	w.int("logged_time", r.Time.UnixMilli())
 	w.key("original_time")
 	w.b = append(w.b, '"')
@@ -156,7 +159,7 @@ func (w *writer) metadata(r *audit.Record, correlation, node, tenant string, pro
 func (w *writer) actor(c *identity.Caller) {
 	w.open("actor")
 	if c == nil {
-		w.text("app_name", product)
+		w.word("app_name", product)
 	} else {
 		w.open("user")
 		w.user(c)
@@ -176,13 +179,13 @@ func (w *writer) user(c *identity.Caller) {
 	for _, id := range c.Organizations {
 		w.item()
 		w.text("uid", id)
-		w.text("type", "organization")
+		w.word("type", "organization")
 		w.close()
 	}
 	for _, role := range c.Roles {
 		w.item()
 		w.text("name", role)
-		w.text("type", "role")
+		w.word("type", "role")
 		w.close()
 	}
 	w.closeList()
@@ -196,13 +199,13 @@ func (w *writer) person(id, name string) {
 	w.text("uid", id)
 	w.text("name", name)
 	if id == "" && name == "" {
-		w.text("name", unknownName)
+		w.word("name", unknownName)
 		w.int("type_id", 0)
-		w.text("type", "Unknown")
+		w.word("type", "Unknown")
 		return
 	}
 	w.int("type_id", 1)
-	w.text("type", "User")
+	w.word("type", "User")
 }
 
 func (w *writer) session(c *identity.Caller) {
@@ -239,7 +242,7 @@ func (w *writer) source(address string, always bool) {
 	case address != "":
 		w.text("name", address)
 	default:
-		w.text("name", unknownName)
+		w.word("name", unknownName)
 	}
 	w.close()
 }
@@ -260,7 +263,7 @@ func split(address string) (netip.Addr, uint16) {
 // self writes this gateway as dst_endpoint.
 func (w *writer) self(node string) {
 	w.open("dst_endpoint")
-	w.text("svc_name", product)
+	w.word("svc_name", product)
 	w.text("name", node)
 	w.close()
 }
@@ -275,7 +278,7 @@ const (
 	observableResourceName = 38
 )
 
-var observableTypes = map[int64]string{
+var observableTypes = [...]string{
 	observableIP: "IP Address", observableUserName: "User Name", observableResourceUID: "Resource UID",
 	observableCredential: "User Credential ID", observableUserID: "User Object: uid",
 	observableResourceName: "Resource Details Object: name",
@@ -290,7 +293,7 @@ func (w *writer) observable(name string, kind int64, value string) {
 	w.item()
 	w.text("name", name)
 	w.int("type_id", kind)
-	w.text("type", observableTypes[kind])
+	w.word("type", observableTypes[kind])
 	w.text("value", value)
 	w.close()
 }

@@ -48,15 +48,15 @@ func ocsfEvent(w *writer, r *audit.Record) {
 		w.about(e)
 		w.open("group")
 		w.identified(e)
-		w.text("type", targetOrganization)
+		w.word("type", targetOrganization)
 		w.close()
 	case classEntity:
 		w.about(e)
 		w.entity(e)
 	case classLifecycle:
 		w.open("app")
-		w.text("name", product)
-		w.text("vendor_name", vendor)
+		w.word("name", product)
+		w.word("vendor_name", vendor)
 		if e.TargetType == "gateway" {
 			w.text("version", e.TargetName)
 		}
@@ -65,10 +65,10 @@ func ocsfEvent(w *writer, r *audit.Record) {
 		w.apiEvent(e, r)
 	case classEventLog:
 		w.about(e)
-		w.text("log_name", "audit")
-		w.text("log_provider", product)
+		w.word("log_name", "audit")
+		w.word("log_provider", product)
 		w.int("log_type_id", 2)
-		w.text("log_type", "Application")
+		w.word("log_type", "Application")
 	}
 	w.eventObservables(e, m.class)
 	w.eventRest(e, m.class)
@@ -144,7 +144,7 @@ func (w *writer) authentication(e *audit.Event) {
 	w.self(e.Node)
 	w.protocol(cmp.Or(e.Metadata["method"], "none"))
 	w.int("logon_type_id", 2)
-	w.text("logon_type", "Interactive")
+	w.word("logon_type", "Interactive")
 	if session != "" || e.Metadata["tokenId"] != "" {
 		w.open("session")
 		w.text("uid", session)
@@ -160,15 +160,15 @@ func (w *writer) entity(e *audit.Event) {
 	switch e.TargetType {
 	case targetUser:
 		w.int("type_id", entityUser)
-		w.text("type", "User")
+		w.word("type", "User")
 	case targetOrganization:
 		w.int("type_id", entityOrganization)
-		w.text("type", "Organization")
+		w.word("type", "Organization")
 	case targetPolicies:
 		w.int("type_id", entityPolicy)
-		w.text("type", "Policy")
+		w.word("type", "Policy")
 		w.open("policy")
-		w.text("name", targetPolicies)
+		w.word("name", targetPolicies)
 		w.text("version", e.TargetName)
 		w.close()
 	default:

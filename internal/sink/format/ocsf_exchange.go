@@ -150,13 +150,13 @@ func (w *writer) refusedLogon(x *audit.Exchange) {
 	w.key("is_remote")
 	w.b = append(w.b, "true"...)
 	w.int("logon_type_id", 3)
-	w.text("logon_type", "Network")
+	w.word("logon_type", "Network")
 	w.protocol(cmp.Or(x.Credential, "none"))
 }
 
 func (w *writer) service() {
 	w.open("service")
-	w.text("name", product)
+	w.word("name", product)
 	w.close()
 }
 
@@ -165,7 +165,7 @@ func (w *writer) protocol(name string) {
 	switch name {
 	case "oidc", "jwt":
 		w.int("auth_protocol_id", 4)
-		w.text("auth_protocol", "OpenID")
+		w.word("auth_protocol", "OpenID")
 	default:
 		w.int("auth_protocol_id", 99)
 		w.text("auth_protocol", name)
@@ -188,7 +188,7 @@ func (w *writer) httpRequest(r *audit.Record, x *audit.Exchange) {
 		w.text("path", x.Path)
 		if x.TLS != nil {
 			w.text("hostname", x.TLS.ServerName)
-			w.text("scheme", "https")
+			w.word("scheme", "https")
 		}
 		w.close()
 	}
@@ -210,15 +210,15 @@ func (w *writer) httpResponse(r *audit.Record, o *audit.Outcome) {
 // controls writes what the policy said: the profile security_control.
 func (w *writer) controls(x *audit.Exchange, v *verdict) {
 	w.int("action_id", v.action)
-	w.text("action", [...]string{1: "Allowed", 2: "Denied"}[v.action])
+	w.word("action", [...]string{1: "Allowed", 2: "Denied"}[v.action])
 	w.int("disposition_id", v.disposition)
-	w.text("disposition", v.named)
+	w.word("disposition", v.named)
 	d := &x.Decision
 	if d.Revision == "" {
 		return
 	}
 	w.open("policy")
-	w.text("name", "policies")
+	w.word("name", "policies")
 	w.text("version", d.Revision)
 	w.text("desc", d.Message())
 	w.key("is_applied")
@@ -295,7 +295,7 @@ func (w *writer) resources(x *audit.Exchange, o *audit.Outcome) {
 		w.item()
 		w.text("uid", x.EndpointID)
 		w.text("name", x.EndpointName)
-		w.text("type", "endpoint")
+		w.word("type", "endpoint")
 		w.role(1, "Target")
 		if x.EndpointType != "" {
 			w.list("labels", x.EndpointType)
@@ -305,7 +305,7 @@ func (w *writer) resources(x *audit.Exchange, o *audit.Outcome) {
 	if model != "" {
 		w.item()
 		w.text("name", model)
-		w.text("type", "model")
+		w.word("type", "model")
 		w.text("namespace", provider)
 		w.role(4, "Related")
 		w.close()
@@ -313,7 +313,7 @@ func (w *writer) resources(x *audit.Exchange, o *audit.Outcome) {
 	if provider != "" {
 		w.item()
 		w.text("name", provider)
-		w.text("type", "provider")
+		w.word("type", "provider")
 		w.role(4, "Related")
 		if target != "" {
 			w.list("labels", target)
@@ -325,7 +325,7 @@ func (w *writer) resources(x *audit.Exchange, o *audit.Outcome) {
 
 func (w *writer) role(id int64, name string) {
 	w.int("role_id", id)
-	w.text("role", name)
+	w.word("role", name)
 }
 
 // cost writes what the price table adds to the record.
@@ -338,8 +338,8 @@ func (w *writer) cost(x *audit.Exchange, o *audit.Outcome) {
 	w.item()
 	w.text("name", "resources.name")
 	w.text("value", model)
-	w.text("type", "cost")
-	w.text("provider", "price table")
+	w.word("type", "cost")
+	w.word("provider", "price table")
 	w.open("data")
 	w.int("cost_nano_usd", o.CostNanoUSD)
 	w.close()
