@@ -122,7 +122,7 @@ func auditImportCommand(r *remote) *cobra.Command {
 		Use:   "import FILE",
 		Short: "Check evidence and make a folder of it that can be looked at without a gateway",
 		Long: "Check evidence, which sluice audit export wrote, and make a folder of it; - reads the standard input. What is not as it was\n" +
-			"written is named, and nothing is left behind then. The folder is read with --dir by audit list, show, verify and export.\n\n" +
+			"written is named, and nothing is left behind then. The folder is read with --dir by audit search, show, verify and export.\n\n" +
 			"A signature proves who made the evidence only with public keys that you have from elsewhere: name them with --keys.",
 		Args: Exactly("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
