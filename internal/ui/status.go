@@ -17,6 +17,10 @@ func (s *UI) statusRoutes() []route {
 	return []route{
 		{pattern: "GET " + statusPath, handle: s.status},
 		{pattern: "GET " + statusPath + "/settings", handle: s.settings},
+		{pattern: "GET " + statusPath + "/sinks/{name}/replay", handle: s.replaySink},
+		{pattern: "POST " + statusPath + "/sinks/{name}/replay", handle: s.replaySink},
+		{pattern: "GET " + statusPath + "/sinks/{name}/retry", handle: s.retryLetters},
+		{pattern: "POST " + statusPath + "/sinks/{name}/retry", handle: s.retryLetters},
 	}
 }
 

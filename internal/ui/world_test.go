@@ -48,6 +48,7 @@ type world struct {
 	csrf     map[string]string       // user name → secret of the pages
 	science  string                  // id of the organization
 	probed   []provider.Target       // what was tried
+	sinks    sinks
 }
 
 func newWorld(t testing.TB, change ...func(*ui.Deps)) *world {
@@ -80,7 +81,7 @@ func newWorld(t testing.TB, change ...func(*ui.Deps)) *world {
 	var ids atomic.Int64
 	newID := func() string { return fmt.Sprintf("exchange-%d", ids.Add(1)) }
 	w.rest = admin.New(admin.Deps{
-		Identity: w.identity, Catalog: w.catalog, Policy: policy, Trail: trail, Usage: counts,
+		Identity: w.identity, Catalog: w.catalog, Policy: policy, Trail: trail, Usage: counts, Sinks: &w.sinks,
 		Activate: func(context.Context, *catalog.Endpoint) error { return nil }, CheckHost: func(context.Context, string) error { return nil },
 		Components: func() []admin.Component { return nil }, Sessions: w.sessions, Probe: w.onProbe, Version: "1.2.3", Now: time.Now, NewID: newID, Log: log,
 	})
