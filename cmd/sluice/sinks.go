@@ -14,11 +14,13 @@ import (
 
 // openSinks makes what carries the trail to its sinks. They begin in startSinks.
 func (g *gateway) openSinks() (err error) {
+	dir := filepath.Join(g.cfg.Data, "sinks")
 	deps := targets.Deps{
-		Egress: g.egress.OfOperator(), Trail: g.trail.ID(), Node: nodeName(), Version: version, Now: time.Now, Log: g.log.Named("sink"),
+		Egress: g.egress.OfOperator(), Trail: g.trail.ID(), Node: nodeName(), Version: version, Dir: dir, Segments: g.trail,
+		Now: time.Now, Log: g.log.Named("sink"),
 	}
 	g.sinks, err = sink.New(sink.Options{
-		Dir: filepath.Join(g.cfg.Data, "sinks"), Trail: g.trail, Now: time.Now, Log: deps.Log, Registerer: g.registry,
+		Dir: dir, Trail: g.trail, Now: time.Now, Log: deps.Log, Registerer: g.registry,
 		Open: func(c *config.Sink) (sink.Target, error) { return targets.Open(c, deps) },
 	})
 	return err

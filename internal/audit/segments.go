@@ -2,7 +2,9 @@ package audit
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -38,6 +40,36 @@ func (t *Trail) OpenSegment(name string) (*os.File, error) {
 		return nil, fmt.Errorf("opening a segment: %w", err)
 	}
 	return f, nil
+}
+
+// SegmentHead is what head.json of a trail that ends with the day would have,
+// signed now: a copy of the days up to it is a trail of its own.
+func (t *Trail) SegmentHead(name string) ([]byte, error) {
+	d, err := parseDay(name)
+	if err != nil {
+		return nil, fmt.Errorf("making the head of a segment: %q is no day", name)
+	}
+	s, err := scanSegment(t.dir, d, 0, false)
+	if err != nil {
+		return nil, fmt.Errorf("making the head of a segment: %w", err)
+	}
+	defer s.close()
+	var end position
+	for {
+		h, _, err := s.skim()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("making the head of a segment: %w", err)
+		}
+		end = s.at(&h)
+	}
+	data, err := json.Marshal(t.signedHead(end, false))
+	if err != nil {
+		return nil, fmt.Errorf("making the head of a segment: %w", err)
+	}
+	return append(data, '\n'), nil
 }
 
 // Hash is the chain hash of the last frame before the mark, hex; "" at the

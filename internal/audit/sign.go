@@ -191,6 +191,11 @@ func verifySignature(key []byte, signature, label, trail string, seq uint64, has
 
 // writeHead keeps the end of the trail, signed if there is a key.
 func (t *Trail) writeHead(p position, clean bool) error {
+	return writeHead(t.dir, t.signedHead(p, clean))
+}
+
+// signedHead is the head at a place, signed where there is a key.
+func (t *Trail) signedHead(p position, clean bool) head {
 	h := p.head(clean)
 	if signer := t.signer.Load(); signer != nil {
 		at := t.now().UTC()
@@ -198,5 +203,5 @@ func (t *Trail) writeHead(p position, clean bool) error {
 			h.Trail, h.Time, h.KeyID, h.Signature = t.id, &at, id, signature
 		}
 	}
-	return writeHead(t.dir, h)
+	return h
 }

@@ -38,6 +38,8 @@ const (
 type Source interface {
 	Segments() []audit.Segment
 	OpenSegment(day string) (*os.File, error)
+	SegmentHead(day string) ([]byte, error)
+	PublicKeys() []audit.PublicKey
 }
 
 // Options are the settings of a sink.

@@ -116,6 +116,9 @@ func (a *archiver) one(ctx context.Context, s audit.Segment) error {
 	if err != nil {
 		return err
 	}
+	if err := a.besides(ctx, s.Day); err != nil {
+		return err
+	}
 	data, err := json.MarshalIndent(&SegmentManifest{
 		Version: manifestVersion, Trail: a.t.o.Trail, Day: s.Day, Key: key, Bytes: packed.n, SHA256: packed.sum(),
 		LogBytes: raw.n, LogSHA256: raw.sum(), First: s.First, Last: s.Last,
@@ -125,6 +128,25 @@ func (a *archiver) one(ctx context.Context, s audit.Segment) error {
 	}
 	manifest := fmt.Sprintf("%smanifest/segments/%s/%s.json", a.t.o.Prefix, a.t.o.Trail, s.Day)
 	_, err = a.t.upload(ctx, manifest, "application/json", bytes.NewReader(data))
+	return err
+}
+
+// besides sends what makes a trail of the days that are archived: its head, which
+// is that of the last of them, and the keys that verify what is signed.
+func (a *archiver) besides(ctx context.Context, day string) error {
+	head, err := a.t.o.Segments.SegmentHead(day)
+	if err != nil {
+		return err
+	}
+	keys, err := json.MarshalIndent(a.t.o.Segments.PublicKeys(), "", "  ")
+	if err != nil {
+		return fmt.Errorf("writing the public keys: %w", err)
+	}
+	folder := a.t.o.Prefix + "segments/" + a.t.o.Trail + "/"
+	if _, err := a.t.upload(ctx, folder+"keys.json", "application/json", bytes.NewReader(keys)); err != nil {
+		return err
+	}
+	_, err = a.t.upload(ctx, folder+"head.json", "application/json", bytes.NewReader(head))
 	return err
 }
 
