@@ -87,6 +87,7 @@ var kinds = map[string]mapping{
 	"SinkMarkLost":             other(classEventLog, medium),
 	"SinkReceiverLostRecords":  other(classEventLog, high),
 	"SinkRecordsSkipped":       other(classEventLog, high),
+	"ExportEvidence":           {classEventLog, 3, "Export", medium},
 	"ReplaySink":               {classEventLog, 3, "Export", low},
 	"RetryDeadLetters":         {classEventLog, 3, "Export", low},
 	audit.KindTailCut:          other(classEventLog, high),
