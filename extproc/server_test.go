@@ -227,7 +227,7 @@ func TestAStreamPassesChunkByChunkAndIsRecordedBeforeItsEnd(t *testing.T) {
 	require.Equal(t, []string{"begin", "end answered"}, w.events)
 	require.EqualValues(t, 5, w.last.InputTokens)
 	require.EqualValues(t, 2, w.last.OutputTokens)
-	require.JSONEq(t, `{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"content":"he"}}]}`, string(w.body),
+	require.JSONEq(t, `{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"content":"he","role":"assistant"}}]}`, string(w.body),
 		"the record has the message that the stream makes")
 	require.Equal(t, audit.FormMessage, w.last.BodyForm)
 	require.False(t, w.last.Partial)
