@@ -1,8 +1,11 @@
 package audit
 
 import (
+	"math"
 	"slices"
 	"unicode/utf8"
+
+	"go.uber.org/zap"
 )
 
 // Outgoing is the record as it may leave: with its bodies as they were recorded
@@ -55,4 +58,12 @@ func prefixOf(b Body, most int64) Body {
 		most--
 	}
 	return b[:most:most]
+}
+
+// Redacted is the record as it would be had it been recorded with that redactor.
+func Redacted(r *Record, with Redactor) *Record {
+	t := &Trail{}
+	t.redaction.log = zap.NewNop()
+	t.SetRedactor(with)
+	return t.Outgoing(r, BodiesRedacted, math.MaxInt64)
 }

@@ -188,7 +188,8 @@ func (a *archive) trail() error {
 	}
 	for _, e := range entries { // sorted: the days in their order
 		name := e.Name()
-		if !e.Type().IsRegular() || name == "lock" || name == "head.json" || strings.Contains(name, ".db") || strings.HasPrefix(name, ".") {
+		if !e.Type().IsRegular() || name == "lock" || name == "reading.lock" || name == "head.json" ||
+			strings.Contains(name, ".db") || strings.HasSuffix(name, ".names") || strings.HasPrefix(name, ".") {
 			continue
 		}
 		// A partition that retention drops meanwhile is no loss.

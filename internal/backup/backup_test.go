@@ -39,6 +39,7 @@ func folder(t *testing.T) (data string, people *identity.Store, trail *audit.Tra
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = trail.Close() })
 	require.NoError(t, trail.Event(&audit.Event{Kind: "Before"}))
+	require.NoError(t, trail.AddHold(audit.Hold{Name: "case", From: "2026-03-10", Reason: "x"}))
 	counts, err := usage.Open(usage.Options{Path: filepath.Join(data, "usage.db"), Trail: trail, Now: time.Now})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = counts.Close() })
@@ -128,6 +129,9 @@ func TestABackupOfARunningGatewayComesBack(t *testing.T) {
 		}))
 		require.Contains(t, kinds, "Before")
 		require.NotContains(t, kinds, "After")
+		held, err := opened.Holds()
+		require.NoError(t, err)
+		require.Len(t, held, 1)
 		require.NoError(t, opened.Close())
 	}
 }

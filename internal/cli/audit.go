@@ -16,16 +16,24 @@ func auditCommand() *cobra.Command {
 }
 
 func auditShowCommand(r *remote) *cobra.Command {
-	return &cobra.Command{
+	var dir string
+	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show the record of an exchange, both bodies included, as JSON",
 		Args:  Exactly("ID"),
-		RunE: r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
-			record, err := c.GetAudit(cmd.Context(), args[0])
-			if err != nil {
-				return err
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if dir != "" {
+				return showFrom(cmd, dir, args[0])
 			}
-			return printJSON(cmd.OutOrStdout(), record)
-		}),
+			return r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
+				record, err := c.GetAudit(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return printJSON(cmd.OutOrStdout(), record)
+			})(cmd, args)
+		},
 	}
+	cmd.Flags().StringVar(&dir, "dir", "", "folder of a trail on this machine, in place of a gateway")
+	return cmd
 }

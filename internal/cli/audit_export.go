@@ -21,18 +21,23 @@ type auditExport struct {
 	r              *remote
 	from, to, dir  string
 	offline, force bool
+	format, bodies string
+	filter         recordFilter
 }
 
 func auditExportCommand(r *remote) *cobra.Command {
 	e := &auditExport{r: r}
 	cmd := &cobra.Command{
 		Use:   "export FILE",
-		Short: "Write days of the trail into one file of evidence, which can be checked without Sluice",
+		Short: "Write days of the trail into a file: as evidence that can be checked without Sluice, or records to read",
 		Long: "Write the days from --from to --to, as they are, into a file; - is the standard output. With them go the public keys, the\n" +
 			"holds, a manifest with the SHA-256 of each, and a README that says how to check all of it with common tools. The gateway\n" +
 			"signs the manifest and records who took the days out.\n\n" +
 			"With --offline or --dir the folder of a trail is read by this command, also while a gateway writes it. Nothing signs the\n" +
-			"manifest then, and nothing is recorded.",
+			"manifest then, and nothing is recorded.\n\n" +
+			"--format ndjson writes records to read, one a line and oldest first. Only there the flags count that select records, and --bodies:\n" +
+			"redacted takes personal data and secrets out, with marks that are equal for equal values within the file. Without the\n" +
+			"gateway the folder must not be that of one that runs.",
 		Args: Exactly("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from, to, err := e.days()
@@ -42,7 +47,14 @@ func auditExportCommand(r *remote) *cobra.Command {
 			if e.offline {
 				e.dir = first(e.dir, filepath.Join(r.data, "audit"))
 			}
-			if e.dir != "" {
+			switch {
+			case e.format == formatNDJSON:
+				return e.write(cmd, args[0], func(w io.Writer) error { return e.records(cmd, w, from, to) })
+			case e.format != formatEvidence:
+				return usagef("--format takes evidence or ndjson")
+			case e.selects(cmd):
+				return usagef("evidence is whole days: flags that select records, and --bodies, take --format ndjson")
+			case e.dir != "":
 				return e.write(cmd, args[0], func(w io.Writer) error { return e.fromFolder(cmd, w, from, to) })
 			}
 			return r.run(func(cmd *cobra.Command, c *client.Client, _ []string) error {
@@ -57,9 +69,23 @@ func auditExportCommand(r *remote) *cobra.Command {
 	fl.StringVar(&e.to, "to", "", "last day (default today)")
 	fl.BoolVar(&e.offline, "offline", false, "read the trail under --data and not through the gateway")
 	fl.StringVar(&e.dir, "dir", "", "folder of a trail to read: a gateway's, or one that was imported")
+	fl.StringVar(&e.format, "format", formatEvidence, "evidence, or ndjson")
+	fl.StringVar(&e.bodies, "bodies", audit.BodiesNone, "with ndjson: full, redacted or none")
+	complete(cmd, "format", fixed(formatEvidence, formatNDJSON))
+	complete(cmd, "bodies", fixed(audit.BodiesFull, audit.BodiesRedacted, audit.BodiesNone))
+	e.filter.selection(cmd, r)
 	fl.BoolVar(&e.force, "force", false, "write over a file that is there")
 	cmd.MarkFlagsMutuallyExclusive("offline", "dir")
 	return cmd
+}
+
+// selects reports whether a flag was given that is about records only.
+func (e *auditExport) selects(cmd *cobra.Command) bool {
+	selects := cmd.Flags().Changed("bodies") || cmd.Flags().Changed("id")
+	for _, l := range filterFlags {
+		selects = selects || cmd.Flags().Changed(l.flag)
+	}
+	return selects
 }
 
 func (e *auditExport) days() (from, to time.Time, err error) {
@@ -103,16 +129,16 @@ func (e *auditExport) write(cmd *cobra.Command, name string, to func(io.Writer) 
 	}
 	kept, err := newSecretFile(name)
 	if err != nil {
-		return fmt.Errorf("keeping the evidence: %w", err)
+		return fmt.Errorf("keeping the export: %w", err)
 	}
 	defer kept.discard()
 	if err := to(kept.tmp); err != nil {
 		return err
 	}
 	if err := errors.Join(kept.tmp.Sync(), kept.keep("")); err != nil {
-		return fmt.Errorf("keeping the evidence: %w", err)
+		return fmt.Errorf("keeping the export: %w", err)
 	}
-	_, err = fmt.Fprintf(cmd.ErrOrStderr(), "The evidence is in %s.\n", name)
+	_, err = fmt.Fprintf(cmd.ErrOrStderr(), "It is in %s.\n", name)
 	return err
 }
 

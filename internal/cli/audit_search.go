@@ -46,13 +46,18 @@ var filterFlags = []struct{ flag, parameter, text string }{
 }
 
 func (f *recordFilter) flags(cmd *cobra.Command, r *remote) {
+	f.selection(cmd, r)
+	cmd.Flags().BoolVar(&f.bodies, "bodies", false, "with bodies, in json, yaml and ndjson; that is recorded")
+}
+
+// selection are the flags without that of bodies.
+func (f *recordFilter) selection(cmd *cobra.Command, r *remote) {
 	fl := cmd.Flags()
 	f.lists = map[string]*[]string{}
 	for _, l := range filterFlags {
 		f.lists[l.parameter] = fl.StringArray(l.flag, nil, l.text+" (repeatable)")
 	}
 	fl.StringVar(&f.id, "id", "", "id of an exchange or of a request")
-	fl.BoolVar(&f.bodies, "bodies", false, "with bodies, in json, yaml and ndjson; that is recorded")
 	for flag, of := range map[string]completer{
 		"user": r.completeUsers(""), "organization": r.completeOrganizations(), "endpoint": r.completeEndpoints(),
 		"provider": r.completeProviders(), "model": r.completeModels(),
