@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,10 +18,11 @@ import (
 // A file of names says what is certainly not in a partition that has ended, so
 // that a query for something rare opens few indexes. It holds two Bloom filters,
 // one of names and words and one of ids, each of blocks of 64 bytes: a look-up
-// reads one. Without the file, and where it is not of this partition, the index
+// reads one. Of whom and what that were together in a record it holds pairs too:
+// both may be in every partition, and together in few. Without the file, and where it is not of this partition, the index
 // is asked.
 //
-//	 0  4  "SLN" and the format, 1
+//	 0  4  "SLN" and the format, 2
 //	 4  4  CRC-32C of bytes 8 to 32
 //	 8  8  sequence of the partition's first frame
 //	16  8  sequence of its last
@@ -40,7 +42,7 @@ const (
 	mostIDs = 1 << 24
 )
 
-var namesMagic = [4]byte{'S', 'L', 'N', 1}
+var namesMagic = [4]byte{'S', 'L', 'N', 2}
 
 // namesPath is the file of names beside an index.
 func namesPath(index string) string { return strings.TrimSuffix(index, ".db") + ".names" }
@@ -130,6 +132,9 @@ func makeNames(ctx context.Context, db *sql.DB, dir string, s span) error {
 	for w := range what {
 		w.sorted(add)
 	}
+	if err := addPairs(ctx, db, who, what, hashes); err != nil {
+		return fmt.Errorf("reading pairs of the index: %w", err)
+	}
 	var names bloom
 	if len(who) < maxLines && len(what) < maxLines {
 		names = newBloom(len(hashes))
@@ -157,6 +162,78 @@ func makeNames(ctx context.Context, db *sql.DB, dir string, s span) error {
 		return fmt.Errorf("writing names of the index: %w", err)
 	}
 	return nil
+}
+
+const (
+	// pairedWho and pairedWhat are the sorts of names of which pairs are kept.
+	pairedWho  = "uoj"
+	pairedWhat = "tnrpm"
+	// mostPairs bounds the pairs of lines of a partition whose names are kept, and so
+	// the memory that making a file of names takes, to some 50 MB.
+	mostPairs = 1 << 16
+)
+
+// allPairs is the hash that is among the names where their pairs are.
+var allPairs = nameHash('*', "pairs")
+
+// pairHash is that of two names that were together.
+func pairHash(who, what uint64) uint64 { return mix(who*31 + what) }
+
+// addPairs adds the pairs of names that were together in a record.
+func addPairs(ctx context.Context, db *sql.DB, who map[whoKey]int64, what map[whatKey]int64, into map[uint64]struct{}) error {
+	whos, whats := map[int64][]uint64{}, map[int64][]uint64{}
+	for w, n := range who {
+		w.sorted(func(sort byte, name string) { whos[n] = paired(whos[n], pairedWho, sort, name) })
+	}
+	for w, n := range what {
+		w.sorted(func(sort byte, name string) { whats[n] = paired(whats[n], pairedWhat, sort, name) })
+	}
+	rows, err := db.QueryContext(ctx, "SELECT DISTINCT who, what FROM record LIMIT ?", mostPairs+1)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	pairs, count := map[uint64]struct{}{}, 0
+	for rows.Next() {
+		var a, b int64
+		if err := rows.Scan(&a, &b); err != nil {
+			return err
+		}
+		if count++; count > mostPairs {
+			return nil // too many; nothing is told of pairs
+		}
+		for _, x := range whos[a] {
+			for _, y := range whats[b] {
+				pairs[pairHash(x, y)] = struct{}{}
+			}
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	maps.Copy(into, pairs)
+	into[allPairs] = struct{}{}
+	return nil
+}
+
+// paired adds the hash of a name if its sort is one of which pairs are kept.
+func paired(list []uint64, sorts string, sort byte, name string) []uint64 {
+	if strings.IndexByte(sorts, sort) < 0 || name == "" {
+		return list
+	}
+	return append(list, nameHash(sort, name))
+}
+
+// together reports whether one of each of two lists may have been together.
+func (n *names) together(who, what []uint64) bool {
+	for _, x := range who {
+		for _, y := range what {
+			if n.has(0, n.names, pairHash(x, y)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // idBloom is the filter of the ids of a partition, empty where there are too
@@ -243,7 +320,49 @@ func (n *names) mayHold(f *Filter) bool {
 			return false
 		}
 	}
+	who, what := f.pairs()
+	if len(who) == 0 || len(what) == 0 || !n.has(0, n.names, allPairs) {
+		return true
+	}
+	for _, x := range who {
+		for _, y := range what {
+			if len(x)*len(y) <= mostTogether && !n.together(x, y) {
+				return false
+			}
+		}
+	}
 	return true
+}
+
+// mostTogether bounds how many pairs of two lists are looked for.
+const mostTogether = 100
+
+// pairs are the lists of f of which pairs are kept.
+func (f *Filter) pairs() (who, what [][]uint64) {
+	hashes := func(into *[][]uint64, sort byte, names []string) {
+		if len(names) > 0 {
+			var list []uint64
+			for _, name := range names {
+				list = append(list, nameHash(sort, name))
+			}
+			*into = append(*into, list)
+		}
+	}
+	hashes(&who, 'u', f.Users)
+	hashes(&who, 'o', f.Organizations)
+	hashes(&who, 'j', f.Projects)
+	if len(f.EndpointIDs) == 0 {
+		hashes(&what, 'n', f.EndpointNames)
+	}
+	if len(f.EndpointNames) == 0 {
+		hashes(&what, 't', f.EndpointIDs)
+	}
+	hashes(&what, 'n', f.TargetNames)
+	hashes(&what, 't', f.TargetIDs)
+	hashes(&what, 'r', f.Results)
+	hashes(&what, 'p', f.Providers)
+	hashes(&what, 'm', f.Models)
+	return who, what
 }
 
 // names are the hashes of the names that f asks for: of each list one must be

@@ -159,6 +159,7 @@ func TestManyRecordsAreFound(t *testing.T) {
 }
 
 func (s *scale) measure(t *testing.T, dir string) {
+	s.awaitNames(t, dir)
 	var logs, indexes, names int64
 	for pattern, into := range map[string]*int64{"*.log": &logs, "*.db": &indexes, "*.names": &names} {
 		made, _ := filepath.Glob(filepath.Join(dir, pattern))
@@ -226,6 +227,21 @@ func (s *scale) measure(t *testing.T, dir string) {
 		t.Log(line + "   ms: newest cold, warm, oldest cold, warm")
 	}
 	s.export(t, trail)
+}
+
+// awaitNames waits until the files of names are made, as they are behind a
+// gateway soon after midnight.
+func (s *scale) awaitNames(t *testing.T, dir string) {
+	c := newClock(scaleBegin.AddDate(0, 0, s.days))
+	trail, err := audit.Open(audit.Options{Dir: dir, Now: c.Now})
+	require.NoError(t, err)
+	defer trail.Close()
+	begin := time.Now()
+	require.Eventually(t, func() bool {
+		made, _ := filepath.Glob(filepath.Join(dir, "*.names"))
+		return len(made) >= s.days
+	}, 20*time.Minute, 100*time.Millisecond)
+	t.Logf("files of names: %v", time.Since(begin).Round(time.Second))
 }
 
 // dropCaches makes the system forget what it holds of files, where it lets us.

@@ -53,6 +53,33 @@ func (f *finder) in(r *Record) bool {
 	return true
 }
 
+// mayBeIn reports whether each text is somewhere in the frames of a record. It
+// decodes none of them, which would take longer than the search does. Where it
+// can't tell, and where a frame can't be read, it says yes.
+func (f *finder) mayBeIn(from *frames, h hit) bool {
+	found, missing := make([]bool, len(f.texts)), len(f.texts)
+	look := func(text []byte) {
+		for i, needles := range f.texts {
+			if !found[i] && anyIn(needles, text) {
+				found[i] = true
+				missing--
+			}
+		}
+	}
+	for _, p := range []place{h.first, h.second} {
+		if p.off < 0 || p == h.second && p.off == 0 {
+			continue
+		}
+		fr, err := from.read(p, true)
+		if err != nil || len(fr.parts) > 0 {
+			return true
+		}
+		look(fr.metaData)
+		look(fr.given)
+	}
+	return missing == 0
+}
+
 func anyIn(needles []needle, text []byte) bool {
 	for i := range needles {
 		if needles[i].in(text) {

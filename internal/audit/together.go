@@ -95,8 +95,10 @@ func (q *search) fill(ctx context.Context, from *frames, b *batch) {
 			return
 		}
 		var r *Record
-		if r, b.err = q.read(from, h, q.text != nil); b.err != nil {
-			return
+		if q.text == nil || q.text.mayBeIn(from, h) {
+			if r, b.err = q.read(from, h, q.text != nil); b.err != nil {
+				return
+			}
 		}
 		if q.text != nil && r != nil {
 			if q.text.in(r) {
