@@ -20,6 +20,9 @@ import (
 // crashDirEnv makes the test binary the process that is killed.
 const crashDirEnv = "SLUICE_AUDIT_CRASH_DIR"
 
+// crashSyncEnv is Options.Sync of that process.
+const crashSyncEnv = "SLUICE_AUDIT_CRASH_SYNC"
+
 // crashRoundsEnv is how often TestKilledUnderLoad kills; the default is short.
 const crashRoundsEnv = "SLUICE_AUDIT_CRASH_ROUNDS"
 
@@ -34,7 +37,10 @@ func TestMain(m *testing.M) {
 // writeUntilKilled writes under load and prints what was acknowledged: "b id"
 // when the request half was, "e id" when the response half was.
 func writeUntilKilled(dir string) {
-	trail, err := audit.Open(audit.Options{Dir: dir})
+	trail, err := audit.Open(audit.Options{Dir: dir, Sync: os.Getenv(crashSyncEnv)})
+	if err == nil {
+		err = trail.SetSigner(newSigner(1))
+	}
 	if err != nil {
 		fmt.Println("error", err)
 		return
@@ -50,6 +56,17 @@ func writeUntilKilled(dir string) {
 					say <- "error " + err.Error()
 				}
 				say <- "b " + id
+				if n%5 == 0 {
+					if err := trail.Part(id, audit.PartProviderResponse, randomBody(random.IntN(1<<21))); err != nil {
+						say <- "error " + err.Error()
+					}
+					say <- "p " + id
+				}
+				if n%50 == 0 {
+					if err := trail.Checkpoint(); err != nil {
+						say <- "error " + err.Error()
+					}
+				}
 				if random.IntN(4) == 0 {
 					time.Sleep(time.Duration(random.IntN(20)) * time.Millisecond)
 				}
@@ -66,15 +83,21 @@ func writeUntilKilled(dir string) {
 }
 
 func TestKilledUnderLoad(t *testing.T) {
-	rounds := 5
+	for _, mode := range []string{audit.SyncOS, audit.SyncFsync} {
+		t.Run(mode, func(t *testing.T) { killUnderLoad(t, mode) })
+	}
+}
+
+func killUnderLoad(t *testing.T, mode string) {
+	rounds := 3
 	if n, err := strconv.Atoi(os.Getenv(crashRoundsEnv)); err == nil {
 		rounds = n
 	}
 	dir := t.TempDir()
-	begun, ended := map[string]bool{}, map[string]bool{}
+	begun, ended, parts := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for range rounds {
 		child := exec.Command(os.Args[0])
-		child.Env = append(os.Environ(), crashDirEnv+"="+dir)
+		child.Env = append(os.Environ(), crashDirEnv+"="+dir, crashSyncEnv+"="+mode)
 		out, err := child.StdoutPipe()
 		require.NoError(t, err)
 		require.NoError(t, child.Start())
@@ -89,6 +112,8 @@ func TestKilledUnderLoad(t *testing.T) {
 					close(ready)
 				case "b":
 					begun[id] = true
+				case "p":
+					parts[id] = true
 				case "e":
 					ended[id] = true
 				default:
@@ -104,6 +129,7 @@ func TestKilledUnderLoad(t *testing.T) {
 		report, err := audit.VerifyDir(ctx, dir)
 		require.NoError(t, err)
 		require.NoError(t, report.Err(), "as the kill left it")
+		require.NoError(t, signedWith(t, dir, newSigner(1).Public()).Err(), "and signed")
 	}
 	trail := openTrail(t, audit.Options{Dir: dir})
 	results := map[string]string{}
@@ -111,6 +137,9 @@ func TestKilledUnderLoad(t *testing.T) {
 		if r.Exchange != nil {
 			require.NotContains(t, results, r.ID, "recorded twice")
 			results[r.ID] = r.Outcome.Result
+			if parts[r.ID] {
+				require.Len(t, r.Parts, 1, "what was acknowledged is there, whatever became of the exchange")
+			}
 		}
 		return nil
 	}))

@@ -13,6 +13,43 @@ import (
 	"sluice/internal/audit"
 )
 
+// TestReadOnlyRemount makes a real file system read-only under a trail, and
+// writable again.
+func TestReadOnlyRemount(t *testing.T) {
+	mount := t.TempDir()
+	if err := syscall.Mount("tmpfs", mount, "tmpfs", 0, "size=32m"); err != nil {
+		t.Skip("mounting needs more rights:", err)
+	}
+	defer syscall.Unmount(mount, syscall.MNT_DETACH)
+	dir := filepath.Join(mount, "audit")
+	for _, mode := range []string{audit.SyncOS, audit.SyncFsync} {
+		c := newClock(noon)
+		trail, err := audit.Open(audit.Options{Dir: dir, Sync: mode, Now: c.Now})
+		require.NoError(t, err)
+		require.NoError(t, trail.Begin(exchange("under way "+mode), []byte("q")))
+		// With files open for writing the kernel refuses; a disk that fails is
+		// made read-only all the same, as MS_REMOUNT with force would have it.
+		err = syscall.Mount("", mount, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
+		if err == nil {
+			require.ErrorIs(t, trail.Begin(exchange("no"), nil), audit.ErrUnwritable)
+			require.ErrorIs(t, trail.Healthy(), audit.ErrUnwritable)
+			require.NoError(t, syscall.Mount("", mount, "", syscall.MS_REMOUNT, ""))
+		} else {
+			require.ErrorIs(t, err, syscall.EBUSY)
+		}
+		c.Add(time.Second)
+		require.NoError(t, trail.Healthy())
+		require.NoError(t, trail.End("under way "+mode, answered(), nil))
+		require.NoError(t, trail.Close())
+		verifiedDir(t, dir)
+		require.NoError(t, syscall.Mount("", mount, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+		_, err = audit.Open(audit.Options{Dir: dir, Sync: mode, Now: c.Now})
+		require.ErrorIs(t, err, syscall.EROFS)
+		verifiedDir(t, dir)
+		require.NoError(t, syscall.Mount("", mount, "", syscall.MS_REMOUNT, ""))
+	}
+}
+
 // TestFullFileSystem fills a real one.
 func TestFullFileSystem(t *testing.T) {
 	mount := t.TempDir()

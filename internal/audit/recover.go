@@ -308,9 +308,8 @@ func copyTail(from, to string, off int64) (size int64, digest string, err error)
 	return size, hex.EncodeToString(sum.Sum(nil)), err
 }
 
-// highestSequence looks for whole headers of records in bytes that were cut
-// off, from an offset on, and returns the highest sequence among records whose
-// content is there too, 0 when there is none.
+// highestSequence looks for whole frames in bytes that were cut off, from an
+// offset on, and returns the highest sequence among them, 0 when there is none.
 func highestSequence(path string, from int64) (uint64, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -334,7 +333,14 @@ func highestSequence(path string, from int64) (uint64, error) {
 				continue
 			}
 			h, err := parseHeader(buf[i:n])
-			if err == nil && off+int64(i)+h.size() <= info.Size() {
+			if err != nil || off+int64(i)+h.size() > info.Size() {
+				continue
+			}
+			content := make([]byte, h.meta+h.body)
+			if _, err := f.ReadAt(content, off+int64(i)+headerSize); err != nil && err != io.EOF {
+				return 0, err
+			}
+			if h.checkContent(content, false) == nil {
 				highest = max(highest, h.seq)
 			}
 		}

@@ -1,10 +1,12 @@
 package audit_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -114,6 +116,94 @@ func TestTornTailAtEveryByte(t *testing.T) {
 		require.NoError(t, trail.Close())
 		verifiedDir(t, dir)
 	}
+}
+
+// TestTornLastPages: what a power failure leaves at the end: pages of zeros, of
+// garbage, or of what was there before.
+func TestTornLastPages(t *testing.T) {
+	c := newClock(noon)
+	origin := t.TempDir()
+	trail, err := audit.Open(audit.Options{Dir: origin, Now: c.Now})
+	require.NoError(t, err)
+	record(t, trail, "kept")
+	require.NoError(t, trail.Begin(exchange("long"), nil))
+	require.NoError(t, trail.End("long", answered(), randomBody(3<<20)))
+	audit.CrashFiles(trail)
+	whole, err := os.ReadFile(segmentOf(t, origin))
+	require.NoError(t, err)
+	offsets := frameOffsets(t, whole)
+	last := offsets[len(offsets)-4] // the response half and its two pieces
+	require.NoError(t, os.WriteFile(filepath.Join(origin, "head.json"), trailHead(t, whole, offsets, len(offsets)-5), 0o600))
+	const page = 4096
+	for name, fill := range map[string]func([]byte){
+		"zeros":   func(p []byte) { clear(p) },
+		"garbage": func(p []byte) { copy(p, randomBody(page)) },
+		"old":     func(p []byte) { copy(p, whole[:min(len(p), offsets[3])]) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, n := range []int{last/page + 1, last/page + 200, (len(whole) - 1) / page} {
+				dir := copyDir(t, origin)
+				data := bytes.Clone(whole)
+				for at := n * page; at < len(data); at += page {
+					fill(data[at:min(at+page, len(data))])
+				}
+				require.NoError(t, os.WriteFile(segmentOf(t, dir), data, 0o600))
+				require.NoError(t, os.Remove(filepath.Join(dir, "2026-03-10.db"))) // a power failure: it is not trusted
+				trail, err := audit.Open(audit.Options{Dir: dir, Now: c.Now})
+				require.NoError(t, err)
+				records := query(t, trail, audit.Filter{Except: []string{audit.KindTailCut}})
+				require.Equal(t, []string{"kept", "long"}, ids(records), "%v %+v", n, records[len(records)-1].Event)
+				require.Equal(t, audit.ResultInterrupted, records[1].Outcome.Result)
+				require.Len(t, query(t, trail, audit.Filter{Kinds: []string{audit.KindTailCut}}), 1)
+				record(t, trail, "more")
+				verified(t, trail)
+				require.NoError(t, trail.Close())
+			}
+		})
+	}
+}
+
+// TestClockStepsUnderLoad sets the clock back and forward over midnight while
+// many write: nothing is lost, nothing twice, and the chain goes on.
+func TestClockStepsUnderLoad(t *testing.T) {
+	c := newClock(time.Date(2026, 3, 10, 23, 59, 0, 0, time.UTC))
+	dir := t.TempDir()
+	trail := openTrail(t, audit.Options{Dir: dir, Now: c.Now})
+	require.NoError(t, trail.SetSigner(newSigner(1)))
+	const writers, each = 8, 60
+	var done sync.WaitGroup
+	for w := range writers {
+		done.Go(func() {
+			for n := range each {
+				id := name(fmt.Sprint("w", w), n)
+				if err := trail.Begin(exchange(id), []byte("q")); err != nil {
+					t.Error(err)
+				}
+				if w == 0 && n%5 == 4 {
+					// Forward by two minutes or a day, back by as much and by an hour.
+					c.Add([]time.Duration{2 * time.Minute, -2 * time.Minute, 24 * time.Hour, -time.Hour, -23 * time.Hour, 2 * time.Hour}[n/5%6])
+				}
+				if err := trail.End(id, answered(), []byte("a")); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	done.Wait()
+	seen := map[string]int{}
+	for _, r := range query(t, trail, audit.Filter{Except: []string{audit.KindCheckpoint}}) {
+		seen[r.ID]++
+	}
+	require.Len(t, seen, writers*each)
+	for id, n := range seen {
+		require.Equal(t, 1, n, id)
+	}
+	require.NoError(t, verified(t, trail).Err())
+	require.NoError(t, trail.Close())
+	require.NoError(t, signedWith(t, dir, newSigner(1).Public()).Err())
+	days, err := filepath.Glob(filepath.Join(dir, "*.log"))
+	require.NoError(t, err)
+	require.Greater(t, len(days), 1)
 }
 
 // trailHead builds the head file as it was after frame n of a segment.
