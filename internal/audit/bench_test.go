@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -166,4 +167,36 @@ func BenchmarkTwoRows(b *testing.B) {
 		}
 	})
 	b.ReportMetric(float64((cpuTime()-before).Nanoseconds())/1000/float64(b.N), "cpu-µs/op")
+}
+
+// BenchmarkVerify walks a trail of 50,000 exchanges with bodies and checkpoints.
+func BenchmarkVerify(b *testing.B) {
+	dir := b.TempDir()
+	trail, err := audit.Open(audit.Options{Dir: dir})
+	require.NoError(b, err)
+	require.NoError(b, trail.SetSigner(newSigner(1)))
+	audit.StopIndexer(trail)
+	request, response := chatBody(1500), chatBody(600)
+	for n := range 50_000 {
+		x := exchange(fmt.Sprintf("7c3e9f1a-%08x-4d52-9a11-0242ac120002", n))
+		require.NoError(b, trail.Begin(x, request))
+		require.NoError(b, trail.End(x.ID, answered(), response))
+		if n%1000 == 0 {
+			require.NoError(b, trail.Checkpoint())
+		}
+	}
+	require.NoError(b, trail.Close())
+	info, err := os.Stat(segmentOf(b, dir))
+	require.NoError(b, err)
+	b.SetBytes(info.Size())
+	b.ReportAllocs()
+	b.ResetTimer()
+	frames := int64(0)
+	for b.Loop() {
+		report, err := audit.VerifyDirWith(ctx, dir, audit.VerifyOptions{Keys: newSigner(1).Public(), Signed: true})
+		require.NoError(b, err)
+		require.NoError(b, report.Err())
+		frames += report.Frames
+	}
+	b.ReportMetric(float64(frames)/b.Elapsed().Seconds(), "frames/s")
 }

@@ -70,6 +70,25 @@ func (k *Keys) readyRedaction(ctx context.Context) error {
 	return nil
 }
 
+// renewRedaction puts a new redaction key in the place of one that can't be
+// opened.
+func (k *Keys) renewRedaction(ctx context.Context) error {
+	if _, err := k.DB.ExecContext(ctx, "DELETE FROM trail_secrets WHERE key_id = ?", redactionID); err != nil {
+		return fmt.Errorf("making the redaction key anew: %w", err)
+	}
+	if err := k.readyRedaction(ctx); err != nil {
+		return err
+	}
+	k.mu.Lock()
+	k.failed = nil
+	opened := k.opened
+	k.mu.Unlock()
+	for _, do := range opened {
+		do()
+	}
+	return nil
+}
+
 // drawn is a signing key that is not stored yet.
 type drawn struct {
 	signing

@@ -162,7 +162,8 @@ type Rotation struct {
 	After  audit.PublicKey
 }
 
-// Rotate makes a new signing key; the private half of the one before is
+// Rotate makes a new signing key, and a new redaction key if that one can't be
+// opened, as after a restore without the vault's keys; the private half of the one before is
 // destroyed. tell is called before that, while the old key signs: it records the
 // change in the trail, and has that signed. An error of it leaves all as it was.
 func (k *Keys) Rotate(ctx context.Context, tell func(Rotation) error) (Rotation, error) {
@@ -186,5 +187,10 @@ func (k *Keys) Rotate(ctx context.Context, tell func(Rotation) error) (Rotation,
 		return r, fmt.Errorf("rotating the signing key: %w", errors.Join(err, k.discard(ctx, next)))
 	}
 	k.signing.Store(&next.signing)
-	return r, nil
+	if k.redaction.Load() == nil {
+		// Whoever rotates while a key is not at hand has given it up: what was
+		// hashed with it can't be joined with what comes.
+		err = k.renewRedaction(ctx)
+	}
+	return r, err
 }

@@ -116,6 +116,14 @@ func TestRotation(t *testing.T) {
 	require.Equal(t, 2, secrets, "the old private key is gone")
 }
 
+func copyState(t *testing.T, db *sql.DB) string {
+	t.Helper()
+	dir := t.TempDir()
+	_, err := db.Exec("VACUUM INTO ?", filepath.Join(dir, "sluice.db"))
+	require.NoError(t, err)
+	return dir
+}
+
 // TestTheVaultIsAway: without the vault's key nothing is signed; with it, all
 // goes on. Moving to another vault takes the keys along.
 func TestTheVaultIsAway(t *testing.T) {
@@ -140,6 +148,15 @@ func TestTheVaultIsAway(t *testing.T) {
 	away.Ready(ctx)
 	require.Equal(t, id, requireSigns(t, away))
 	require.Equal(t, 1, told)
+
+	// Given up, as after a restore without the keyset.
+	lost := openKeys(t, openDB(t, copyState(t, db)), vault.NewSet(second))
+	require.ErrorIs(t, lost.Err(), trailkeys.ErrSealed)
+	_, err = lost.Rotate(ctx, func(trailkeys.Rotation) error { return nil })
+	require.NoError(t, err)
+	require.NoError(t, lost.Err())
+	require.NotEqual(t, id, requireSigns(t, lost))
+	require.Len(t, lost.Redaction(), 32)
 
 	store, err := catalog.NewStore(db, set, time.Now, catalog.NewID)
 	require.NoError(t, err)
