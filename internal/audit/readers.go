@@ -141,7 +141,7 @@ func (r *readers) acquire(ctx context.Context, p part, live bool) (*sql.DB, erro
 	if p.db == nil {
 		query := "mode=ro&_pragma=query_only(1)&_pragma=busy_timeout(5000)"
 		if !live {
-			query = "mode=ro&immutable=1"
+			query = endedIndex
 		}
 		db, err := r.open(p.span.day, query)
 		if err != nil {
@@ -154,6 +154,10 @@ func (r *readers) acquire(ctx context.Context, p part, live bool) (*sql.DB, erro
 	p.used = r.tick
 	return p.db, nil
 }
+
+// endedIndex opens the index of a partition that is not written any more. Up to
+// idleReaders stay open, so that none may keep much in memory.
+const endedIndex = "mode=ro&immutable=1&_pragma=cache_size(-500)"
 
 func (r *readers) open(d day, query string) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", indexURI(filepath.Join(r.dir, d.dbName()), query))
@@ -242,7 +246,7 @@ func (r *readers) whole(ctx context.Context, p part) (tableState, bool) {
 			return r.journaled(p)
 		}
 	}
-	db, err := r.open(p.span.day, "mode=ro&immutable=1")
+	db, err := r.open(p.span.day, endedIndex)
 	if err != nil {
 		return tableState{}, false
 	}

@@ -63,7 +63,7 @@ func (r *readers) name(ctx context.Context, p part) error {
 		}
 		r.settle(p, state)
 	}
-	db, err := r.open(p.span.day, "mode=ro&immutable=1")
+	db, err := r.open(p.span.day, endedIndex)
 	if err != nil {
 		return err
 	}
