@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -69,17 +70,16 @@ func TestASinkThatFailsIsTriedAgainFromItsMark(t *testing.T) {
 func TestEventsOfAFailureDoNotFeedThemselves(t *testing.T) {
 	w := newWorld(t)
 	start := time.Now()
-	var shift time.Duration
-	var clock = func() time.Time { return start.Add(shift).Add(time.Since(start)) }
-	w.now = clock
+	var shift atomic.Int64
 	w.close()
+	w.now = func() time.Time { return start.Add(time.Duration(shift.Load())).Add(time.Since(start)) }
 	w.manage()
 	r := w.receiver("a")
 	w.set(of("a"))
 	w.write("x", 1)
 	w.eventually("it begins", func() bool { return len(r.exchanges()) == 1 })
 	r.do(func([]sink.Entry) (int, error) {
-		shift += 5 * time.Second
+		shift.Add(int64(5 * time.Second))
 		return 0, &sink.Later{After: time.Millisecond, Err: errDown}
 	})
 	w.write("y", 1)
