@@ -75,7 +75,7 @@ func addVault(add func(...any), label string, p api.VaultPart) {
 }
 
 func jobText(j api.VaultJob) string {
-	text := fmt.Sprintf("%d of %d targets and credentials", j.Done, j.Total)
+	text := fmt.Sprintf("%d of %d targets, credentials and keys of the trail", j.Done, j.Total)
 	switch {
 	case j.Running:
 		return text + ", under way since " + second(j.Started)

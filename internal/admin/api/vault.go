@@ -44,7 +44,7 @@ const (
 type VaultJob struct {
 	Kind    string     `json:"kind"`
 	Running bool       `json:"running"`
-	Done    int        `json:"done"` // targets and credentials of Total
+	Done    int        `json:"done"` // targets, credentials and keys of the trail, of Total
 	Total   int        `json:"total"`
 	Left    int        `json:"left"` // of Done, those with values that could not be opened and stay as they are
 	Started time.Time  `json:"started"`
