@@ -56,7 +56,7 @@ func TestASinkThatFailsIsTriedAgainFromItsMark(t *testing.T) {
 	require.Equal(t, errDown.Error(), s.LastError)
 	require.Positive(t, s.Lag)
 	require.Positive(t, s.OldestAge)
-	require.Zero(t, s.Mark)
+	require.Less(t, s.Mark, uint64(3), "the first record is completed by 3")
 
 	r.do(nil)
 	w.eventually("it has all", func() bool { return len(r.exchanges()) == 50 })
