@@ -253,23 +253,23 @@ func TestReadersUnderLoad(t *testing.T) {
 	require.Equal(t, got[0], got[2])
 }
 
-func BenchmarkReader(b *testing.B) {
-	dir := b.TempDir()
-	trail := openTrail(b, audit.Options{Dir: dir})
+func BenchmarkReader(whole *testing.B) {
+	dir := whole.TempDir()
+	trail := openTrail(whole, audit.Options{Dir: dir})
 	const records = 20000
 	request, response := fmt.Appendf(nil, `{"q":"%01400d"}`, 7), fmt.Appendf(nil, `{"a":"%0500d"}`, 7)
 	for n := range records {
 		id := name("x", n)
-		require.NoError(b, trail.Begin(exchange(id), request))
-		require.NoError(b, trail.End(id, answered(), response))
+		require.NoError(whole, trail.Begin(exchange(id), request))
+		require.NoError(whole, trail.End(id, answered(), response))
 	}
 	for _, sinks := range []int{1, 4} {
-		b.Run(fmt.Sprint(sinks, " readers"), func(b *testing.B) {
+		whole.Run(fmt.Sprint(sinks, " readers"), func(b *testing.B) {
 			b.ReportAllocs()
 			for left := b.N; left > 0; {
 				b.StopTimer()
 				require.NoError(b, trail.Close())
-				trail = openTrail(b, audit.Options{Dir: dir})
+				trail = openTrail(whole, audit.Options{Dir: dir})
 				var all []*audit.Reader
 				for range sinks {
 					all = append(all, reading(b, trail, audit.Mark{}))
