@@ -98,6 +98,7 @@ func everyChange(w *world) []step {
 		{"DELETE /api/sluice/v1/credentials/{id}", own + "/credentials/{credential}", "", "", "DeleteCredential", "values.openai_api_key", "set → "},
 		{"POST /api/sluice/v1/vault/rotate", own + "/vault/rotate", "", "", "RotateVault", "", ""},
 		{"POST /api/sluice/v1/vault/migrate", own + "/vault/migrate", `{"to":"local"}`, "", "MigrateVault", "", ""},
+		{"POST /api/sluice/v1/audit/keys/rotate", own + "/audit/keys/rotate", "", "", "RotateTrailKey", "id", ""},
 
 		{"POST /scim/v2/Users", "/scim/v2/Users", `{` + userSchema + `,"userName":"dora"}`, "dora=id", "CreateUser", "userName", " → dora"},
 		{"PUT /scim/v2/Users/{id}", "/scim/v2/Users/{dora}", `{` + userSchema + `,"userName":"dora2"}`, "", "UpdateUser", "userName", "dora → dora2"},
