@@ -86,7 +86,7 @@ func (v *walk) excerpt() error {
 	last, hash := uint64(0), beginning
 	for _, s := range m.Segments {
 		if s.From > last+1 {
-			v.gaps.told = append(v.gaps.told, gap{last + 1, s.From - 1, hash, s.Prev})
+			v.gaps.tell(0, gap{last + 1, s.From - 1, hash, s.Prev}) // what is signed is the manifest
 		}
 		last, hash = s.To, s.Hash
 	}
@@ -113,7 +113,7 @@ func (v *walk) signedExcerpt() *Problem {
 	switch {
 	case !known:
 		return &Problem{ExcerptName, 0, last, fmt.Sprintf("it is signed with the key %q, which is not among those to verify with", m.KeyID)}
-	case m.Trail != g.trail || len(key) != ed25519.PublicKeySize || !ed25519.Verify(key, m.text, signature):
+	case m.Trail != g.trail || !ed25519.Verify(key.Key, m.text, signature):
 		return &Problem{ExcerptName, 0, last, "its signature is not that of the key " + m.KeyID}
 	}
 	v.covers(m.KeyID, last, false)

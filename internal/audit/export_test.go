@@ -24,6 +24,9 @@ var ErrNoPreallocation = errNoPreallocation
 // HeaderSize is the length of the fixed part of a frame.
 const HeaderSize = headerSize
 
+// OffPrev is where in a frame the chain hash of the one before is.
+const OffPrev = offPrev
+
 // LockFile is the name of the file that is locked.
 var LockFile = lockName
 

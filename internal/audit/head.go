@@ -22,12 +22,19 @@ type head struct {
 	Offset   int64  `json:"offset"`   // where it ends in the segment
 	// Clean says that the trail was closed and nothing came after.
 	Clean bool `json:"clean"`
-	// The following are there when it is signed (see Signer); Clean is not
-	// covered.
+	// The following are there when it is signed (see Signer), Clean with it.
 	Trail     string     `json:"trail,omitempty"`
 	Time      *time.Time `json:"time,omitempty"`
 	KeyID     string     `json:"keyId,omitempty"`
 	Signature string     `json:"signature,omitempty"`
+}
+
+// label is what begins the text that is signed.
+func (h *head) label() string {
+	if h.Clean {
+		return closedLabel
+	}
+	return headLabel
 }
 
 // position is a head as the writer has it.

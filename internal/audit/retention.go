@@ -61,6 +61,10 @@ func (t *Trail) dropPartition(p, next part, leads bool) error {
 			return err
 		}
 	}
+	// Only what a signature covers excuses that something is missing.
+	if err := t.Checkpoint(); err != nil {
+		return err
+	}
 	t.readers.drop(p.partition)
 	t.removeIndexOf(p)
 	// Whoever reads segments in order has opened this one, or finds it gone

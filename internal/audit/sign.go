@@ -164,6 +164,7 @@ func (t *Trail) sign(now time.Time) error {
 const (
 	checkpointLabel = "sluice audit checkpoint 1"
 	headLabel       = "sluice audit head 1"
+	closedLabel     = "sluice audit closed head 1" // of a trail that was closed: nothing may follow
 )
 
 // signedText is what a signature is over.
@@ -199,7 +200,7 @@ func (t *Trail) signedHead(p position, clean bool) head {
 	h := p.head(clean)
 	if signer := t.signer.Load(); signer != nil {
 		at := t.now().UTC()
-		if id, signature, err := signWith(*signer, headLabel, t.id, h.Sequence, h.Hash, at); err == nil {
+		if id, signature, err := signWith(*signer, h.label(), t.id, h.Sequence, h.Hash, at); err == nil {
 			h.Trail, h.Time, h.KeyID, h.Signature = t.id, &at, id, signature
 		}
 	}

@@ -69,7 +69,9 @@ func verifyDir(ctx context.Context, dir string, o VerifyOptions, now time.Time, 
 		}
 		v.inside = first > 0
 	}
-	for i := first; i <= last && err == nil; i++ {
+	// A range goes on to where a signature covers it and what it says of gaps.
+	for i := first; err == nil && (i <= last || i < len(files) && v.unsettled()); i++ {
+		last = max(last, i)
 		err = v.segment(ctx, files[i], i == first, i == len(files)-1)
 	}
 	if err == nil && last < len(files)-1 {
@@ -312,7 +314,7 @@ func (v *walk) record(s *scanner, h *header, meta []byte) error {
 	begun, known := v.open[id]
 	switch h.kind {
 	case frameSegment:
-		v.gaps.told = append(v.gaps.told, gapsIn(h.kind, meta)...)
+		v.gaps.tell(h.seq, gapsIn(h.kind, meta)...)
 		return v.link(s, meta)
 	case frameBegin, frameWhole:
 		if known {
@@ -429,7 +431,7 @@ func (v *walk) event(s *scanner, h *header, meta []byte) error {
 		return v.problem(s, "%v", err)
 	}
 	if x, ok := gapOf(&e); ok {
-		v.gaps.told = append(v.gaps.told, x)
+		v.gaps.tell(h.seq, x)
 	}
 	switch e.Kind {
 	case KindCheckpoint:
@@ -451,7 +453,9 @@ func (v *walk) finish(files []*scanner, toEnd bool) {
 	r.LastSequence, r.Hash, r.UnderWay = v.at.seq, hex.EncodeToString(v.at.hash[:]), len(v.open)
 	defer v.signedEnd()
 	if !toEnd {
-		r.Problem = v.gaps.problem()
+		if r.Problem = v.gaps.problem(); r.Problem == nil {
+			r.Problem = v.signedGaps()
+		}
 		return
 	}
 	fail := func(file string, off int64, seq uint64, reason string) {
@@ -471,7 +475,9 @@ func (v *walk) finish(files []*scanner, toEnd bool) {
 	case v.clean != nil && (v.clean.Sequence != v.at.seq || v.clean.Offset != v.at.off):
 		fail(end, v.clean.Offset, v.clean.Sequence+1, "it was added after the trail was closed")
 	default:
-		r.Problem = v.signedHead()
+		if r.Problem = v.signedHead(); r.Problem == nil {
+			r.Problem = v.signedGaps()
+		}
 	}
 }
 

@@ -6,18 +6,27 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 )
 
 // evidence is what a walk knows of what is rightly missing.
 type evidence struct {
-	told []gap // by the trail itself, or by the manifest of an excerpt
+	told []toldGap // by the trail itself, or by the manifest of an excerpt
 	// whole says that the end of the trail was read for it before the walk, so
 	// that a gap can be judged where it is met.
 	whole bool
 	// unproven are gaps that nothing had told of when they were met.
 	unproven []unproven
+	met      []unproven // all of them
+}
+
+// toldGap is a gap and the frame that tells of it: whoever can write the folder
+// can write one behind the last signature.
+type toldGap struct {
+	gap
+	by uint64
 }
 
 type unproven struct {
@@ -35,7 +44,41 @@ func (e *evidence) problem() *Problem {
 	return nil
 }
 
-func (e *evidence) proves(x gap) bool { return slices.Contains(e.told, x) }
+func (e *evidence) tell(by uint64, list ...gap) {
+	for _, x := range list {
+		e.told = append(e.told, toldGap{x, by})
+	}
+}
+
+func (e *evidence) proves(x gap) bool { return e.provesBy(x, math.MaxUint64) }
+
+// provesBy reports whether a frame up to the sequence last tells of x.
+func (e *evidence) provesBy(x gap, last uint64) bool {
+	return slices.ContainsFunc(e.told, func(t toldGap) bool { return t.gap == x && t.by <= last })
+}
+
+// unsettled reports whether signatures are asked for and none covers yet all
+// that was walked and what tells of the gaps in it.
+func (v *walk) unsettled() bool {
+	g := &v.signed
+	return g.demand && (v.at.seq > g.covered && v.at.seq != g.self || v.signedGaps() != nil)
+}
+
+// signedGaps is the first gap of which only records tell that no signature
+// covers, where signatures are asked for.
+func (v *walk) signedGaps() *Problem {
+	if !v.signed.demand {
+		return nil
+	}
+	for _, u := range v.gaps.met {
+		if !v.gaps.provesBy(u.gap, v.signed.covered) {
+			p := *u.problem
+			p.Reason = "the segments before it are missing, and what says that retention removed them is not signed"
+			return &p
+		}
+	}
+	return nil
+}
 
 // gather reads the last segment for what it tells of gaps: its first frame
 // repeats all that were before, its events tell of those since. A segment that
@@ -55,7 +98,7 @@ func (v *walk) gather(ctx context.Context, files []*scanner) error {
 			v.gaps.whole = n > 0 && !isBad(err)
 			return nil
 		}
-		v.gaps.told = append(v.gaps.told, gapsIn(h.kind, meta)...)
+		v.gaps.tell(h.seq, gapsIn(h.kind, meta)...)
 	}
 }
 
@@ -95,10 +138,14 @@ func (s *scanner) skim() (header, []byte, error) {
 // missing judges what is not there before the segment that begins with h.
 func (v *walk) missing(s *scanner, h *header, x gap) error {
 	v.at.seq, v.at.hash = h.seq-1, h.prev
-	if v.gaps.proves(x) || v.inside && x.First == 1 {
+	if v.inside && x.First == 1 {
 		return nil
 	}
 	p := &Problem{s.day.logName(), 0, x.First, "the segments before it are missing, and no retention removed them"}
+	v.gaps.met = append(v.gaps.met, unproven{x, p})
+	if v.gaps.proves(x) {
+		return nil
+	}
 	if v.gaps.whole {
 		return p
 	}

@@ -49,12 +49,14 @@ type Unsigned struct {
 
 // signed is what a walk knows of signatures.
 type signed struct {
-	keys    map[string][]byte
-	demand  bool        // all has to be signed
-	trail   string      // the id that the segments name
-	next    []PublicKey // told of, and not signed for yet
-	why     string      // a checkpoint since the last signature said that it is not signed
-	covered uint64      // what was covered by the last signature, or is before the walk
+	keys    map[string]PublicKey
+	current string          // the key that signed last
+	gone    map[string]bool // keys after which another one signed
+	demand  bool            // all has to be signed
+	trail   string          // the id that the segments name
+	next    []PublicKey     // told of, and not signed for yet
+	why     string          // a checkpoint since the last signature said that it is not signed
+	covered uint64          // what was covered by the last signature, or is before the walk
 	head    *head
 	self    uint64 // sequence of the last checkpoint that was verified
 	lastAt  int64  // time of the last frame
@@ -110,11 +112,11 @@ func ParseKeys(text []byte) ([]PublicKey, error) {
 
 func (g *signed) trust(keys []PublicKey) {
 	if g.keys == nil {
-		g.keys = map[string][]byte{}
+		g.keys, g.gone = map[string]PublicKey{}, map[string]bool{}
 	}
 	for _, k := range keys {
 		if len(k.Key) == ed25519.PublicKeySize {
-			g.keys[KeyID(k.Key)] = k.Key
+			g.keys[KeyID(k.Key)] = k
 		}
 	}
 }
@@ -141,7 +143,10 @@ func (v *walk) checkpoint(s *scanner, h *header, e *Event) error {
 	if !known {
 		return v.problem(s, "the checkpoint is signed with the key %q, which is not among those to verify with", m[metaKeyID])
 	}
-	if !verifySignature(key, m[metaSignature], checkpointLabel, g.trail, h.seq-1, prev, e.Time, m[metaKeyID]) {
+	if why := g.replaced(m[metaKeyID], e.Time); why != "" {
+		return v.problem(s, "the checkpoint is signed with the key %q, %s", m[metaKeyID], why)
+	}
+	if !verifySignature(key.Key, m[metaSignature], checkpointLabel, g.trail, h.seq-1, prev, e.Time, m[metaKeyID]) {
 		return v.problem(s, "the signature of the checkpoint is not that of the key %s: it, or a record since %d, was changed",
 			m[metaKeyID], g.covered+1)
 	}
@@ -153,6 +158,21 @@ func (v *walk) checkpoint(s *scanner, h *header, e *Event) error {
 	return nil
 }
 
+// replaced says why a key may not have signed at a time, where signatures are
+// asked for: whoever has got hold of a key must not be able to go on with it once
+// it was rotated.
+func (g *signed) replaced(id string, at time.Time) string {
+	retired := g.keys[id].Retired
+	switch {
+	case !g.demand:
+	case g.gone[id]:
+		return "after which another key had signed already"
+	case retired != nil && at.Sub(*retired) > afterHead:
+		return "which was retired before that"
+	}
+	return ""
+}
+
 // covers notes a verified signature over all up to seq.
 func (v *walk) covers(keyID string, seq uint64, checkpoint bool) {
 	g, r := &v.signed, &v.report.Signatures
@@ -160,6 +180,10 @@ func (v *walk) covers(keyID string, seq uint64, checkpoint bool) {
 		r.Unsigned = append(r.Unsigned, Unsigned{g.covered + 1, seq, g.why})
 	}
 	g.why = ""
+	if g.current != "" && g.current != keyID {
+		g.gone[g.current] = true
+	}
+	g.current = keyID
 	g.covered = max(g.covered, seq)
 	r.Until = max(r.Until, seq)
 	i := slices.IndexFunc(r.Keys, func(k KeyUse) bool { return k.ID == keyID })
@@ -202,8 +226,11 @@ func (v *walk) signedHead() *Problem {
 		return &Problem{headName, 0, h.Sequence, fmt.Sprintf("the head is signed with the key %q, which is not among those to verify with", h.KeyID)}
 	}
 	if h.Time == nil || h.Trail != g.trail ||
-		!verifySignature(key, h.Signature, headLabel, h.Trail, h.Sequence, h.Hash, *h.Time, h.KeyID) {
+		!verifySignature(key.Key, h.Signature, h.label(), h.Trail, h.Sequence, h.Hash, *h.Time, h.KeyID) {
 		return &Problem{headName, 0, h.Sequence, "the signature of the head is not that of the key " + h.KeyID}
+	}
+	if why := g.replaced(h.KeyID, *h.Time); why != "" {
+		return &Problem{headName, 0, h.Sequence, fmt.Sprintf("the head is signed with the key %q, %s", h.KeyID, why)}
 	}
 	v.covers(h.KeyID, h.Sequence, false)
 	if g.demand && v.at.seq > h.Sequence && time.Unix(0, g.lastAt).Sub(*h.Time) > afterHead {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -182,6 +183,11 @@ func unpackMember(ctx context.Context, folder string, h *tar.Header, r io.Reader
 		return File{}, fmt.Errorf("%w: it holds %q, which no evidence has", ErrDamaged, h.Name)
 	case h.Size > maxText && !segmentName.MatchString(h.Name):
 		return File{}, fmt.Errorf("%w: %s is too large", ErrDamaged, h.Name)
+	}
+	for name := range h.PAXRecords {
+		if strings.HasPrefix(name, "GNU.sparse.") { // holes cost the file nothing, and the disk all
+			return File{}, fmt.Errorf("%w: %s has holes, which no evidence has", ErrDamaged, h.Name)
+		}
 	}
 	w, err := os.OpenFile(filepath.Join(folder, h.Name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
