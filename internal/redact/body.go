@@ -32,6 +32,10 @@ func (j *job) body(b []byte) []edit {
 		if line, _, _ := bytes.Cut(text, []byte{'\n'}); len(line) < len(text) && jsontext.Valid(line) {
 			return j.lines(b)
 		}
+		next := bytes.TrimLeft(text[1:], " \r\n\t")
+		if len(j.r.fields) > 0 && (text[0] == '{' || len(next) > 0 && contains("{[\"", next[0])) { // which can't be told from the rest
+			return []edit{{0, len(b), j.mark(field, b)}}
+		}
 	case text[0] == '"' && jsontext.Valid(b):
 		return j.json(b, 0)
 	case isStream(text):
@@ -96,9 +100,18 @@ func appendShifted(edits, more []edit, by int) []edit {
 	return edits
 }
 
-// text finds what the detectors find in text as it stands. about is the key
-// whose value it is.
+// text finds what the detectors find in text as it reads. about is the key whose
+// value it is.
 func (j *job) text(b, about []byte) []edit {
+	plain, differs := folded(b)
+	edits := j.scan(plain, about)
+	if differs {
+		return unfold(b, edits)
+	}
+	return edits
+}
+
+func (j *job) scan(b, about []byte) []edit {
 	s := &j.scanner
 	s.job, s.b, s.about, s.edits, s.done, s.noEnd = j, b, about, nil, 0, false
 	s.tokenStart, s.tokenEnd, s.groupsFrom = 0, 0, -1

@@ -214,6 +214,16 @@ func looksJSON(b []byte) bool {
 	return len(b) > 1 && (b[0] == '{' && b[len(b)-1] == '}' || b[0] == '[' && b[len(b)-1] == ']')
 }
 
+// wholeNumber is a number without its sign and a fraction of zeros, as numbers
+// have that were once read as floating point.
+func wholeNumber(raw []byte) []byte {
+	raw = bytes.TrimPrefix(raw, []byte{'-'})
+	if n, zeros, ok := bytes.Cut(raw, []byte{'.'}); ok && len(bytes.Trim(zeros, "0")) == 0 {
+		return n
+	}
+	return raw
+}
+
 // number looks at a number, true, false or null. What stands in place of a number
 // is a string.
 func (w *walker) number(key []byte) {
@@ -230,8 +240,8 @@ func (w *walker) number(key []byte) {
 	switch {
 	case w.whole > 0:
 		edits = []edit{{0, len(raw), w.mark(field, raw)}}
-	case len(raw) >= minNumber && allDigits(raw):
-		edits = w.text(raw, key)
+	case len(raw) >= minNumber && allDigits(wholeNumber(raw)):
+		edits = w.text(wholeNumber(raw), key)
 	}
 	for _, e := range edits {
 		quoted := append(append([]byte{'"'}, e.text...), '"')

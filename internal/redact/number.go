@@ -62,7 +62,7 @@ var taxWords = []string{"nhs"}
 
 // forms, in the order in which they are tried.
 var forms = []form{
-	{card, []int{4, 4, 4, 4}, " -", "", isCard, nil},
+	{card, []int{4, 4, 4, 4}, " -.", "", isCard, nil},
 	{card, []int{4, 6, 5}, " -", "", isCard, nil},
 	{card, []int{4, 6, 4}, " -", "", isCard, nil},
 	{card, []int{4, 4, 4, 4, 3}, " -", "", isCard, nil},
@@ -155,8 +155,8 @@ func (s *scanner) number(i, end int, seen uint8) int {
 	if g.total < 7 {
 		return i
 	}
-	if g.n == 1 && g.total >= 13 {
-		if d := g.digits[:g.total]; s.r.kinds.has(card) && g.total <= 19 && isCard(d) && s.over(g.ends[0]) {
+	if n := g.lengths[0]; n >= 13 && n <= 19 { // behind it may be when it expires
+		if d := g.digits[:n]; s.r.kinds.has(card) && isCard(d) && s.over(g.ends[0]) {
 			return s.found(card, i, g.ends[0], d)
 		}
 	}
@@ -188,8 +188,10 @@ func (s *scanner) number(i, end int, seen uint8) int {
 // else: a version, a UUID, a decimal fraction, an identifier.
 func (s *scanner) apart(i int) bool {
 	switch s.before(i) {
-	case '.', ',':
-		return i < 2 || !isDigit(s.b[i-2]) && s.b[i-1] == ','
+	case '.':
+		return i < 2
+	case ',':
+		return i < 2 || !isDigit(s.b[i-2]) || s.column(i)
 	case '-', '_':
 		// "card-4111…" is a number; "a1b2-4111…" is an identifier.
 		letters := false
@@ -206,6 +208,16 @@ func (s *scanner) apart(i int) bool {
 	return true
 }
 
+// column reports whether what begins behind a digit and a comma is another
+// value, as in CSV, and neither thousands nor a short fraction.
+func (s *scanner) column(i int) bool {
+	n := 0
+	for i+n < len(s.b) && isDigit(s.b[i+n]) {
+		n++
+	}
+	return n >= 9 || n == 3 && i+n < len(s.b) && s.b[i+n] == '-' || n == 4 && i+n < len(s.b) && (s.b[i+n] == '-' || s.b[i+n] == ' ')
+}
+
 // over reports whether a number that ends here is not the beginning of something
 // else.
 func (s *scanner) over(end int) bool {
@@ -215,7 +227,9 @@ func (s *scanner) over(end int) bool {
 	switch c := s.b[end]; {
 	case isWord(c):
 		return false
-	case c == '-' || c == '.' || c == ',' || c == ':':
+	case c == '.' && end+1 < len(s.b) && s.b[end+1] == '0': // once read as floating point
+		return end+2 >= len(s.b) || !isWord(s.b[end+2])
+	case c == '-' || c == '.':
 		return end+1 >= len(s.b) || !isWord(s.b[end+1])
 	}
 	return true

@@ -29,7 +29,11 @@ func (j *job) lines(b []byte) []edit {
 		} else {
 			join := j.join
 			j.join = nil
-			edits = appendShifted(edits, j.loose(b[at:end], 0), at)
+			if len(j.r.fields) > 0 && len(line) > 0 && line[0] == '{' { // cut off: fields can't be told from the rest
+				edits = append(edits, edit{start, end, j.mark(field, line)})
+			} else {
+				edits = appendShifted(edits, j.loose(b[at:end], 0), at)
+			}
 			j.join = join
 		}
 		at = end + 1

@@ -23,7 +23,7 @@ var classes = func() (t [256]uint8) {
 		t[c] = digit
 	}
 	t['_'] = underscore
-	for _, c := range "@%+([-:" {
+	for _, c := range "@%+([-:=" {
 		t[c] = trigger
 	}
 	return t
@@ -121,7 +121,12 @@ func (s *scanner) sign(i int) int {
 		if s.r.kinds.has(privateKey) && bytes.HasPrefix(b[i:], []byte("-----BEGIN ")) {
 			return s.privateKey(i)
 		}
+	case '=':
+		return s.named(i)
 	case ':':
+		if at := s.named(i); at > i+1 {
+			return at
+		}
 		if s.r.kinds.has(urlPassword) && bytes.HasPrefix(b[i:], []byte("://")) {
 			return s.url(i + 3)
 		}
