@@ -123,6 +123,8 @@ func (v *walk) signedExcerpt() *Problem {
 // OpenExcerpt is an open copy of some days of a trail, from which it is read.
 type OpenExcerpt struct {
 	Excerpt
+	// IDs is the content of IDsFile; nil where no restore has changed the id.
+	IDs   []byte
 	files []*os.File
 }
 
@@ -162,6 +164,9 @@ func excerptOf(ctx context.Context, dir string, from, to time.Time, end *positio
 			o.Close()
 		}
 	}()
+	if o.IDs, err = os.ReadFile(filepath.Join(dir, IDsFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("reading the ids of the trail: %w", err)
+	}
 	days = slices.DeleteFunc(days, func(d day) bool {
 		return d < dayOf(from) || d > dayOf(to) || end != nil && d > end.day
 	})

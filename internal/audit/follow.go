@@ -127,7 +127,7 @@ func (t *Trail) has(m Mark, end position) error {
 		}
 		return nil
 	}
-	frames := newFrames(t.id, t.dir, t.compressor)
+	frames := newFrames(t.ids, t.dir, t.compressor)
 	defer frames.close()
 	fr, err := frames.read(place{m.at.day, m.at.last}, false)
 	if err != nil || fr.seq != m.at.seq || fr.chain != m.at.hash {

@@ -8,20 +8,19 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 )
 
 // frames reads single frames for one query.
 type frames struct {
-	trail      string // its id
+	ids        incarnations
 	dir        string
 	compressor *compressor
 	files      map[day]*os.File
 	buf        []byte
 }
 
-func newFrames(trail, dir string, c *compressor) *frames {
-	return &frames{trail: trail, dir: dir, compressor: c, files: map[day]*os.File{}, buf: make([]byte, 4096)}
+func newFrames(ids incarnations, dir string, c *compressor) *frames {
+	return &frames{ids: ids, dir: dir, compressor: c, files: map[day]*os.File{}, buf: make([]byte, 4096)}
 }
 
 func (f *frames) close() {
@@ -143,7 +142,7 @@ func (f *frames) file(d day) (*os.File, error) {
 
 // record reads both halves of a record.
 func (f *frames) record(h hit, bodies bool) (*Record, error) {
-	r := &Record{RecordID: recordID(f.trail, h.seq), Sequence: h.seq, Time: asTime(h.time)}
+	r := &Record{RecordID: f.ids.recordID(h.seq), Sequence: h.seq, Time: asTime(h.time)}
 	var err error
 	if h.first.off >= 0 {
 		err = f.first(r, h.first, bodies)
@@ -156,8 +155,6 @@ func (f *frames) record(h hit, bodies bool) (*Record, error) {
 	}
 	return r, err
 }
-
-func recordID(trail string, seq uint64) string { return trail + "-" + strconv.FormatUint(seq, 10) }
 
 // first reads the frame that begins a record.
 func (f *frames) first(r *Record, p place, bodies bool) error {

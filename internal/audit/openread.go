@@ -59,6 +59,9 @@ func openRead(dir string) (_ *Trail, err error) {
 		return nil, fmt.Errorf("%w: the days in %s can't be read", ErrDamaged, dir)
 	}
 	t.id = state.trail
+	if t.ids, err = readIncarnations(dir, t.id); err != nil {
+		return nil, err
+	}
 	t.readers = newReaders(dir, boot, state)
 	t.readers.guard = func() (func(), error) { return lockFile(filepath.Join(dir, readingLock)) }
 	if err := t.readers.readWhole(state); err != nil {

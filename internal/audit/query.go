@@ -51,7 +51,7 @@ func (t *Trail) search(ctx context.Context, q *search) error {
 	if len(q.f.Text) > 0 {
 		q.text = newFinder(q.f.Text)
 	}
-	q.frames = newFrames(t.id, t.dir, t.compressor)
+	q.frames = newFrames(t.ids, t.dir, t.compressor)
 	defer q.frames.close()
 	defer q.workers.Wait()
 	defer cancel()

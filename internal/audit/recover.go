@@ -233,7 +233,7 @@ func (r *recovery) fromIndex(d day) {
 
 // toldAt are the gaps that the events at these offsets tell of.
 func (r *recovery) toldAt(d day, offsets []int64) (told []gap, err error) {
-	frames := newFrames("", r.dir, nil)
+	frames := newFrames(nil, r.dir, nil)
 	defer frames.close()
 	for _, off := range offsets {
 		fr, err := frames.read(place{d, off}, false)

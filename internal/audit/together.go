@@ -37,7 +37,7 @@ func (q *search) together(ctx context.Context) error {
 	})
 	for range n {
 		q.workers.Go(func() {
-			from := newFrames(q.t.id, q.t.dir, q.t.compressor)
+			from := newFrames(q.t.ids, q.t.dir, q.t.compressor)
 			defer from.close()
 			for b := range work {
 				q.fill(ctx, from, b)

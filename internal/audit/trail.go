@@ -21,7 +21,8 @@ import (
 // Trail is an open trail. Its methods may be called from any goroutine.
 type Trail struct {
 	dir        string
-	id         string
+	id         string // of the segments and of what is signed
+	ids        incarnations
 	keeps      string // of bodies: a Bodies constant
 	bodyBytes  int    // most that is kept of one body
 	syncs      bool   // a record is on the disk before it counts as written
@@ -124,8 +125,18 @@ func (t *Trail) start(opener fileOpener) error {
 		return err
 	}
 	t.id = cmp.Or(state.trail, newID())
+	if t.ids, err = readIncarnations(t.dir, t.id); err != nil {
+		return err
+	}
+	var restored *Event
+	if t.ids, restored, err = t.ids.restored(t.dir, state.pos.seq); err != nil {
+		return err
+	}
 	t.recovered.First = state.pos.seq == 0
 	t.recovered.Orderly = t.recovered.First || before != nil && before.Clean && len(state.events) == 0
+	if restored != nil {
+		state.events = append(state.events, restored)
+	}
 	t.indexer = &indexer{
 		dir: t.dir, boot: boot, log: t.log,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), over: make(chan struct{}),
@@ -232,9 +243,9 @@ type Recovery struct {
 // Recovered says what Open found.
 func (t *Trail) Recovered() Recovery { return t.recovered }
 
-// ID names the trail: 16 hexadecimal digits, drawn when it is made. It stays
-// for as long as any of its segments does, and no other trail has it.
-func (t *Trail) ID() string { return t.id }
+// ID names the trail as RecordID has it: 16 hexadecimal digits, drawn when it is
+// made and anew when it goes on from a backup. No other trail has it.
+func (t *Trail) ID() string { return t.ids.current() }
 
 func newID() string {
 	var id [8]byte

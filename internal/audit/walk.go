@@ -260,7 +260,7 @@ func (w *walker) take(ctx context.Context, f *half) (*Record, error) {
 		if !w.only.holds(f.header.time) || !w.only.completes(f.seq) {
 			return nil, nil
 		}
-		r := &Record{RecordID: recordID(w.t.id, f.seq), Sequence: f.seq, Time: asTime(f.header.time)}
+		r := &Record{RecordID: w.t.ids.recordID(f.seq), Sequence: f.seq, Time: asTime(f.header.time)}
 		return r, w.t.fillFirst(r, f)
 	}
 	return nil, fmt.Errorf("%w: kind %d of a record is not known", ErrDamaged, f.kind)
@@ -303,7 +303,7 @@ func (w *walker) complete(ctx context.Context, f *half) (*Record, error) {
 	if b == nil {
 		return w.lookUp(ctx, &m, f)
 	}
-	r := &Record{RecordID: recordID(w.t.id, b.seq), Sequence: b.seq, Time: asTime(b.time)}
+	r := &Record{RecordID: w.t.ids.recordID(b.seq), Sequence: b.seq, Time: asTime(b.time)}
 	first, err := w.first(b)
 	switch {
 	case errors.Is(err, os.ErrNotExist) && !w.t.readers.has(b.day): // retention dropped it
@@ -367,7 +367,7 @@ func (w *walker) lookUp(ctx context.Context, m *endMeta, f *half) (*Record, erro
 		return found, nil
 	}
 	// The request half is not to be had: the record says what there is.
-	r := &Record{RecordID: recordID(w.t.id, f.seq), Sequence: f.seq, Time: asTime(f.header.time)}
+	r := &Record{RecordID: w.t.ids.recordID(f.seq), Sequence: f.seq, Time: asTime(f.header.time)}
 	r.ID, r.Exchange = m.ID, &Exchange{ID: m.ID, Time: r.Time}
 	return r, w.t.fillSecond(r, m, f)
 }
@@ -433,7 +433,7 @@ func (t *Trail) body(r *Record, f *half, cut *bool) ([]byte, error) {
 
 // joined reads a frame again, with those that belong to it.
 func (t *Trail) joined(r *Record, at place) ([]byte, error) {
-	frames := newFrames(t.id, t.dir, t.compressor)
+	frames := newFrames(t.ids, t.dir, t.compressor)
 	defer frames.close()
 	fr, err := frames.read(at, true)
 	if err != nil {

@@ -122,17 +122,34 @@ func TestABackupOfARunningGatewayComesBack(t *testing.T) {
 		require.Nil(t, report.Problem)
 		opened, err := audit.Open(audit.Options{Dir: filepath.Join(again, "audit"), Now: time.Now, Log: zap.NewNop()})
 		require.NoError(t, err)
+		require.NotEqual(t, trail.ID(), opened.ID(), "sequences are used again, under another id")
 		var kinds []string
 		require.NoError(t, opened.Query(ctx, audit.Filter{}, func(r *audit.Record) error {
 			kinds = append(kinds, r.Kind())
+			switch r.Kind() {
+			case "Before":
+				require.True(t, strings.HasPrefix(r.RecordID, trail.ID()+"-"), r.RecordID)
+			case audit.KindRestored:
+				require.True(t, strings.HasPrefix(r.RecordID, opened.ID()+"-"), r.RecordID)
+				require.Equal(t, []audit.Change{{Field: "id", Before: trail.ID(), After: opened.ID()}}, r.Event.Changes)
+			}
 			return nil
 		}))
+		require.Contains(t, kinds, audit.KindRestored)
 		require.Contains(t, kinds, "Before")
 		require.NotContains(t, kinds, "After")
 		held, err := opened.Holds()
 		require.NoError(t, err)
 		require.Len(t, held, 1)
+		id := opened.ID()
 		require.NoError(t, opened.Close())
+		opened, err = audit.Open(audit.Options{Dir: filepath.Join(again, "audit"), Now: time.Now, Log: zap.NewNop()})
+		require.NoError(t, err)
+		require.Equal(t, id, opened.ID(), "the id stays until the next restore")
+		require.NoError(t, opened.Close())
+		report, err = audit.VerifyDir(ctx, filepath.Join(again, "audit"))
+		require.NoError(t, err)
+		require.Nil(t, report.Problem)
 	}
 }
 

@@ -20,6 +20,8 @@ import (
 
 	"filippo.io/age"
 	"github.com/klauspost/compress/zstd"
+
+	"sluice/internal/audit"
 )
 
 // Errors of Restore.
@@ -61,6 +63,11 @@ func Restore(ctx context.Context, r io.Reader, data, passphrase string) (Manifes
 	m, err := unpack(ctx, plain, folder)
 	if err != nil {
 		return m, err
+	}
+	// What the trail goes on with is not what was recorded behind the backup.
+	mark := filepath.Join(folder, trail, audit.RestoredFile)
+	if err := os.WriteFile(mark, nil, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return m, fmt.Errorf("marking the trail as restored: %w", err)
 	}
 	if err := os.Remove(data); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return m, fmt.Errorf("making the data folder: %w", err)

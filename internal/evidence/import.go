@@ -173,7 +173,7 @@ func damaged(ctx context.Context, name string, err error) error {
 
 func known(name string) bool {
 	return slices.Contains([]string{
-		readmeName, checkName, keysName, sumsName, audit.HoldsFile, audit.ExcerptName, audit.ExcerptSignature,
+		readmeName, checkName, keysName, sumsName, audit.HoldsFile, audit.IDsFile, audit.ExcerptName, audit.ExcerptSignature,
 	}, name) || keyName.MatchString(name) || segmentName.MatchString(name)
 }
 

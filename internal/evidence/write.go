@@ -75,6 +75,11 @@ func (a *archive) members(x *audit.OpenExcerpt, o Options) error {
 	if err := a.json(keysName, nonNil(o.Keys)); err != nil {
 		return err
 	}
+	if x.IDs != nil {
+		if err := a.text(audit.IDsFile, string(x.IDs)); err != nil {
+			return err
+		}
+	}
 	for _, k := range o.Keys {
 		text, err := pemOf(k.Key)
 		if err == nil {

@@ -92,6 +92,7 @@ var kinds = map[string]mapping{
 	"RetryDeadLetters":         {classEventLog, 3, "Export", low},
 	audit.KindTailCut:          other(classEventLog, high),
 	audit.KindRecordsMissing:   other(classEventLog, critical),
+	audit.KindRestored:         other(classEventLog, medium),
 	audit.KindPartitionDropped: {classEventLog, 2, "Delete", medium},
 }
 
