@@ -25,6 +25,20 @@ type auditPage struct {
 // textPatience is how long a page may take to look for a text.
 const textPatience = 2 * time.Second
 
+// pageBytes is how much of bodies a page shows: it is in memory whole. A record
+// whose bodies are longer is a page of its own.
+const pageBytes = 16 << 20
+
+var errPageFull = errors.New("the page is full")
+
+func bodyBytes(r *audit.Record) int {
+	n := len(r.RequestBody) + len(r.ResponseBody)
+	for i := range r.Parts {
+		n += len(r.Parts[i].Body)
+	}
+	return n
+}
+
 // listAudit is GET /api/sluice/v1/audit: records, newest first unless
 // descending=false, a page at a time, or all as lines (see streamAudit).
 func (s *server) listAudit(c *call) error {
@@ -47,11 +61,17 @@ func (s *server) listAudit(c *call) error {
 		return c.reply(http.StatusOK, out)
 	}
 	var unfinished *audit.Unfinished
+	size := 0
 	err = s.Trail.Query(c.ctx(), f, func(r *audit.Record) error {
+		if size += bodyBytes(r); size > pageBytes && len(out.Records) > 0 {
+			return errPageFull
+		}
 		out.Records = append(out.Records, r)
 		return nil
 	})
 	switch {
+	case errors.Is(err, errPageFull):
+		out.Next = cursorText(out.Records[len(out.Records)-1].Cursor())
 	case len(out.Records) > limit:
 		out.Records = out.Records[:limit]
 		out.Next = cursorText(out.Records[limit-1].Cursor())

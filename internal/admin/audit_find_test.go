@@ -267,3 +267,36 @@ func TestFollowersAreBounded(t *testing.T) {
 		f.cancel()
 	}
 }
+
+// TestPagesAreBounded: whoever asks for a thousand records with bodies gets as many
+// as fit in memory, and the place of the next; filters are bounded too.
+func TestPagesAreBounded(t *testing.T) {
+	w := newWorld(t)
+	w.create("a", nil)
+	now := time.Now().UTC()
+	long := `{"q":"` + strings.Repeat("long ", 2<<20) + `"}` // 10 MiB
+	for i := range 3 {
+		w.exchange(fmt.Sprintf("x-%d", i), "a", now.Add(time.Duration(i)*time.Millisecond), long, `{}`)
+	}
+	var all []string
+	for path := trailPath + "?kinds=AccessEndpoint&limit=1000&bodies=true"; ; {
+		body := w.as("root", "GET", path, "").must(200).body
+		require.Less(t, len(body), 21<<20)
+		all = append(all, found(t, body)...)
+		var page struct {
+			Next string `json:"next"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(body), &page))
+		if page.Next == "" {
+			break
+		}
+		require.LessOrEqual(t, len(all), 3)
+		path = trailPath + "?kinds=AccessEndpoint&limit=1000&bodies=true&cursor=" + page.Next
+	}
+	require.Equal(t, []string{"x-2", "x-1", "x-0"}, all)
+	require.Len(t, found(t, w.as("root", "GET", trailPath+"?kinds=AccessEndpoint&limit=1000", "").must(200).body), 3)
+	for _, name := range []string{"users", "organizations", "statuses", "models", "text"} {
+		w.as("root", "GET", trailPath+"?"+strings.Repeat(name+"=404&", 201), "").must(400)
+		w.as("root", "GET", trailPath+"?"+strings.Repeat(name+"=404&", 16), "").must(200)
+	}
+}

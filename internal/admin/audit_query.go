@@ -39,7 +39,7 @@ var auditFilters = append(endpointFilters[:len(endpointFilters):len(endpointFilt
 	parameter{name: "id", kind: kindText, text: "Only the record of this exchange or request."},
 	parameter{name: "bodies", kind: kindBoolean, text: "True shows bodies and parts too. That is recorded.", fallback: false},
 	parameter{name: "descending", kind: kindBoolean, text: "False shows the oldest first.", fallback: true},
-	parameter{name: "limit", kind: kindInteger, text: "How many to show. Of lines all, where it is not given.", low: 1, high: 1000, fallback: 100},
+	parameter{name: "limit", kind: kindInteger, text: "How many to show, fewer where bodies are long. Of lines all, where it is not given.", low: 1, high: 1000, fallback: 100},
 	parameter{name: "cursor", kind: kindText, text: "The next of the page before, or the cursor of a stream that is followed."},
 	parameter{name: "follow", kind: kindBoolean, fallback: false,
 		text: "True shows, a line each, what ends from now or the cursor on, until the client leaves. An empty line says that nothing came."},
@@ -61,6 +61,14 @@ func (s *server) readAuditQuery(c *call) (q auditQuery, err error) {
 	}
 	if len(f.Kinds) == 0 && f.ID == "" {
 		f.Except = []string{audit.KindCheckpoint}
+	}
+	for _, p := range auditFilters {
+		if p.kind == kindTexts && len(readList(v, p.name)) > maxValues {
+			return q, badRequest("invalid_parameter", p.name, "The parameter %s takes %d values at most.", p.name, maxValues)
+		}
+	}
+	if len(f.Text) > maxTexts {
+		return q, badRequest("invalid_parameter", "text", "The parameter text takes %d values at most.", maxTexts)
 	}
 	for _, text := range f.Text {
 		if len(text) > maxText {
@@ -98,8 +106,12 @@ func (s *server) readAuditQuery(c *call) (q auditQuery, err error) {
 	return q, err
 }
 
-// maxText bounds a text that is looked for, in bytes.
-const maxText = 1000
+const (
+	// maxText bounds a text that is looked for, in bytes, and maxTexts how many.
+	maxText, maxTexts = 1000, 16
+	// maxValues bounds the values of any other filter.
+	maxValues = 200
+)
 
 // organizationIDs turns names of organizations into ids; what is no name stays.
 func (s *server) organizationIDs(names []string) []string {
