@@ -48,8 +48,8 @@ test: debian tools $(TOOLS)/bin/opa ## every test that needs no container
 	$(GO) build $(RACE) -o bin/sluice-test ./cmd/sluice
 	SLUICE_BIN=$(CURDIR)/bin/sluice-test $(GO) test $(RACE) -timeout 30m ./...
 
-test-long: build debian tools ## the kill and change series at full length
-	SLUICE_LONG=1 SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -timeout 80m -count 1 -v ./e2e
+test-long: build debian tools ## the series of kills, changes and outages at full length
+	SLUICE_LONG=1 SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -timeout 80m -count 1 -v ./e2e ./e2e/trail ./internal/sink/redissink
 
 screenshots: build tools debian ## take the pictures of docs/screenshots anew
 	SLUICE_SCREENSHOTS=$(CURDIR)/docs/screenshots SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -count 1 -run TestScreenshots ./e2e/browser

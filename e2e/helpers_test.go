@@ -80,8 +80,3 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
-
-func atoi(s string) int {
-	n, _ := strconv.Atoi(s)
-	return n
-}

@@ -20,9 +20,8 @@ type Range struct {
 // RangeReader hands on the records of a Range, whole, in the order in which they
 // were completed. Its methods are for one goroutine.
 type RangeReader struct {
-	w      *walker
-	stop   position // nothing behind it is of the range
-	passed uint64
+	w    *walker
+	stop position // nothing behind it is of the range
 }
 
 // ReadRange begins to read a range, up to what is written now. The error is

@@ -271,7 +271,6 @@ func TestAMarkThatTheTrailDoesNotHave(t *testing.T) {
 // forgetful is a receiver that can lose what it had.
 type forgetful struct {
 	receiver
-	has  uint64
 	lost *sink.Lost
 }
 
