@@ -31,15 +31,24 @@ func (r *Record) AppendJSON(dst []byte) ([]byte, error) {
 	if x := r.Exchange; x != nil {
 		f.key("exchange")
 		var err error
-		if f.buf, err = (*encoder)(nil).appendExchange(f.buf, x, x.Time); err != nil {
+		if stored := r.stored.exchangeOf(x); stored != "" {
+			f.buf = append(f.buf, stored...)
+		} else if f.buf, err = (*encoder)(nil).appendExchange(f.buf, x, x.Time); err != nil {
 			return dst, err
 		}
 	}
 	if o := r.Outcome; o != nil {
 		f.key("outcome")
-		f.buf = appendOutcome(f.buf, "", o, o.Time)
+		if stored := r.stored.outcomeOf(o); stored != "" {
+			f.buf = append(append(f.buf, '{'), stored...)
+		} else {
+			f.buf = appendOutcome(f.buf, "", o, o.Time)
+		}
 	}
-	if r.Event != nil {
+	if stored := r.stored.eventOf(r.Event); stored != "" {
+		f.key("event")
+		f.buf = append(f.buf, stored...)
+	} else if r.Event != nil {
 		encoded, err := json.Marshal(r.Event)
 		if err != nil {
 			return dst, fmt.Errorf("encoding an event: %w", err)

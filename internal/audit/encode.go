@@ -307,7 +307,7 @@ func appendString(buf []byte, s string) []byte {
 		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRuneInString(s[i:])
 			if r == utf8.RuneError && size == 1 {
-				buf = append(append(buf, s[start:i]...), `\ufffd`...)
+				buf = append(append(buf, s[start:i]...), "\ufffd"...)
 				start = i + 1
 			}
 			i += size

@@ -73,3 +73,36 @@ type SegmentMeta = segmentMeta
 
 // KeepHead does what the keeper does every few seconds.
 func KeepHead(t *Trail) { t.keeper.checkpoint() }
+
+// DecodeExchange, DecodeEnd and DecodeEvent read the meta data of frames; they
+// are true when it is as the encoders write it.
+func DecodeExchange(meta string) (*Exchange, bool, error) {
+	x := &Exchange{}
+	plain, err := decodeExchange(meta, x)
+	return x, plain, err
+}
+
+func DecodeEnd(meta string) (string, *Outcome, bool, error) {
+	m := &endMeta{}
+	plain, err := decodeEnd(meta, m)
+	return m.ID, &m.Outcome, plain, err
+}
+
+func DecodeEvent(meta string) (*Event, bool, error) {
+	e := &Event{}
+	plain, err := decodeEvent(meta, e)
+	return e, plain, err
+}
+
+// IsStored reports whether the JSON of all halves of a record is at hand.
+func IsStored(r *Record) bool {
+	return (r.Exchange == nil || r.stored.exchangeOf(r.Exchange) != "") && (r.Outcome == nil || r.stored.outcomeOf(r.Outcome) != "") &&
+		(r.Event == nil || r.stored.eventOf(r.Event) != "")
+}
+
+// Unstored is a record without the JSON that it was read from.
+func Unstored(r *Record) *Record {
+	bare := *r
+	bare.stored = stored{}
+	return &bare
+}

@@ -163,23 +163,7 @@ func (f *frames) first(r *Record, p place, bodies bool) error {
 		return err
 	}
 	r.RequestBytes, r.RequestBody, r.RequestTruncated = fr.raw, fr.given, fr.cut
-	switch fr.kind {
-	case frameBegin:
-		r.Exchange = &Exchange{}
-		err = json.Unmarshal(fr.metaData, r.Exchange)
-		r.ID = r.Exchange.ID
-	case frameWhole:
-		var m wholeMeta
-		err = json.Unmarshal(fr.metaData, &m)
-		r.ID, r.Exchange, r.Outcome = m.ID, &m.Exchange, &m.Outcome
-	case frameEvent:
-		r.Event = &Event{}
-		err = json.Unmarshal(fr.metaData, r.Event)
-		r.ID = r.Event.RequestID
-	default:
-		err = badRecord("it is not the first half of a record")
-	}
-	return wrapMeta(err)
+	return r.setFirst(fr.kind, fr.metaData)
 }
 
 // second reads the response half of an exchange.
@@ -188,14 +172,17 @@ func (f *frames) second(r *Record, p place, bodies bool) error {
 	if err != nil {
 		return err
 	}
-	var m endMeta
-	if err := json.Unmarshal(fr.metaData, &m); err != nil {
+	m := &endMeta{}
+	meta := string(fr.metaData)
+	plain, err := decodeEnd(meta, m)
+	if err != nil {
 		return wrapMeta(err)
 	}
 	if r.Exchange == nil {
 		r.ID, r.Exchange = m.ID, &Exchange{ID: m.ID, Time: r.Time}
 	}
-	r.EndSequence, r.Outcome = fr.seq, &m.Outcome
+	r.EndSequence = fr.seq
+	r.setSecond(m, meta, plain)
 	r.ResponseBytes, r.ResponseBody, r.ResponseTruncated = fr.raw, fr.given, fr.cut
 	for i := range fr.parts {
 		part, err := f.part(&fr.parts[i], bodies)

@@ -38,8 +38,9 @@ type Record struct {
 	RequestBody  Body `json:"requestBody,omitempty"`
 	ResponseBody Body `json:"responseBody,omitempty"`
 
-	mark Mark  // behind its last frame; set by a Reader
-	size int64 // about how much memory it takes; set by a Reader
+	stored stored
+	mark   Mark  // behind its last frame; set by a Reader
+	size   int64 // about how much memory it takes; set by a Reader
 }
 
 // Kind names what happened: KindAccessEndpoint or KindDenyEndpoint for an

@@ -139,11 +139,11 @@ func decodeItem(h *header, meta []byte, at position, known func(id string) *row)
 		return it, err
 	case frameBegin:
 		var x Exchange
-		err = json.Unmarshal(meta, &x)
+		_, err = decodeExchange(string(meta), &x)
 		it.row = exchangeRow(&x, when)
 	case frameEnd:
 		var e endMeta
-		err = json.Unmarshal(meta, &e)
+		_, err = decodeEnd(string(meta), &e)
 		if begun := known(e.ID); begun != nil {
 			it.row = begun.completed(&e.Outcome, first)
 			return it, wrapMeta(err)
@@ -153,12 +153,12 @@ func decodeItem(h *header, meta []byte, at position, known func(id string) *row)
 		it.row.second, it.row.ended = first, true
 	case frameWhole:
 		var m wholeMeta
-		err = json.Unmarshal(meta, &m)
+		_, _, _, err = decodeWhole(string(meta), &m)
 		it.row = exchangeRow(&m.Exchange, when)
 		it.row.setOutcome(&m.Outcome)
 	case frameEvent:
 		var e Event
-		err = json.Unmarshal(meta, &e)
+		_, err = decodeEvent(string(meta), &e)
 		it.row = eventRow(&e, when)
 	default:
 		return it, fmt.Errorf("%w: kind %d of a record is not known", ErrDamaged, h.kind)

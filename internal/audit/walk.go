@@ -295,13 +295,15 @@ func (w *walker) complete(ctx context.Context, f *half) (*Record, error) {
 			return nil, nil
 		}
 	}
-	var m endMeta
-	if err := json.Unmarshal(f.meta(), &m); err != nil {
+	m := &endMeta{}
+	meta := string(f.meta())
+	plain, err := decodeEnd(meta, m)
+	if err != nil {
 		return nil, wrapMeta(err)
 	}
 	b := w.begun[m.ID]
 	if b == nil {
-		return w.lookUp(ctx, &m, f)
+		return w.lookUp(ctx, m, meta, plain, f)
 	}
 	r := &Record{RecordID: w.t.ids.recordID(b.seq), Sequence: b.seq, Time: asTime(b.time)}
 	first, err := w.first(b)
@@ -315,7 +317,7 @@ func (w *walker) complete(ctx context.Context, f *half) (*Record, error) {
 			return nil, err
 		}
 	}
-	if err := w.t.fillSecond(r, &m, f); err != nil {
+	if err := w.t.fillSecond(r, m, meta, plain, f); err != nil {
 		return nil, err
 	}
 	w.forget(m.ID)
@@ -347,7 +349,7 @@ func (w *walker) first(b *begun) (*half, error) {
 }
 
 // lookUp makes the record of an exchange that began before the walk did.
-func (w *walker) lookUp(ctx context.Context, m *endMeta, f *half) (*Record, error) {
+func (w *walker) lookUp(ctx context.Context, m *endMeta, meta string, plain bool, f *half) (*Record, error) {
 	var found *Record
 	err := w.t.Query(ctx, Filter{ID: m.ID, Descending: true, Bodies: true}, func(r *Record) error {
 		if r.EndSequence != f.seq {
@@ -369,30 +371,14 @@ func (w *walker) lookUp(ctx context.Context, m *endMeta, f *half) (*Record, erro
 	// The request half is not to be had: the record says what there is.
 	r := &Record{RecordID: w.t.ids.recordID(f.seq), Sequence: f.seq, Time: asTime(f.header.time)}
 	r.ID, r.Exchange = m.ID, &Exchange{ID: m.ID, Time: r.Time}
-	return r, w.t.fillSecond(r, m, f)
+	return r, w.t.fillSecond(r, m, meta, plain, f)
 }
 
 // fillFirst fills in what the frame that begins a record says.
 func (t *Trail) fillFirst(r *Record, f *half) error {
-	var err error
-	switch f.kind {
-	case frameBegin:
-		r.Exchange = &Exchange{}
-		err = json.Unmarshal(f.meta(), r.Exchange)
-		r.ID = r.Exchange.ID
-	case frameWhole:
-		var m wholeMeta
-		err = json.Unmarshal(f.meta(), &m)
-		r.ID, r.Exchange, r.Outcome = m.ID, &m.Exchange, &m.Outcome
-	case frameEvent:
-		r.Event = &Event{}
-		err = json.Unmarshal(f.meta(), r.Event)
-		r.ID = r.Event.RequestID
-	default:
-		err = badRecord("it is not the first half of a record")
-	}
+	err := r.setFirst(f.kind, f.meta())
 	if err != nil {
-		return wrapMeta(err)
+		return err
 	}
 	r.RequestBytes, r.RequestTruncated = f.raw, f.cut
 	r.RequestBody, err = t.body(r, f, &r.RequestTruncated)
@@ -401,8 +387,9 @@ func (t *Trail) fillFirst(r *Record, f *half) error {
 }
 
 // fillSecond fills in what a response half says.
-func (t *Trail) fillSecond(r *Record, m *endMeta, f *half) error {
-	r.EndSequence, r.Outcome = f.seq, &m.Outcome
+func (t *Trail) fillSecond(r *Record, m *endMeta, meta string, plain bool, f *half) error {
+	r.EndSequence = f.seq
+	r.setSecond(m, meta, plain)
 	r.ResponseBytes, r.ResponseTruncated = f.raw, f.cut
 	var err error
 	r.ResponseBody, err = t.body(r, f, &r.ResponseTruncated)
