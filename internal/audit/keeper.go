@@ -147,7 +147,7 @@ func (k *keeper) sweep() {
 	}
 	err := t.writer.turn(now)
 	if err == nil {
-		err = t.retain(max(today, k.swept))
+		err = t.retain(today) // not of a day before which the clock was set back
 	}
 	if err == nil {
 		k.swept, k.failure = max(today, k.swept), ""

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -18,6 +19,9 @@ func (t *Trail) retain(today day) error {
 		return nil
 	}
 	parts := t.readers.list()
+	if err := t.leapt(parts); err != nil {
+		return err
+	}
 	kept := 0
 	for i := 0; i < len(parts)-1 && parts[i].span.day < today-day(t.retention); i++ {
 		dropped, err := t.dropUnheld(parts[i], parts[i+1], kept == 0)
@@ -27,6 +31,34 @@ func (t *Trail) retain(today day) error {
 		if !dropped {
 			kept++
 		}
+	}
+	return nil
+}
+
+const (
+	// leapDays is how many days without a record make a new one doubtful: more
+	// likely the clock is wrong than the gateway was away for so long.
+	leapDays = 31
+	// leapWait is how long retention then waits for the clock to be mended. What it
+	// drops does not come back.
+	leapWait = time.Hour
+)
+
+// leapt is an error while the last partition began a moment ago and long after
+// the one before.
+func (t *Trail) leapt(parts []part) error {
+	n := len(parts)
+	if n < 2 || parts[n-1].span.day-parts[n-2].span.day <= leapDays {
+		return nil
+	}
+	last := parts[n-1].span.day
+	h, _, err := readSegmentMeta(t.dir, last)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", last.logName(), err)
+	}
+	if since := t.now().Sub(asTime(h.time)); since >= 0 && since < leapWait {
+		return fmt.Errorf("the clock went from %s to %s: no day is dropped for an hour; if the clock is wrong, put it right before",
+			parts[n-2].span.day, last)
 	}
 	return nil
 }
