@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,8 +31,8 @@ func (w *worker) gather() ([]Entry, error) {
 		}
 		w.skipped(w.reader.Gaps())
 		for _, r := range records {
-			if !w.unwanted(r) {
-				w.add(&b, r, false)
+			if !w.unwanted(r) && !w.add(&b, r, false) {
+				return nil, errUnkept
 			}
 		}
 		if first.IsZero() && len(b.entries) > 0 {
@@ -67,21 +68,30 @@ func (w *worker) unwanted(r *audit.Record) bool {
 }
 
 // add puts a record into a batch, as the sink's settings let it out. What its
-// format can't say is a dead letter.
-func (w *worker) add(b *batch, r *audit.Record, again bool) {
+// format can't say is a dead letter. It is false when the worker is to stop before
+// that could be kept.
+func (w *worker) add(b *batch, r *audit.Record, again bool) bool {
 	out := w.m.o.Trail.Outgoing(r, w.cfg.Bodies, w.cfg.BodyBytes)
 	data, err := w.format(w.buf, out)
 	e := Entry{Record: out, Again: again}
 	if err != nil {
-		if err := w.bury(&e, fmt.Sprintf("it can't be said in the format %s", w.cfg.Format)); err != nil {
-			w.log.Error("a dead letter was not kept", zap.Error(err))
+		for {
+			err := w.bury(&e, fmt.Sprintf("it can't be said in the format %s", w.cfg.Format))
+			if err == nil {
+				return true
+			}
+			if !w.failed(fmt.Errorf("keeping a dead letter: %w", err)) {
+				return false
+			}
 		}
-		return
 	}
 	w.buf = data
 	b.entries = append(b.entries, e)
 	b.ends = append(b.ends, len(data))
+	return true
 }
+
+var errUnkept = errors.New("a dead letter could not be kept")
 
 // sealed gives the entries their data.
 func (w *worker) sealed(b *batch) []Entry {

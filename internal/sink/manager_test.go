@@ -306,6 +306,37 @@ func TestAReceiverThatLostRecordsGetsThemAgain(t *testing.T) {
 	require.Contains(t, f.events(), sink.KindReceiverLost)
 }
 
+// TestAReceiverThatLosesAgainWhileItIsSent: it is emptied twice before it takes
+// anything, the second time of more.
+func TestAReceiverThatLosesAgainWhileItIsSent(t *testing.T) {
+	for name, second := range map[string]int{"the same": 10, "more": 4, "less": 14} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.set(of("a"))
+			f := w.receiver("a")
+			ids := w.write("x", 20)
+			w.eventually("it is through", func() bool { return len(f.exchanges()) == 20 })
+			f.mu.Lock()
+			first, then := f.got[9].EndSequence, f.got[second-1].EndSequence
+			f.got = f.got[:min(10, second)]
+			calls := 0
+			f.deliver = func(e []sink.Entry) (int, error) {
+				switch calls++; calls {
+				case 1:
+					return 0, &sink.Lost{After: first, Reason: "it was emptied"}
+				case 2:
+					return 0, &sink.Lost{After: then, Reason: "it was emptied again"}
+				}
+				return len(e), nil
+			}
+			f.mu.Unlock()
+			ids = append(ids, w.write("y", 1)...)
+			w.eventually("it has the last", func() bool { return slices.Contains(f.exchanges(), "y-0000") })
+			require.Equal(t, ids, unique(f.exchanges()))
+		})
+	}
+}
+
 // TestNothingIsLostWhateverFails has a receiver that fails, takes parts and
 // refuses at random, under load, and a manager that is started again and again.
 func TestNothingIsLostWhateverFails(t *testing.T) {

@@ -184,8 +184,9 @@ func (w *worker) replayStep() bool {
 	b := batch{}
 	w.buf = w.buf[:0]
 	for _, r := range records {
-		if (p.wanted == nil || p.wanted[max(r.Sequence, r.EndSequence)]) && matches(&w.cfg.Filter, r) {
-			w.add(&b, r, true)
+		if (p.wanted == nil || p.wanted[max(r.Sequence, r.EndSequence)]) && matches(&w.cfg.Filter, r) &&
+			!w.add(&b, r, true) {
+			return w.stumbled(errUnkept)
 		}
 	}
 	if entries := w.sealed(&b); len(entries) > 0 && !w.send(entries, true) {

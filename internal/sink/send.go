@@ -25,6 +25,9 @@ const (
 // only one record is set aside after each wait.
 const refusalsInARow = 20
 
+// errWentBack says that what the receiver lacks is being sent already.
+var errWentBack = errors.New("the receiver has taken nothing since records are sent again")
+
 var errNoReason = errors.New("the target took only a part and does not say why")
 
 // send hands entries to the target until all of them are where they are to be,
@@ -58,10 +61,19 @@ func (w *worker) send(entries []Entry, replay bool) bool {
 			w.passed(&entries[0], replay)
 			entries = entries[1:]
 		case errors.As(err, &lost):
-			if err := w.goBack(lost); err != nil && !w.failed(err) {
+			err := w.goBack(lost)
+			for err != nil && !errors.Is(err, errWentBack) {
+				if !w.failed(err) {
+					return false
+				}
+				err = w.goBack(lost)
+			}
+			if err == nil {
+				return w.ctx.Err() == nil // what is to be sent is read anew
+			}
+			if !w.failed(err) {
 				return false
 			}
-			return w.ctx.Err() == nil
 		default:
 			if err == nil {
 				err = errNoReason
@@ -156,8 +168,8 @@ func (w *worker) recovered() {
 
 // goBack returns to the place from which the receiver lacks records.
 func (w *worker) goBack(lost *Lost) error {
-	if w.wentBack {
-		return lost // it was told, and has taken nothing since
+	if w.wentBack && lost.After >= w.past {
+		return fmt.Errorf("%w: %w", errWentBack, lost) // it was told, and has taken nothing since
 	}
 	r, err := w.m.o.Trail.Reader(w.m.o.Trail.MarkOf(lost.After + 1))
 	if err != nil {
