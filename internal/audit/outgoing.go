@@ -10,7 +10,9 @@ import (
 
 // Outgoing is the record as it may leave: with its bodies as they were recorded
 // (BodiesFull), redacted, or without them, and with at most the first most bytes
-// of each; what is cut is marked as truncated. It is r itself where nothing has
+// of each; what is cut is marked as truncated. With less than the full bodies
+// paths, reasons and messages are redacted, and a stream in several parts is left
+// out, since what is to be found may be cut by any of them. It is r itself where nothing has
 // to be changed, else a copy that shares what it can. What was redacted when it
 // was recorded stays so.
 func (t *Trail) Outgoing(r *Record, bodies string, most int64) *Record {
@@ -18,15 +20,18 @@ func (t *Trail) Outgoing(r *Record, bodies string, most int64) *Record {
 		return r
 	}
 	out := *r
-	if bodies == BodiesRedacted && r.Exchange.Bodies != BodiesRedacted {
-		out.Exchange = t.redaction.exchange(BodiesRedacted, r.Exchange)
-		if r.Outcome != nil {
-			out.Outcome = t.redaction.outcome(BodiesRedacted, r.Outcome)
-		}
-	} else if bodies == BodiesRedacted {
+	same := true
+	switch kept := r.Exchange.Bodies; {
+	case bodies == BodiesRedacted && (kept == BodiesRedacted || kept == BodiesNone):
 		bodies = BodiesFull // it is redacted already
+	case bodies == BodiesRedacted, bodies == BodiesNone && kept != BodiesNone:
+		// Paths and messages quote bodies.
+		same = false
+		out.Exchange = t.redaction.exchange(bodies, r.Exchange)
+		if r.Outcome != nil {
+			out.Outcome = t.redaction.outcome(bodies, r.Outcome)
+		}
 	}
-	same := bodies != BodiesRedacted
 	let := func(b Body, truncated *bool) Body {
 		switch {
 		case bodies == BodiesNone:
@@ -44,12 +49,27 @@ func (t *Trail) Outgoing(r *Record, bodies string, most int64) *Record {
 	out.Parts = slices.Clone(r.Parts)
 	for i := range out.Parts {
 		p := &out.Parts[i]
+		if bodies == BodiesRedacted && len(p.Body) > 0 && inPieces(r.Parts, p.Kind) {
+			p.Body, p.Truncated = nil, true
+		}
 		p.Body = let(p.Body, &p.Truncated)
 	}
 	if same {
 		return r
 	}
 	return &out
+}
+
+// inPieces reports whether parts of a kind are the pieces of one stream. What is to
+// be found may be cut by any of them, so that it can't be redacted.
+func inPieces(parts []Part, kind string) bool {
+	n := 0
+	for i := range parts {
+		if parts[i].Kind == kind {
+			n++
+		}
+	}
+	return n > 1 && kind != PartProviderRequest
 }
 
 // prefixOf returns at most the first most bytes of a body, and no half character.
