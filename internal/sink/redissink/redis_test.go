@@ -158,7 +158,9 @@ func TestOnlyWhatTheStreamWouldHoldIsSentAgain(t *testing.T) {
 
 func TestRedisAwayAndKilledAtRandom(t *testing.T) {
 	s := redistest.Start(t, "appendonly yes", "appendfsync everysec")
-	target := open(t, options(s))
+	o := options(s)
+	o.MaxLength, o.HardLength = 1_000_000, 2_000_000 // the stream keeps all of it
+	target := open(t, o)
 	rounds, away := 6, 300*time.Millisecond
 	if os.Getenv("SLUICE_LONG") != "" {
 		rounds, away = 100, 200*time.Millisecond
