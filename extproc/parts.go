@@ -37,8 +37,11 @@ func (x *exchange) gotUpstream(body []byte) {
 		return
 	}
 	if x.zipped {
-		if plain, err := gunzip(body, x.s.BodyBytes); err == nil {
+		switch plain, err := gunzip(body, x.s.BodyBytes); {
+		case err == nil:
 			body = plain
+		case x.record.Bodies != audit.BodiesFull:
+			body = []byte(audit.MarkUnredacted) // nothing is found in what is packed
 		}
 	}
 	x.missing(x.part(audit.PartProviderResponse, body))

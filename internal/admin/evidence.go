@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -46,8 +47,22 @@ func (s *server) exportEvidence(c *call) error {
 	name := fmt.Sprintf("sluice-evidence-%s-%s.tar.zst", o.From.Format(time.DateOnly), o.To.Format(time.DateOnly))
 	c.w.Header().Set("Content-Disposition", "attachment; filename="+strconv.Quote(name))
 	c.w.Header().Set("Content-Type", evidenceType)
-	_, err = x.Write(c.ctx(), c.w)
+	_, err = x.Write(c.ctx(), &patient{c.w, http.NewResponseController(c.w)})
 	return err
+}
+
+// patient is a reply whose client may leave a part of it unread for a while, and
+// not for ever: the days of evidence are kept open meanwhile, also those that
+// retention drops.
+type patient struct {
+	io.Writer
+	control *http.ResponseController
+}
+
+func (p *patient) Write(b []byte) (int, error) {
+	_ = p.control.SetWriteDeadline(time.Now().Add(streamPatience)) // what can't be set is not bounded
+	defer func() { _ = p.control.SetWriteDeadline(time.Time{}) }()
+	return p.Writer.Write(b)
 }
 
 // evidenceType is the media type of evidence.

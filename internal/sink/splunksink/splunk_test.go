@@ -247,5 +247,5 @@ func TestNothingIsLostWhateverHECDoes(t *testing.T) {
 	}
 	w.Through("a")
 	require.Equal(t, ids, slices.DeleteFunc(h.got.Unique(), func(id string) bool { return id == "" }))
-	require.Equal(t, sink.StateRunning, w.Status("a").State)
+	w.Eventually("it works again", func() bool { return w.Status("a").State == sink.StateRunning })
 }
