@@ -46,6 +46,8 @@ type exchange struct {
 	query   string
 	bare    bool // the request has no body
 	below   int  // where in the path what is below the endpoint begins, of a provider's own API
+	// refusal is of a request whose head was refused and whose small body is awaited.
+	refusal *extprocv3.ProcessingResponse
 	// credential is what the client presented; no record repeats it.
 	credential string
 

@@ -231,6 +231,17 @@ func requestHead(path string, more ...string) *extprocv3.ProcessingRequest {
 		RequestHeaders: &extprocv3.HttpHeaders{Headers: headers(kv...)}}}
 }
 
+// largeHead is the head of a request whose refusal does not wait for its body.
+func largeHead(path string, more ...string) *extprocv3.ProcessingRequest {
+	m := requestHead(path, more...)
+	for _, h := range m.GetRequestHeaders().Headers.Headers {
+		if h.Key == "content-length" {
+			h.RawValue = []byte("1000000")
+		}
+	}
+	return m
+}
+
 func requestBody(body string) *extprocv3.ProcessingRequest {
 	return &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_RequestBody{
 		RequestBody: &extprocv3.HttpBody{Body: []byte(body), EndOfStream: true}}}

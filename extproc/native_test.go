@@ -53,7 +53,7 @@ func TestANativeCallLeavesWithNothingOfTheClients(t *testing.T) {
 func TestANativeCallThatCantBeReadIsRefused(t *testing.T) {
 	w := newWorld(t)
 	s := w.open()
-	r := s.say(requestHead("/native/chat/v1/chat/completions", "authorization", "Bearer "+goodToken, "content-encoding", "gzip"))
+	r := s.say(largeHead("/native/chat/v1/chat/completions", "authorization", "Bearer "+goodToken, "content-encoding", "gzip"))
 	require.EqualValues(t, 415, r.GetImmediateResponse().GetStatus().GetCode())
 	require.Nil(t, w.asked)
 

@@ -2,6 +2,7 @@ package extproc
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -18,9 +19,27 @@ import (
 // maxRecordedPath bounds the path in a record. No path that is served is longer.
 const maxRecordedPath = 1024
 
+// smallBody is how long a request may be for its refusal to wait for the rest of it.
+const smallBody = 64 << 10
+
 // requestHead authenticates the caller and recognises the call, so that a
-// stranger is refused before a body is uploaded.
+// stranger is refused before a body is uploaded. A small body is let come in
+// first: Envoy resets an HTTP/2 stream of which it has answered the beginning, and
+// curl (as late as 7.88) then loses the answer where it has not sent the rest.
 func (x *exchange) requestHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingResponse {
+	resp := x.judgeHead(h)
+	if resp.GetImmediateResponse() == nil || h.EndOfStream {
+		return resp
+	}
+	if n, err := strconv.ParseInt(header(h.Headers, "content-length"), 10, 64); err != nil || n > smallBody {
+		return resp
+	}
+	x.refusal = resp
+	return requestHeadersContinue
+}
+
+// judgeHead is what the head alone tells: to go on, or the refusal, which is recorded.
+func (x *exchange) judgeHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingResponse {
 	x.start = x.s.Now()
 	x.phase, x.record.Bodies = phaseHead, x.s.Bodies
 	method := x.readHead(h.Headers)
@@ -129,6 +148,9 @@ func (x *exchange) authenticate(m *corev3.HeaderMap) *dialect.Error {
 // and translation, in this order: what is refused never went upstream, and
 // what goes upstream is recorded.
 func (x *exchange) requestBody(body []byte) *extprocv3.ProcessingResponse {
+	if x.refusal != nil {
+		return x.refusal
+	}
 	if x.phase != phaseHead {
 		return x.refuse(audit.ResultGatewayError, dialect.Internal(), nil)
 	}

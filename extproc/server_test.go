@@ -135,6 +135,29 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestARefusalWaitsForASmallBodyOnly: a client over HTTP/2 that has not sent the
+// rest of its request may lose an answer to the beginning.
+func TestARefusalWaitsForASmallBodyOnly(t *testing.T) {
+	for length, waits := range map[string]bool{"": false, "65536": true, "65537": false, "x": false} {
+		w := newWorld(t)
+		s := w.open()
+		m := requestHead("/endpoints/chat/invocations")
+		list := m.GetRequestHeaders().Headers.Headers
+		require.Equal(t, "content-length", list[len(list)-1].Key)
+		list[len(list)-1].RawValue = []byte(length)
+		r := s.say(m)
+		require.Equal(t, []string{"refuse unauthenticated"}, w.events, "recorded when it is decided")
+		require.Equal(t, waits, r.GetImmediateResponse() == nil, length)
+		if waits {
+			r = s.say(requestBody(chat))
+		}
+		require.EqualValues(t, 401, r.GetImmediateResponse().GetStatus().GetCode())
+		s.end()
+		require.Len(t, w.events, 1, "one exchange, one record")
+		require.Empty(t, w.wanted, "the body of a stranger is not kept")
+	}
+}
+
 func TestAPolicyThatFailsLetsNobodyThroughAndBlamesNobody(t *testing.T) {
 	w := newWorld(t)
 	w.policyErr = errors.New("evaluation took too long")
@@ -315,7 +338,7 @@ func TestStrangersDoNotFillTheTrail(t *testing.T) {
 	w := newWorld(t)
 	call := func(path string, head ...string) (int, *extprocv3.ImmediateResponse) {
 		s := w.open()
-		im := s.say(requestHead(path, head...)).GetImmediateResponse()
+		im := s.say(largeHead(path, head...)).GetImmediateResponse()
 		s.end()
 		if im == nil {
 			return 0, nil

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"sluice/internal/audit"
 	"sluice/internal/config"
@@ -63,6 +64,22 @@ func TestASinkThatFailsIsTriedAgainFromItsMark(t *testing.T) {
 	require.Equal(t, ids, r.exchanges())
 	w.eventually("it works", func() bool { return w.status("a").State == sink.StateRunning && w.status("a").OldestAge == 0 })
 	require.NotContains(t, r.events(), sink.KindFailing, "a short failure is not worth an event")
+}
+
+// TestASinkThatCanNotBeginTellsItsAge: the alert about what waits must not sleep
+// because a setting is wrong.
+func TestASinkThatCanNotBeginTellsItsAge(t *testing.T) {
+	w := newWorld(t)
+	m, err := sink.New(sink.Options{Dir: t.TempDir(), Trail: w.trail, Now: time.Now, Log: zap.NewNop(),
+		Open: func(*config.Sink) (sink.Target, error) { return nil, errors.New("the key is missing") }})
+	require.NoError(t, err)
+	defer m.Close(t.Context())
+	w.write("x", 1)
+	require.NoError(t, m.Set([]config.Sink{of("a")}))
+	w.eventually("it fails, and something waits", func() bool {
+		s := m.Status()[0]
+		return s.State == sink.StateFailing && s.Lag > 0 && s.OldestAge > 0
+	})
 }
 
 // TestEventsOfAFailureDoNotFeedThemselves moves the clock, so that a failure

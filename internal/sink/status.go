@@ -140,6 +140,8 @@ func (w *worker) report() Status {
 		s.OldestAge = max(now.Sub(f.oldest), 0)
 	case !f.caughtUp.IsZero():
 		s.OldestAge = max(now.Sub(f.caughtUp), 0)
+	case f.failing: // it has not come so far as to read
+		s.OldestAge = max(now.Sub(f.since), 0)
 	}
 	s.Sent, s.SentBytes, s.Errors, s.Refused, s.Skipped = f.sentRecords, f.sentBytes, f.errors, f.refused, f.skipped
 	s.LastSent, s.LastError, s.LastErrorAt = f.lastSent, f.lastError, f.lastErrorAt
