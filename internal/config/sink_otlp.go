@@ -53,12 +53,13 @@ func sinkURL(into *string, example string) func(*decoder, string, ast.Node) {
 	return func(d *decoder, key string, n ast.Node) {
 		if s, ok := n.(*ast.StringNode); ok {
 			u, err := url.Parse(s.Value)
-			if err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil && u.Fragment == "" {
+			if err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil &&
+				u.RawQuery == "" && u.Fragment == "" {
 				*into = s.Value
 				return
 			}
 		}
-		d.fail(n, key, "want an http or https URL without user or password, for example "+example)
+		d.fail(n, key, "want an http or https URL without user, password or query (headers are for these), for example "+example)
 	}
 }
 

@@ -33,7 +33,8 @@ func TestEveryKeyOfAnOTLPSinkArrives(t *testing.T) {
 
 func TestBadOTLPSinksSayWhere(t *testing.T) {
 	for file, want := range map[string]string{
-		"url":      "sink-otlp-url.bad.yaml:5: audit.sinks[0].url: want an http or https URL without user or password",
+		"url":      "sink-otlp-url.bad.yaml:5: audit.sinks[0].url: want an http or https URL without user, password or query",
+		"query":    "sink-otlp-query.bad.yaml:5: audit.sinks[0].url: want an http or https URL without user, password or query",
 		"headers":  "sink-otlp-headers.bad.yaml:6: audit.sinks[0].headers.x-token: want the name of a header and a value without",
 		"secret":   "audit.sinks[0].headers.x-token: the environment variable SLUICE_TEST_NOT_SET is not set",
 		"protocol": "sink-otlp-protocol.bad.yaml:6: audit.sinks[0].protocol: want one of: grpc, http",

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -81,7 +82,7 @@ func (e *grpcExporter) export(ctx context.Context, request []byte) ([]byte, erro
 			return nil, &rejected{fmt.Sprintf("the receiver answered ResourceExhausted to a message of %d bytes: let it take longer ones, or less of bodies leave (body_bytes)", len(request))}
 		}
 	}
-	err = fmt.Errorf("sending log records: %s: %s", st.Code(), short(st.Message()))
+	err = fmt.Errorf("sending log records: %s%s", st.Code(), own(st))
 	if told {
 		return nil, &sink.Later{After: after, Err: err}
 	}
@@ -98,7 +99,18 @@ func retryInfo(st *status.Status) (time.Duration, bool) {
 	return 0, false
 }
 
-// short keeps a message of somebody else's from filling a log.
+// own is what this side says about a connection. What the receiver wrote may quote
+// a record or a header.
+func own(st *status.Status) string {
+	for _, begin := range []string{"connection error: ", "name resolver error: ", "last connection error: "} {
+		if strings.HasPrefix(st.Message(), begin) {
+			return ": " + short(st.Message())
+		}
+	}
+	return ""
+}
+
+// short keeps a long message from filling a log.
 func short(s string) string {
 	if len(s) > 200 {
 		return s[:200] + "…"

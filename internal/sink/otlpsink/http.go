@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -67,6 +69,9 @@ func (e *httpExporter) export(ctx context.Context, request []byte) ([]byte, erro
 	}
 	answer, err := e.client.Do(r)
 	if err != nil {
+		if at := new(url.Error); errors.As(err, &at) {
+			err = at.Err // its address is in the configuration
+		}
 		return nil, fmt.Errorf("sending log records: %w", err)
 	}
 	defer answer.Body.Close()
@@ -80,7 +85,7 @@ func (e *httpExporter) export(ctx context.Context, request []byte) ([]byte, erro
 	case code == http.StatusBadRequest || code == http.StatusRequestEntityTooLarge:
 		return nil, &rejected{fmt.Sprintf("the receiver answered %d to a request of %d bytes", code, len(request))}
 	}
-	err = fmt.Errorf("sending log records: the receiver answered %s", answer.Status)
+	err = fmt.Errorf("sending log records: the receiver answered %d %s", answer.StatusCode, http.StatusText(answer.StatusCode))
 	if after := e.retryAfter(answer.Header.Get("Retry-After")); after > 0 {
 		return nil, &sink.Later{After: after, Err: err}
 	}

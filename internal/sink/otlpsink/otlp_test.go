@@ -247,11 +247,11 @@ func TestReceiverIsTriedAgain(t *testing.T) {
 		later    time.Duration
 		want     string
 	}{
-		"unavailable":        {"grpc", answer{status: status.Error(codes.Unavailable, "down")}, 0, "Unavailable: down"},
-		"unavailable, later": {"grpc", answer{status: busy.Err()}, 7 * time.Second, "Unavailable: full"},
-		"exhausted":          {"grpc", answer{status: status.Error(codes.ResourceExhausted, "full")}, 0, "ResourceExhausted: full"},
-		"exhausted, later":   {"grpc", answer{status: exhausted.Err()}, 7 * time.Second, "ResourceExhausted: full"},
-		"unauthenticated":    {"grpc", answer{status: status.Error(codes.Unauthenticated, strings.Repeat("x", 900))}, 0, "Unauthenticated: xxx"},
+		"unavailable":        {"grpc", answer{status: status.Error(codes.Unavailable, "down")}, 0, "Unavailable"},
+		"unavailable, later": {"grpc", answer{status: busy.Err()}, 7 * time.Second, "Unavailable"},
+		"exhausted":          {"grpc", answer{status: status.Error(codes.ResourceExhausted, "full")}, 0, "ResourceExhausted"},
+		"exhausted, later":   {"grpc", answer{status: exhausted.Err()}, 7 * time.Second, "ResourceExhausted"},
+		"unauthenticated":    {"grpc", answer{status: status.Error(codes.Unauthenticated, "no such token: my canary")}, 0, "Unauthenticated"},
 		"429":                {"http", answer{code: 429}, 0, "the receiver answered 429"},
 		"503, later":         {"http", answer{code: 503, header: http.Header{"Retry-After": {"7"}}}, 7 * time.Second, "the receiver answered 503"},
 		"503, at": {"http", answer{code: 503, header: http.Header{"Retry-After": {noon.Add(8 * time.Second).Format(http.TimeFormat)}}},
@@ -267,6 +267,7 @@ func TestReceiverIsTriedAgain(t *testing.T) {
 			require.Zero(t, n)
 			require.ErrorContains(t, err, c.want)
 			require.Less(t, len(err.Error()), 300)
+			require.NotContains(t, err.Error(), "canary")
 			require.NotErrorAs(t, err, new(*sink.Refused))
 			require.Len(t, r.requests, 1)
 			var later *sink.Later
