@@ -1,5 +1,7 @@
 package audit
 
+import "context"
+
 // StopIndexer ends the indexer, for benchmarks of the log alone.
 func StopIndexer(t *Trail) {
 	close(t.indexer.stop)
@@ -105,4 +107,27 @@ func Unstored(r *Record) *Record {
 	bare := *r
 	bare.stored = stored{}
 	return &bare
+}
+
+// PagePlan is how SQLite finds what is behind a place in the last partition.
+func PagePlan(ctx context.Context, t *Trail, f Filter, behind Cursor) (string, error) {
+	if err := t.reached(ctx); err != nil {
+		return "", err
+	}
+	m := t.partitions(&f)
+	p := m.pending[len(m.pending)-1]
+	db, err := t.readers.acquire(ctx, p, m.live(p))
+	if err != nil {
+		return "", err
+	}
+	defer t.readers.release(p.partition)
+	how, err := f.compile(ctx, db)
+	if err != nil {
+		return "", err
+	}
+	query, args := how.page(&f, behind, 10)
+	var id, parent, unused int
+	var detail string
+	err = db.QueryRowContext(ctx, "EXPLAIN QUERY PLAN "+query, args...).Scan(&id, &parent, &unused, &detail)
+	return detail, err
 }

@@ -173,19 +173,14 @@ type plan struct {
 	none bool   // there are none
 	from string // the table of records, and by which of its indexes
 	where
-	whole bool // all are fetched at once: they don't come in order
+	low, high int64 // bounds of the time, the second exclusive
+	whole     bool  // all are fetched at once: they don't come in order
 }
 
 // compile makes the plan for a partition.
 func (f *Filter) compile(ctx context.Context, db *sql.DB) (*plan, error) {
 	p := &plan{from: "record NOT INDEXED"}
-	from, to := f.bounds()
-	if from != minTime {
-		p.and("time >= ?", from)
-	}
-	if to != maxTime {
-		p.and("time < ?", to)
-	}
+	p.low, p.high = f.bounds()
 	who, what := &side{table: "who", where: f.whoWhere()}, &side{table: "what", where: f.whatWhere()}
 	for _, s := range []*side{who, what} {
 		if err := s.find(ctx, db); err != nil {
@@ -268,8 +263,23 @@ func (p *plan) find(columns string, f *Filter, behind Cursor, size int) (string,
 		order, than = " DESC", "<"
 	}
 	w := where{p.all[:len(p.all):len(p.all)], p.args[:len(p.args):len(p.args)]}
+	low, high := p.low, p.high
 	if behind != (Cursor{}) {
-		w.and("(time, seq) "+than+" (?, ?)", behind.Time.UnixNano(), int64(behind.Sequence))
+		// A bound that the place implies goes: SQLite would begin there, and
+		// pass over all that was read before.
+		at := behind.Time.UnixNano()
+		if f.Descending && at < high {
+			high = maxTime
+		} else if !f.Descending && at >= low {
+			low = minTime
+		}
+		w.and("(time, seq) "+than+" (?, ?)", at, int64(behind.Sequence))
+	}
+	if low != minTime {
+		w.and("time >= ?", low)
+	}
+	if high != maxTime {
+		w.and("time < ?", high)
 	}
 	query := "SELECT " + columns + " FROM " + p.from
 	if len(w.all) > 0 {

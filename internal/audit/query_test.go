@@ -172,3 +172,25 @@ func TestQueriesOverManyRecords(t *testing.T) {
 	find("an hour", audit.Filter{From: noon.Add(-20 * time.Hour), To: noon.Add(-19 * time.Hour)}, 720)
 	find("everything", audit.Filter{}, total)
 }
+
+// A page begins where the one before ended, whatever the bounds of the time: it
+// must not pass over all that is before it.
+func TestPagesBeginWhereTheLastEnded(t *testing.T) {
+	trail := openTrail(t, audit.Options{Dir: t.TempDir(), Now: newClock(noon).Now})
+	record(t, trail, "x")
+	f := audit.Filter{From: noon.Add(-time.Hour), To: noon.Add(time.Hour)}
+	for _, where := range []struct {
+		descending bool
+		behind     audit.Cursor
+		plan       string
+	}{
+		{false, audit.Cursor{}, "time>? AND time<?"},
+		{false, audit.Cursor{Time: noon, Sequence: 2}, "(time,seq)>(?,?) AND time<?"},
+		{true, audit.Cursor{Time: noon, Sequence: 2}, "(time,seq)<(?,?)"},
+	} {
+		f.Descending = where.descending
+		plan, err := audit.PagePlan(ctx, trail, f, where.behind)
+		require.NoError(t, err)
+		require.Contains(t, plan, where.plan)
+	}
+}
