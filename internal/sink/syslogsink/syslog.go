@@ -182,7 +182,8 @@ func (t *Target) write(ctx context.Context, frames [][]byte) error {
 }
 
 func (t *Target) tryWrite(ctx context.Context, frames [][]byte) error {
-	stop := context.AfterFunc(ctx, func() { _ = t.raw.SetDeadline(time.Unix(1, 0)) })
+	raw := t.raw // which may be hung up before this is called
+	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	t.buf = t.buf[:0]
 	for i, f := range frames {
