@@ -42,7 +42,7 @@ func TestTheCommandLine(t *testing.T) {
 	require.Regexp(t, `(?m)^name +admin$`, sluice("whoami"))
 	require.Contains(t, sluice("__complete", "try", "pra"), "practice\t")
 	require.Contains(t, sluice("try", "practice", "Hello, who are you?"), "practice model")
-	require.Regexp(t, `practice +answered`, strings.ReplaceAll(sluice("audit", "list", "--endpoint", "practice"), "  ", " "))
+	require.Regexp(t, `practice +answered`, strings.ReplaceAll(sluice("audit", "search", "--endpoint", "practice"), "  ", " "))
 	require.Regexp(t, `may call +true`, sluice("policy", "explain", "practice", "practice"))
 	require.Regexp(t, `(?m)^envoy +true`, sluice("status"))
 

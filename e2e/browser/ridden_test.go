@@ -104,7 +104,7 @@ func TestASessionCannotBeRidden(t *testing.T) {
 
 // stored are texts that would run in a page that does not write them as text:
 // between tags, in an attribute, in a script, as a link.
-const stored = `"'><img src=x onerror=window.stolen=1><script>window.stolen=1</script><svg onload=window.stolen=1>{{7*7}}`
+const stored = `"'><img src=x onerror=window.stolen=1><script>window.stolen=1</script><svg onload=window.stolen=1>{{1234*5678}}`
 
 // TestStoredScriptIsInert puts script into every text that people or machines
 // can store, and opens every page, which must fit and be fit for everybody as
@@ -141,7 +141,7 @@ func TestStoredScriptIsInert(t *testing.T) {
 	inert := func(path string) {
 		require.False(t, browser.Eval[bool](b, `"stolen" in window`), path)
 		require.Equal(t, "", browser.Eval[string](b, `[...document.querySelectorAll("[src=x], [onerror], [onload], script:not([src])")].map((x) => x.outerHTML).join()`), path)
-		require.NotContains(t, browser.Eval[string](b, `document.documentElement.outerHTML`), ">49", path)
+		require.NotContains(t, browser.Eval[string](b, `document.documentElement.outerHTML`), "7006652", path)
 	}
 	seen := 0
 	visited := b.Walk(func(path string) {

@@ -199,7 +199,9 @@ func TestRedisAwayUnderLoad(t *testing.T) {
 		away = 10 * time.Minute
 	}
 	s := redistest.Start(t, "appendonly yes")
-	target := open(t, options(s))
+	o := options(s)
+	o.MaxLength, o.HardLength = 1_000_000, 2_000_000 // the stream keeps all of it
+	target := open(t, o)
 	w := &worker{all: entries(2, 101)}
 	w.finish(t, target, time.Minute)
 	s.Kill()
