@@ -86,7 +86,7 @@ func TestTrailIsNarrowedInEveryWay(t *testing.T) {
 		assert.Equal(t, want, found(t, lines.body), query)
 	}
 	for query, field := range map[string]string{
-		"statuses=many": "statuses", "statuses=500-400": "statuses", "cursors=true": "cursors", "follow=perhaps": "follow",
+		"statuses=many": "statuses", "results=denid": "results", "statuses=500-400": "statuses", "cursors=true": "cursors", "follow=perhaps": "follow",
 		"follow=true&cursor=!": "cursor", "follow=true&cursor=bm90IGEgbWFyaw": "cursor", "text=" + strings.Repeat("a", 2000): "text",
 	} {
 		assert.Equal(t, field, w.as("root", "GET", trailPath+"?"+query, "").must(400).at("field"), query)

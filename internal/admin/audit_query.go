@@ -47,6 +47,12 @@ var auditFilters = append(endpointFilters[:len(endpointFilters):len(endpointFilt
 		text: `True puts lines such as {"cursor":"…"} between those of a stream that is followed, in place of empty ones: where to go on.`},
 )
 
+// auditResults are how exchanges end.
+var auditResults = []string{
+	audit.ResultAnswered, audit.ResultProviderError, audit.ResultGatewayError, audit.ResultClientGone,
+	audit.ResultInterrupted, audit.ResultDenied, audit.ResultUnauthenticated, audit.ResultRefused,
+}
+
 func (s *server) readAuditQuery(c *call) (q auditQuery, err error) {
 	v := c.r.URL.Query()
 	f := &q.filter
@@ -65,6 +71,11 @@ func (s *server) readAuditQuery(c *call) (q auditQuery, err error) {
 	for _, p := range auditFilters {
 		if p.kind == kindTexts && len(readList(v, p.name)) > maxValues {
 			return q, badRequest("invalid_parameter", p.name, "The parameter %s takes %d values at most.", p.name, maxValues)
+		}
+	}
+	for _, r := range f.Results { // a slip of the pen must not look as if nothing had happened
+		if !slices.Contains(auditResults, r) {
+			return q, badRequest("invalid_parameter", "results", "The parameter results takes %s.", strings.Join(auditResults, ", "))
 		}
 	}
 	if len(f.Text) > maxTexts {

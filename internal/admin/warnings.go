@@ -97,12 +97,12 @@ func (s *server) diskWarning(d api.TrailDisk) string {
 	}
 	switch {
 	case d.State == api.DiskStopped:
-		return fmt.Sprintf("The disk of the audit trail has %d MB left, and audit.disk.stop keeps %d MB: %s. Make room.", d.FreeBytes>>20, d.StopBytes>>20, then)
+		return fmt.Sprintf("The disk of the audit trail has %d MiB left, and audit.disk.stop keeps %d MiB: %s. Make room.", d.FreeBytes>>20, d.StopBytes>>20, then)
 	case d.State == api.DiskLow:
-		return fmt.Sprintf("The disk of the audit trail has %d %% left (%d MB).%s When less than %d MB are left, %s.",
+		return fmt.Sprintf("The disk of the audit trail has %d %% left (%d MiB).%s When less than %d MiB are left, %s.",
 			d.FreeBytes*100/max(d.Bytes, 1), d.FreeBytes>>20, lasts, d.StopBytes>>20, then)
 	case d.DaysLeft != nil && *d.DaysLeft <= warnDiskDays:
-		return fmt.Sprintf("The disk of the audit trail has %d MB left.%s Then %s.", d.FreeBytes>>20, lasts, then)
+		return fmt.Sprintf("The disk of the audit trail has %d MiB left.%s Then %s.", d.FreeBytes>>20, lasts, then)
 	}
 	return ""
 }

@@ -42,8 +42,8 @@ func TestStatusWarns(t *testing.T) {
 	})
 	w.as("root", "GET", "/api/sluice/v1/status", "").must(http.StatusOK).into(&status)
 	require.Equal(t, []string{
-		"The disk of the audit trail has 5 % left (50 MB). At the growth of the last days that is enough for about 3 days. " +
-			"When less than 10 MB are left, calls are refused.",
+		"The disk of the audit trail has 5 % left (50 MiB). At the growth of the last days that is enough for about 3 days. " +
+			"When less than 10 MiB are left, calls are refused.",
 		"The listener's certificate ends in 10 days, on 2026-04-01.",
 		"The authority of client certificates CN=staff has ended on 2026-04-01.",
 		"The database sluice.db is damaged: row 3 missing from index x. Restore it from a backup.",
@@ -57,9 +57,9 @@ func TestStatusWarnsOfTheDiskOfTheTrail(t *testing.T) {
 	w := newWorld(t)
 	for want, disk := range map[string]api.TrailDisk{
 		"": {State: "ok", Bytes: 1000 << 20, FreeBytes: 500 << 20, DaysLeft: new(8)},
-		"The disk of the audit trail has 500 MB left. At the growth of the last days that is enough for about 7 days. Then calls are refused.": {
+		"The disk of the audit trail has 500 MiB left. At the growth of the last days that is enough for about 7 days. Then calls are refused.": {
 			State: "ok", Bytes: 1000 << 20, FreeBytes: 500 << 20, DaysLeft: new(7)},
-		"The disk of the audit trail has 9 MB left, and audit.disk.stop keeps 10 MB: calls are refused. Make room.": {
+		"The disk of the audit trail has 9 MiB left, and audit.disk.stop keeps 10 MiB: calls are refused. Make room.": {
 			State: api.DiskStopped, Bytes: 1000 << 20, FreeBytes: 9 << 20, StopBytes: 10 << 20},
 	} {
 		w.serve(func(d *admin.Deps) {

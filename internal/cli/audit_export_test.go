@@ -28,7 +28,7 @@ func TestEvidenceCommands(t *testing.T) {
 	info, err := os.Stat(file)
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o600), info.Mode())
-	assert.Contains(t, g.ok("", "audit", "search", "--kind", "ExportEvidence"), "admin")
+	assert.Contains(t, g.ok("", "audit", "search", "--kind", "CreateHold,ExportEvidence"), "admin")
 	g.ok("", "audit", "export", offline, "--from", today, "--to", today, "--offline")
 
 	for _, one := range []string{file, offline} {

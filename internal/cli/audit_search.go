@@ -55,7 +55,12 @@ func (f *recordFilter) selection(cmd *cobra.Command, r *remote) {
 	fl := cmd.Flags()
 	f.lists = map[string]*[]string{}
 	for _, l := range filterFlags {
-		f.lists[l.parameter] = fl.StringArray(l.flag, nil, l.text+" (repeatable)")
+		switch l.parameter {
+		case "results", "statuses", "kinds": // have no comma in them
+			f.lists[l.parameter] = fl.StringSlice(l.flag, nil, l.text+" (repeatable, or with commas)")
+		default:
+			f.lists[l.parameter] = fl.StringArray(l.flag, nil, l.text+" (repeatable)")
+		}
 	}
 	fl.StringVar(&f.id, "id", "", "id of an exchange or of a request")
 	for flag, of := range map[string]completer{

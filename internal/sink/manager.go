@@ -176,6 +176,9 @@ func (m *Manager) Forgotten() []string {
 	files, _ := filepath.Glob(filepath.Join(m.o.Dir, "*"+markSuffix))
 	for _, f := range files {
 		name := strings.TrimSuffix(filepath.Base(f), markSuffix)
+		if strings.Contains(name, ".") {
+			continue // what a sink of some type keeps for itself, such as NAME.s3.json
+		}
 		if _, err := m.named(name); err != nil {
 			names = append(names, name)
 		}

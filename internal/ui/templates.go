@@ -64,7 +64,7 @@ func (s *UI) functions() template.FuncMap {
 		"clock":  func(t time.Time) string { return t.UTC().Format("2 Jan 15:04:05") },
 		"source": sourceName,
 		"iso":    func(t any) string { return iso(timeOf(t)) },
-		"number": number, "compact": func(n int64) string { return compact(float64(n)) }, "money": money, "millis": millis, "bytes": sizeOf, "typeName": typeName, "short": short,
+		"number": number, "compact": func(n int64) string { return compact(float64(n)) }, "money": money, "millis": millis, "toMillis": toMillis, "bytes": sizeOf, "typeName": typeName, "short": short,
 		"initials": initials, "hue": hue, "lower": strings.ToLower, "join": strings.Join,
 		"may":    func(v *view, resource, verb string) bool { return v.c.may(resource, verb) },
 		"th":     func(l *listing, field, title string) heading { return heading{l, field, title} },
@@ -206,6 +206,9 @@ func money(nano int64) string {
 	whole, cents, _ := strings.Cut(strconv.FormatFloat(usd, 'f', 2, 64), ".")
 	return "$" + number(whole) + "." + cents
 }
+
+// toMillis is a duration for millis.
+func toMillis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // millis writes milliseconds.
 func millis(ms float64) string {
