@@ -355,6 +355,20 @@ func TestAReceiverThatLosesAgainWhileItIsSent(t *testing.T) {
 	}
 }
 
+// TestABrokenSinkBeginsAnew: a panic stays in the sink, and costs no record.
+func TestABrokenSinkBeginsAnew(t *testing.T) {
+	w := newWorld(t)
+	w.receiver("a").do(func([]sink.Entry) (int, error) {
+		w.receiver("a").deliver = nil
+		panic("a record's words")
+	})
+	w.set(of("a"))
+	ids := w.write("x", 20)
+	w.eventually("it is through", func() bool { return len(unique(w.receiver("a").exchanges())) == 20 })
+	require.Equal(t, ids, unique(w.receiver("a").exchanges()))
+	require.Contains(t, w.status("a").LastError, "broke down")
+}
+
 // TestNothingIsLostWhateverFails has a receiver that fails, takes parts and
 // refuses at random, under load, and a manager that is started again and again.
 func TestNothingIsLostWhateverFails(t *testing.T) {

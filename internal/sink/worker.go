@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -109,17 +110,34 @@ func (w *worker) run() {
 	defer close(w.over)
 	defer w.cancel()
 	defer w.close()
-	for w.ctx.Err() == nil {
-		if err := w.prepare(); err != nil {
-			if !w.stumbled(err) {
-				return
-			}
-			continue
-		}
-		if !w.step() {
+	for w.ctx.Err() == nil && w.round() {
+	}
+}
+
+var errPanic = errors.New("the sink broke down, which is a fault of this program; it begins anew from its mark")
+
+// round prepares and makes a step. It is false when the worker is to stop. A sink
+// that breaks down must not take the gateway along: it begins anew.
+func (w *worker) round() (more bool) {
+	defer func() {
+		if recover() == nil { // the value may hold a piece of a record
 			return
 		}
+		w.log.Error("the sink broke down", zap.ByteString("stack", debug.Stack()))
+		if w.target != nil {
+			_ = w.target.Close() // whatever it says
+		}
+		if w.reader != nil {
+			w.reader.Close()
+		}
+		w.endReplay()
+		w.target, w.reader, w.asked = nil, nil, false
+		more = w.stumbled(errPanic)
+	}()
+	if err := w.prepare(); err != nil {
+		return w.stumbled(err)
 	}
+	return w.step()
 }
 
 // targetNotes are what the target has to say.
