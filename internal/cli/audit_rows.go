@@ -72,9 +72,12 @@ func (x row) cells() []any {
 	return append(append(cells, outcome...), x.ID)
 }
 
-// tried names the targets of a call that had several, and why all but the one
+// tried names the targets that were tried, where one failed, and why all but the one
 // that answered did not: "first:503,second".
 func tried(o *audit.Outcome) string {
+	if len(o.Attempts) == 1 && o.Attempts[0].Status < 400 && o.Attempts[0].Code == "" {
+		return "" // the one that there is
+	}
 	names := make([]string, len(o.Attempts))
 	for i, a := range o.Attempts {
 		names[i] = a.Target

@@ -180,7 +180,10 @@ func TestEvidenceAroundGaps(t *testing.T) {
 		w.nextDay()
 		w.record("d-" + strconv.Itoa(day))
 	}
-	require.Eventually(t, func() bool { return len(w.trail.Days()) == 4 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		logs, err := filepath.Glob(filepath.Join(w.dir, "*.log"))
+		return err == nil && len(logs) == 4
+	}, 30*time.Second, 10*time.Millisecond)
 	dir := filepath.Join(t.TempDir(), "x")
 	got, err := evidence.Import(ctx, bytes.NewReader(w.export(0, 100)), dir, nil)
 	require.NoError(t, err)
