@@ -36,6 +36,11 @@ func (s *server) dominoAudit(c *call) error {
 	f := audit.Filter{
 		Kinds: endpointKinds, EndpointIDs: readList(q, "endpointIds"), EndpointNames: readList(q, "endpointNames"),
 	}
+	for _, p := range endpointFilters {
+		if len(readList(q, p.name)) > maxValues {
+			return badRequest("invalid_parameter", p.name, "The parameter %s takes %d values at most.", p.name, maxValues)
+		}
+	}
 	var err error
 	if f.From, f.To, err = s.window(c); err != nil {
 		return err

@@ -3,6 +3,7 @@ package admin_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -112,6 +113,7 @@ func TestOwnersReadTheirPartOfTheTrail(t *testing.T) {
 	w.as("olga", "GET", "/api/aigateway/v1/audit?endpointNames=other", "").must(200).into(&all)
 	assert.Empty(t, all)
 	w.as("olga", "GET", "/api/aigateway/v1/audit", "").must(200).into(&all)
+	w.as("olga", "GET", "/api/aigateway/v1/audit?"+strings.Repeat("endpointIds=x&", 201), "").must(400)
 	assert.Len(t, all, 2)
 	w.as("alice", "GET", records, "").must(403)
 }
