@@ -58,7 +58,8 @@ func (b *Browser) clickOn(what, js string) {
 func (b *Browser) Fill(label, text string) {
 	b.t.Helper()
 	field := labelled(label)
-	b.AwaitTrue("the field "+label, field+" !== undefined")
+	// A dialog that is just being opened puts the cursor elsewhere.
+	b.AwaitTrue("the field "+label, fmt.Sprintf(`(() => { const x = %s, d = x && x.closest("dialog"); return x && (!d || d.open); })()`, field))
 	kind := Eval[string](b, fmt.Sprintf(`(() => { const x = %s; x.scrollIntoView({block: "center", behavior: "instant"}); x.focus();
 	if (x.select) x.select(); return x.type; })()`, field))
 	if kind == "select-one" || kind == "date" || kind == "datetime-local" {
