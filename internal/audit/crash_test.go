@@ -95,15 +95,17 @@ func killUnderLoad(t *testing.T, mode string) {
 	}
 	dir := t.TempDir()
 	begun, ended, parts := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	for range rounds {
+	for round := range rounds {
 		child := exec.Command(os.Args[0])
 		child.Env = append(os.Environ(), crashDirEnv+"="+dir, crashSyncEnv+"="+mode)
 		out, err := child.StdoutPipe()
 		require.NoError(t, err)
 		require.NoError(t, child.Start())
-		ready := make(chan struct{})
+		ready, first := make(chan struct{}), make(chan struct{})
 		var done sync.WaitGroup
 		done.Go(func() {
+			sure := sync.OnceFunc(func() { close(first) })
+			defer sure()
 			lines := bufio.NewScanner(out)
 			for lines.Scan() {
 				verb, id, _ := strings.Cut(lines.Text(), " ")
@@ -116,12 +118,16 @@ func killUnderLoad(t *testing.T, mode string) {
 					parts[id] = true
 				case "e":
 					ended[id] = true
+					if len(ended) > 4*(round+1) {
+						sure()
+					}
 				default:
 					t.Error(lines.Text())
 				}
 			}
 		})
 		<-ready
+		<-first // a busy machine takes its time
 		time.Sleep(time.Duration(20+rand.IntN(400)) * time.Millisecond)
 		require.NoError(t, child.Process.Kill())
 		done.Wait()
