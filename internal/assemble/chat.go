@@ -14,17 +14,7 @@ func (f *chat) event(a *Assembler, data []byte) {
 	c := at(data)
 	c.next()
 	f.root.become(object)
-	near := 0
-	for {
-		name, ok := c.key()
-		if !ok {
-			return
-		}
-		kid := f.root.kid(a, name, &near)
-		if kid == nil {
-			c.skip()
-			continue
-		}
+	for name, kid := range f.root.members(a, c) {
 		if string(name) == "choices" && c.next() == '[' {
 			f.choices(a, kid, c)
 			continue

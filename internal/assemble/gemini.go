@@ -10,17 +10,7 @@ func (f *gemini) event(a *Assembler, data []byte) {
 	c := at(data)
 	c.next()
 	f.root.become(object)
-	near := 0
-	for {
-		name, ok := c.key()
-		if !ok {
-			return
-		}
-		kid := f.root.kid(a, name, &near)
-		if kid == nil {
-			c.skip()
-			continue
-		}
+	for name, kid := range f.root.members(a, c) {
 		if string(name) == "candidates" && c.next() == '[' {
 			kid.become(array)
 			for c.item() {
@@ -38,17 +28,7 @@ func (f *gemini) event(a *Assembler, data []byte) {
 
 func (f *gemini) candidate(a *Assembler, v *value, c *cursor) {
 	c.next()
-	near := 0
-	for {
-		name, ok := c.key()
-		if !ok {
-			return
-		}
-		kid := v.kid(a, name, &near)
-		if kid == nil {
-			c.skip()
-			continue
-		}
+	for name, kid := range v.members(a, c) {
 		switch {
 		case string(name) == "content" && c.next() == '{':
 			f.content(a, kid, c)
@@ -62,17 +42,7 @@ func (f *gemini) candidate(a *Assembler, v *value, c *cursor) {
 
 func (f *gemini) content(a *Assembler, v *value, c *cursor) {
 	v.become(object)
-	near := 0
-	for {
-		name, ok := c.key()
-		if !ok {
-			return
-		}
-		kid := v.kid(a, name, &near)
-		if kid == nil {
-			c.skip()
-			continue
-		}
+	for name, kid := range v.members(a, c) {
 		if string(name) != "parts" || c.next() != '[' {
 			kid.fold(a, c, false)
 			continue

@@ -2,6 +2,7 @@ package assemble
 
 import (
 	"bytes"
+	"iter"
 	"slices"
 )
 
@@ -69,6 +70,25 @@ func (v *value) kid(a *Assembler, name []byte, near *int) *value {
 	return v.kids[at]
 }
 
+// members goes through the object that the cursor has entered: the name of each
+// member and what is kept of it, made where it is new. The cursor is before what
+// is to be added, which the caller reads. What can't be kept is passed over.
+func (v *value) members(a *Assembler, c *cursor) iter.Seq2[[]byte, *value] {
+	return func(yield func([]byte, *value) bool) {
+		near := 0
+		for name, ok := c.key(); ok; name, ok = c.key() {
+			kid := v.kid(a, name, &near)
+			if kid == nil {
+				c.skip()
+				continue
+			}
+			if !yield(name, kid) {
+				return
+			}
+		}
+	}
+}
+
 func (v *value) find(name []byte) int {
 	for i, k := range v.keys {
 		if k == string(name) {
@@ -116,17 +136,7 @@ func (v *value) fold(a *Assembler, c *cursor, join bool) {
 
 func (v *value) foldObject(a *Assembler, c *cursor, join bool) {
 	v.become(object)
-	near := 0
-	for {
-		name, ok := c.key()
-		if !ok {
-			return
-		}
-		kid := v.kid(a, name, &near)
-		if kid == nil {
-			c.skip()
-			continue
-		}
+	for name, kid := range v.members(a, c) {
 		kid.fold(a, c, join && !fixed[string(name)])
 	}
 }
