@@ -5,17 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+
+	"sluice/internal/awsid"
 )
 
 const (
@@ -42,44 +39,13 @@ type AWS struct {
 
 // config reads the default chain of credentials. It makes no call to AWS.
 func (a AWS) config(ctx context.Context) (aws.Config, error) {
-	if os.Getenv("AWS_CA_BUNDLE") != "" {
-		return aws.Config{}, errors.New("AWS_CA_BUNDLE is set: name the file as egress.ca_file instead")
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(a.Region), config.WithHTTPClient(a.HTTP),
-		config.WithRetryer(func() aws.Retryer {
+	return awsid.Config(ctx, awsid.Options{
+		Region: a.Region, Endpoint: a.Endpoint, RoleARN: a.RoleARN, Session: sessionName, HTTP: a.HTTP,
+		Retry: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = callAttempts, 2*time.Second })
-		}),
-		config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) { o.HTTPClient = a.HTTP }))
-	if err != nil {
-		return cfg, errors.New("the default chain of AWS can't be read: look at the AWS_* environment and the shared files of this machine")
-	}
-	if a.Endpoint != "" {
-		cfg.BaseEndpoint = aws.String(a.Endpoint)
-	}
-	cfg.Credentials = chain{cfg.Credentials}
-	if a.RoleARN != "" {
-		cfg.Credentials = chain{aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), a.RoleARN,
-			func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = sessionName }))}
-	}
-	return cfg, nil
+		},
+	})
 }
-
-// chain marks the errors of a source of credentials.
-type chain struct{ aws.CredentialsProvider }
-
-// Retrieve returns the source's credentials; its error is a *chainError.
-func (c chain) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	keys, err := c.CredentialsProvider.Retrieve(ctx)
-	if err != nil {
-		return keys, &chainError{err}
-	}
-	return keys, nil
-}
-
-type chainError struct{ err error }
-
-func (c *chainError) Error() string { return "no credentials: " + c.err.Error() }
-func (c *chainError) Unwrap() error { return c.err }
 
 // remote keeps how calls of AWS went.
 type remote struct {
@@ -172,12 +138,12 @@ func is(err error, code string) bool {
 // reason tells a failure without what AWS wrote: only its code is shown.
 func (r *remote) reason(what string, err error) string {
 	var refused smithy.APIError
-	var chain *chainError
+	var chain *awsid.Error
 	service, noCredentials := r.service, false
 	if errors.As(err, &chain) {
 		var operation *smithy.OperationError
 		service, what = "AWS STS", "AssumeRole for vault.role_arn"
-		noCredentials = !errors.As(chain.err, &operation) || operation.ServiceID != "STS" || errors.As(operation.Err, &chain)
+		noCredentials = !errors.As(chain.Err, &operation) || operation.ServiceID != "STS" || errors.As(operation.Err, &chain)
 	}
 	switch {
 	case !errors.As(err, &refused):

@@ -5,7 +5,6 @@ package s3sink
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -13,17 +12,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/klauspost/compress/zstd"
 	"go.uber.org/zap"
 
 	"sluice/internal/audit"
+	"sluice/internal/awsid"
 	"sluice/internal/sink"
 )
 
@@ -114,32 +110,11 @@ func Open(o Options) (*Target, error) {
 
 // awsConfig says who we are at AWS and how it is reached.
 func awsConfig(o *Options) (aws.Config, error) {
-	if os.Getenv("AWS_CA_BUNDLE") != "" {
-		return aws.Config{}, errors.New("AWS_CA_BUNDLE is set: name the file as egress.ca_file instead")
-	}
-	with := []func(*config.LoadOptions) error{config.WithRegion(o.Region), config.WithHTTPClient(o.HTTP)}
-	var cfg aws.Config
+	to := awsid.Options{Region: o.Region, Endpoint: o.Endpoint, RoleARN: o.RoleARN, Session: "sluice-audit", HTTP: o.HTTP}
 	if o.AccessKeyID != "" {
-		cfg = aws.Config{
-			Region: o.Region, HTTPClient: o.HTTP,
-			Credentials: credentials.NewStaticCredentialsProvider(o.AccessKeyID, o.SecretAccessKey, o.SessionToken),
-		}
-	} else {
-		var err error
-		with = append(with, config.WithEndpointCredentialOptions(func(e *endpointcreds.Options) { e.HTTPClient = o.HTTP }))
-		if cfg, err = config.LoadDefaultConfig(context.Background(), with...); err != nil {
-			return cfg, errors.New("the default chain of AWS can't be read: look at the AWS_* environment and the shared files of this machine")
-		}
+		to.Keys = credentials.NewStaticCredentialsProvider(o.AccessKeyID, o.SecretAccessKey, o.SessionToken)
 	}
-	if o.Endpoint != "" {
-		cfg.BaseEndpoint = aws.String(o.Endpoint)
-	}
-	cfg.Credentials = identity{cfg.Credentials}
-	if o.RoleARN != "" {
-		cfg.Credentials = identity{aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), o.RoleARN,
-			func(a *stscreds.AssumeRoleOptions) { a.RoleSessionName = "sluice-audit" }))}
-	}
-	return cfg, nil
+	return awsid.Config(context.Background(), to)
 }
 
 // Batch implements sink.Batcher.

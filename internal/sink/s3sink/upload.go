@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager/types"
 	"github.com/aws/smithy-go"
 
+	"sluice/internal/awsid"
 	"sluice/internal/egress"
 )
 
@@ -60,23 +61,6 @@ func (c *counted) Read(p []byte) (int, error) {
 	c.timer.Reset(uploadTimeout)
 	return n, err
 }
-
-// identity marks the errors of a source of credentials.
-type identity struct{ aws.CredentialsProvider }
-
-// Retrieve returns the source's credentials; its error is an *identityError.
-func (i identity) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	keys, err := i.CredentialsProvider.Retrieve(ctx)
-	if err != nil {
-		return keys, &identityError{err}
-	}
-	return keys, nil
-}
-
-type identityError struct{ err error }
-
-func (e *identityError) Error() string { return "no credentials: " + e.err.Error() }
-func (e *identityError) Unwrap() error { return e.err }
 
 // failure keeps the error for errors.Is, and shows what may be shown.
 type failure struct {
@@ -139,7 +123,7 @@ func reason(err error) string {
 		if !known {
 			text = fmt.Sprintf("S3 answered %s", shownCode(refused.ErrorCode()))
 		}
-		if id := new(identityError); errors.As(err, &id) {
+		if id := new(awsid.Error); errors.As(err, &id) {
 			return "getting credentials: " + text
 		}
 		return text
@@ -155,7 +139,7 @@ func reason(err error) string {
 		return "S3 has no address for the region; look at region"
 	case errors.As(err, &connect):
 		return "S3 can't be reached: " + connect.Error()
-	case errors.As(err, new(*identityError)):
+	case errors.As(err, new(*awsid.Error)):
 		return "there are no AWS credentials: look at the AWS_* environment, the shared files, and the instance's role"
 	}
 	return "S3 can't be reached; look at the network, egress and endpoint"
