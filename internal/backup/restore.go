@@ -22,14 +22,18 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"sluice/internal/audit"
+	"sluice/internal/wholedir"
 )
 
 // Errors of Restore.
 var (
 	ErrPassphrase = errors.New("the passphrase is wrong, or the backup needs one")
 	ErrDamaged    = errors.New("the backup is damaged, or none")
-	ErrNotEmpty   = errors.New("the data folder is not empty")
+	ErrNotEmpty   = wholedir.ErrNotEmpty
 )
+
+// dataFolder is what errors call it.
+const dataFolder = "the data folder"
 
 // magic begins a file in the age format.
 const magic = "age-encryption.org/v1"
@@ -44,51 +48,26 @@ var trailFile = regexp.MustCompile(`^audit/[A-Za-z0-9][A-Za-z0-9._-]{0,100}$`)
 // be missing or empty; it appears whole or not at all. What is damaged is
 // ErrDamaged, and leaves nothing behind.
 func Restore(ctx context.Context, r io.Reader, data, passphrase string) (Manifest, error) {
-	if err := mustBeEmpty(data); err != nil {
+	if err := wholedir.Empty(dataFolder, data); err != nil {
 		return Manifest{}, err
 	}
 	plain, err := open(r, passphrase)
 	if err != nil {
 		return Manifest{}, err
 	}
-	parent := filepath.Dir(filepath.Clean(data))
-	if err := os.MkdirAll(parent, 0o700); err != nil {
-		return Manifest{}, fmt.Errorf("making the data folder: %w", err)
-	}
-	folder, err := os.MkdirTemp(parent, ".restore-")
-	if err != nil {
-		return Manifest{}, fmt.Errorf("making the data folder: %w", err)
-	}
-	defer os.RemoveAll(folder) //nolint:errcheck // renamed, or of no use
-	m, err := unpack(ctx, plain, folder)
-	if err != nil {
-		return m, err
-	}
-	// What the trail goes on with is not what was recorded behind the backup.
-	mark := filepath.Join(folder, trail, audit.RestoredFile)
-	if err := os.WriteFile(mark, nil, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return m, fmt.Errorf("marking the trail as restored: %w", err)
-	}
-	if err := os.Remove(data); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return m, fmt.Errorf("making the data folder: %w", err)
-	}
-	if err := os.Rename(folder, data); err != nil {
-		return m, fmt.Errorf("making the data folder: %w", err)
-	}
-	return m, nil
-}
-
-func mustBeEmpty(data string) error {
-	entries, err := os.ReadDir(data)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	var m Manifest
+	err = wholedir.Make(dataFolder, data, ".restore-", func(folder string) error {
+		if m, err = unpack(ctx, plain, folder); err != nil {
+			return err
+		}
+		// What the trail goes on with is not what was recorded behind the backup.
+		mark := filepath.Join(folder, trail, audit.RestoredFile)
+		if err := os.WriteFile(mark, nil, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("marking the trail as restored: %w", err)
+		}
 		return nil
-	case err != nil:
-		return fmt.Errorf("looking at the data folder: %w", err)
-	case len(entries) > 0:
-		return fmt.Errorf("%w: %s; give another one, or move it away", ErrNotEmpty, data)
-	}
-	return nil
+	})
+	return m, err
 }
 
 // open undoes the encryption, if there is one.

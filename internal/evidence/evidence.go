@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"sluice/internal/audit"
+	"sluice/internal/wholedir"
 )
 
 // Names of the members, besides the segments.
@@ -33,7 +34,7 @@ var (
 	// ErrDamaged says that the file is not evidence as it was written.
 	ErrDamaged = errors.New("the evidence is damaged, or none")
 	// ErrNotEmpty says that the folder holds something.
-	ErrNotEmpty = errors.New("the folder is not empty")
+	ErrNotEmpty = wholedir.ErrNotEmpty
 )
 
 // Options say what goes into the file.

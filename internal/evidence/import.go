@@ -18,6 +18,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"sluice/internal/audit"
+	"sluice/internal/wholedir"
 )
 
 // Bounds on what an import unpacks, so that a file that was made to do harm
@@ -48,54 +49,30 @@ type Imported struct {
 // whole or not at all. keys are public keys that are known from elsewhere, nil
 // for none. What is not as it was written is ErrDamaged, and named.
 func Import(ctx context.Context, r io.Reader, dir string, keys []audit.PublicKey) (out Imported, err error) {
-	if err := mustBeEmpty(dir); err != nil {
+	const what = "the folder"
+	if err := wholedir.Empty(what, dir); err != nil {
 		return out, err
 	}
-	parent := filepath.Dir(filepath.Clean(dir))
-	if err := os.MkdirAll(parent, 0o700); err != nil {
-		return out, fmt.Errorf("making the folder: %w", err)
-	}
-	folder, err := os.MkdirTemp(parent, ".import-") // 0700
-	if err != nil {
-		return out, fmt.Errorf("making the folder: %w", err)
-	}
-	defer os.RemoveAll(folder) //nolint:errcheck // renamed, or of no use
-	found, err := unpack(ctx, r, folder)
-	if err != nil {
-		return out, err
-	}
-	if out.Manifest, err = compare(folder, found); err != nil {
-		return out, err
-	}
-	out.Own = keys == nil
-	out.Report, err = audit.VerifyDirWith(ctx, folder, audit.VerifyOptions{Keys: keys})
-	if err != nil {
-		return out, fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	if p := out.Report.Problem; p != nil {
-		return out, fmt.Errorf("%w: %s at byte %d, record %d: %s", ErrDamaged, p.File, p.Offset, p.Sequence, p.Reason)
-	}
-	out.Signed = out.Manifest.KeyID != "" && len(out.Report.Signatures.Keys) > 0
-	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return out, fmt.Errorf("making the folder: %w", err)
-	}
-	if err := os.Rename(folder, dir); err != nil {
-		return out, fmt.Errorf("making the folder: %w", err)
-	}
-	return out, nil
-}
-
-func mustBeEmpty(dir string) error {
-	entries, err := os.ReadDir(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	err = wholedir.Make(what, dir, ".import-", func(folder string) error {
+		found, err := unpack(ctx, r, folder)
+		if err != nil {
+			return err
+		}
+		if out.Manifest, err = compare(folder, found); err != nil {
+			return err
+		}
+		out.Own = keys == nil
+		out.Report, err = audit.VerifyDirWith(ctx, folder, audit.VerifyOptions{Keys: keys})
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		if p := out.Report.Problem; p != nil {
+			return fmt.Errorf("%w: %s at byte %d, record %d: %s", ErrDamaged, p.File, p.Offset, p.Sequence, p.Reason)
+		}
+		out.Signed = out.Manifest.KeyID != "" && len(out.Report.Signatures.Keys) > 0
 		return nil
-	case err != nil:
-		return fmt.Errorf("looking at the folder: %w", err)
-	case len(entries) > 0:
-		return fmt.Errorf("%w: %s; give another one, or move it away", ErrNotEmpty, dir)
-	}
-	return nil
+	})
+	return out, err
 }
 
 // counted counts what is read of the file.
