@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -243,5 +244,9 @@ func (g *gateway) announce(w io.Writer, n news) {
 	if filepath.Clean(g.cfg.Data) != "data" {
 		v["With"] = fmt.Sprint(v["With"], " --data ", g.cfg.Data)
 	}
-	_ = announcement.Execute(w, v) // a closed standard output must not stop the gateway
+	var b bytes.Buffer
+	if err := announcement.Execute(&b, v); err != nil {
+		panic(err) // the template is ours
+	}
+	_, _ = w.Write(b.Bytes()) // whole, so that no log line comes between; a closed standard output must not stop the gateway
 }

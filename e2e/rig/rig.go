@@ -230,7 +230,7 @@ func (g *Gateway) TLS() *tls.Config {
 func (g *Gateway) await() {
 	g.t.Helper()
 	deadline := time.Now().Add(90 * time.Second)
-	for !strings.Contains(g.out.String(), "Sluice is serving at") {
+	for !announced(g.out.String()) {
 		select {
 		case <-g.exited:
 			g.t.Fatalf("the gateway ended at its start:\n%s", g.out)
@@ -240,6 +240,13 @@ func (g *Gateway) await() {
 			g.t.Fatalf("the gateway does not serve:\n%s", g.out)
 		}
 	}
+}
+
+// announced says whether the whole announcement is there, up to its last line: a pipe may give it in pieces.
+func announced(out string) bool {
+	_, rest, _ := strings.Cut(out, "Sluice is serving at")
+	_, rest, found := strings.Cut(rest, "Health: ")
+	return found && strings.Contains(rest, "\n")
 }
 
 func (g *Gateway) token(file string) string {
