@@ -82,7 +82,7 @@ func TestNoEnvoyIsLeft(t *testing.T) {
 	require.NoError(t, syscall.Kill(pid, 0), "Envoy runs")
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait()
-	envoytest.Eventually(t, 5*time.Second, func() bool { return gone(pid) }, func() any { return pid })
+	envoytest.Eventually(t, time.Minute, func() bool { return gone(pid) }, func() any { return pid })
 }
 
 // gone reports whether the process has ended. A zombie that its new parent has
@@ -102,7 +102,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	envoytest.Eventually(t, 10*time.Second, func() bool {
+	envoytest.Eventually(t, time.Minute, func() bool {
 		info, err := s.Admin().ServerInfo(ctx)
 		return err == nil && strings.Contains(info.Version, "/"+envoy.Version+"/")
 	}, func() any { return s.Status() })
@@ -137,7 +137,7 @@ func TestRestarts(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	envoytest.Eventually(t, 5*time.Second, func() bool { return s.Status().Restarts >= 2 }, func() any { return s.Status() })
+	envoytest.Eventually(t, time.Minute, func() bool { return s.Status().Restarts >= 2 }, func() any { return s.Status() })
 	cancel()
 	require.NoError(t, <-done)
 	for n := 1; n <= 2; n++ {

@@ -203,7 +203,7 @@ func (s *script) say(m *extprocv3.ProcessingRequest) *extprocv3.ProcessingRespon
 	case err := <-s.done:
 		s.done <- err
 		s.w.t.Fatalf("the stream ended: %v", err)
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		s.w.t.Fatal("no answer")
 	}
 	return nil

@@ -15,7 +15,7 @@ import (
 )
 
 // patience is how long a test waits for the watcher on a machine that is busy.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func rule(code string) string {
 	return fmt.Sprintf("package sluice\n\ndecision := {\"allow\": false, \"reasons\": [{\"code\": %q}]}\n", code)

@@ -43,7 +43,7 @@ func TestEnvoyDies(t *testing.T) {
 	pid := w.Envoy.Status().PID
 	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 	killed := time.Now()
-	envoytest.Eventually(t, 10*time.Second, func() bool {
+	envoytest.Eventually(t, time.Minute, func() bool {
 		resp, err := w.Client("h2").Do(w.request(t.Context(), t, call{route: w.provider.Key(), to: "/echo", body: []byte("x")}))
 		if err != nil {
 			return false
@@ -77,7 +77,7 @@ func TestDrain(t *testing.T) {
 		<-begun
 		drained := make(chan error, 1)
 		go func() { drained <- w.Envoy.Drain(t.Context()) }()
-		envoytest.Eventually(t, 5*time.Second, func() bool {
+		envoytest.Eventually(t, time.Minute, func() bool {
 			resp, err := w.Client(protocol).Get(w.URL + "/api/x")
 			if err == nil {
 				_ = resp.Body.Close()
@@ -92,7 +92,7 @@ func TestDrain(t *testing.T) {
 		close(release)
 		require.Equal(t, "whole", string((<-answered).body))
 		require.NoError(t, <-drained)
-		envoytest.Eventually(t, 5*time.Second, func() bool { return w.Envoy.Status().State == "stopped" },
+		envoytest.Eventually(t, time.Minute, func() bool { return w.Envoy.Status().State == "stopped" },
 			func() any { return w.Envoy.Status() })
 	}
 }
@@ -107,7 +107,7 @@ func TestDrainGivesUp(t *testing.T) {
 			_ = resp.Body.Close()
 		}
 	}()
-	envoytest.Eventually(t, 5*time.Second, func() bool {
+	envoytest.Eventually(t, time.Minute, func() bool {
 		n, err := w.Envoy.Admin().ActiveRequests(t.Context())
 		return err == nil && n == 1
 	}, func() any { return "no request" })

@@ -113,7 +113,7 @@ func TestBrokenOffIsReported(t *testing.T) {
 	w.do(t, call{route: w.provider.Key(), to: "/reset?after=json", body: []byte("x")})
 	var id string
 	w.proc.story().with(func(s *seen) { id = s.request["x-request-id"] })
-	envoytest.Eventually(t, 5*time.Second, func() bool { return len(w.proc.broken()) > 0 }, func() any { return "no entry" })
+	envoytest.Eventually(t, time.Minute, func() bool { return len(w.proc.broken()) > 0 }, func() any { return "no entry" })
 	entries := w.proc.broken()
 	require.Len(t, entries, 1, "only what broke off is reported")
 	var state wrapperspb.StringValue

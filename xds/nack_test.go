@@ -113,7 +113,7 @@ func TestRejection(t *testing.T) {
 		}
 		return ""
 	})
-	envoytest.Eventually(t, 5*time.Second, func() bool { return plane.Status().Synced() }, func() any { return plane.Status() })
+	envoytest.Eventually(t, time.Minute, func() bool { return plane.Status().Synced() }, func() any { return plane.Status() })
 
 	err := plane.SetUpstreams(t.Context(), []xds.Upstream{good, bad})
 	var rejected *xds.RejectedError
@@ -146,7 +146,7 @@ func TestRejection(t *testing.T) {
 func TestOrder(t *testing.T) {
 	plane, socket := servePlane(t)
 	c := connect(t, socket, func(string, string) string { return "" })
-	envoytest.Eventually(t, 5*time.Second, func() bool { return plane.Status().Synced() }, func() any { return plane.Status() })
+	envoytest.Eventually(t, time.Minute, func() bool { return plane.Status().Synced() }, func() any { return plane.Status() })
 	u := xds.Upstream{Host: "127.0.0.1", Port: 1}
 	before := len(c.received())
 	require.NoError(t, plane.SetUpstreams(t.Context(), []xds.Upstream{u}))

@@ -129,7 +129,7 @@ func TestServerCertificate(t *testing.T) {
 	require.Error(t, w.Plane.SetCertificate(p.Cert, []byte("no key")))
 	require.Equal(t, before, serial(t, w))
 	require.NoError(t, w.Plane.SetCertificate(p.Cert, p.Key))
-	envoytest.Eventually(t, 5*time.Second, func() bool { return serial(t, w) != before }, func() any { return before })
+	envoytest.Eventually(t, time.Minute, func() bool { return serial(t, w) != before }, func() any { return before })
 	require.Zero(t, w.Envoy.Status().Restarts)
 
 	dump, err := w.Envoy.Admin().ConfigDump(t.Context())

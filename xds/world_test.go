@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sluice/internal/envoytest"
+	"sluice/internal/freeport"
 	"sluice/xds"
 )
 
@@ -45,7 +46,7 @@ func newWorld(t *testing.T, change ...func(*envoytest.Options)) *world {
 		ExtProc:   w.proc,
 		Control:   http.HandlerFunc(controlHandler),
 		Local:     map[string]http.Handler{"practice": http.HandlerFunc(providerHandler)},
-		Resolve:   map[string]string{w.provider.Host: server.Listener.Addr().String(), w.refused.Host: envoytest.FreeAddress(t)},
+		Resolve:   map[string]string{w.provider.Host: server.Listener.Addr().String(), w.refused.Host: freeport.Address(t)},
 		Upstreams: []xds.Upstream{w.provider, w.refused, w.nowhere, {Local: "practice"}},
 	}
 	for _, f := range change {
@@ -187,7 +188,7 @@ func providerHandler(w http.ResponseWriter, r *http.Request) {
 
 func pause(r *http.Request) {
 	select {
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 	case <-r.Context().Done():
 	}
 }

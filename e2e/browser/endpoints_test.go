@@ -116,7 +116,7 @@ func TestAnAdministratorLooksAfterAnEndpoint(t *testing.T) {
 	require.Eventually(t, func() bool {
 		b.Go("/ui/admin/endpoints/research-chat/usage")
 		return strings.Contains(b.Text(), "Who uses it most")
-	}, 30*time.Second, 500*time.Millisecond)
+	}, time.Minute, 500*time.Millisecond)
 	b.Shots("endpoint-usage")
 	b.Axe()
 

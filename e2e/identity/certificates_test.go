@@ -189,7 +189,7 @@ func TestClientCertificates(t *testing.T) {
 		with(g, &root)
 		_, err := g.Do("GET", "/healthz", "", "")
 		return err != nil
-	}, 15*time.Second, 200*time.Millisecond, "the list is read when it changes")
+	}, time.Minute, 200*time.Millisecond, "the list is read when it changes")
 	with(g, &trainer)
 	status, _ = self()
 	require.Equal(t, http.StatusOK, status)

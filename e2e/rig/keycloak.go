@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sluice/internal/freeport"
 )
 
 // keycloakVersion is that of tools/fetch-keycloak.
@@ -61,7 +63,7 @@ func StartKeycloak(t testing.TB) *Keycloak {
 		}
 		t.Skip("SKIPPED: Keycloak is missing, so nothing of signing in with it is tested: run tools/fetch-keycloak (needs a JDK and Maven)")
 	}
-	k := &Keycloak{t: t, home: t.TempDir(), addr: freeAddr(t)}
+	k := &Keycloak{t: t, home: t.TempDir(), addr: freeport.Address(t)}
 	_, port, err := net.SplitHostPort(k.addr)
 	must(t, err)
 	k.URL = "http://localhost:" + port

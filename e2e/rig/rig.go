@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"sluice/internal/audit/audittest"
+	"sluice/internal/freeport"
 	"sluice/internal/simulate"
 )
 
@@ -143,7 +144,7 @@ func (g *Gateway) configure(o Options) {
 	dir := t.TempDir()
 	roots := filepath.Join(dir, "providers.pem")
 	must(t, os.WriteFile(roots, ca.PEM(), 0o600))
-	listen, metrics := freeAddr(t), freeAddr(t)
+	listen, metrics := freeport.Address(t), freeport.Address(t)
 	if o.Listen != "" {
 		listen = o.Listen
 	}
@@ -156,7 +157,7 @@ func (g *Gateway) configure(o Options) {
 		listen, metrics, g.Data, limits, roots, o.MachineIdentity)
 	for host, to := range map[string]string{
 		"api.openai.com": openai.Addr, "my-azure.openai.azure.com": openai.Addr, "api.anthropic.com": anthropic.Addr,
-		"wrong-name.example": openai.Addr, "refused.example": freeAddr(t),
+		"wrong-name.example": openai.Addr, "refused.example": freeport.Address(t),
 	} {
 		yaml += fmt.Sprintf("    %s: %q\n", host, to)
 	}
@@ -372,14 +373,6 @@ func (g *Gateway) makeEndpoints() {
 	} {
 		g.Admin("POST", "/api/aigateway/v1/endpoints", body)
 	}
-}
-
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 func must(t testing.TB, err error) {

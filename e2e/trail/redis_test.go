@@ -3,7 +3,6 @@ package trail_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
+
+	"sluice/internal/freeport"
 )
 
 // redisServer is a real redis-server that can be killed and started again.
@@ -27,10 +28,7 @@ func startRedis(t *testing.T, settings ...string) *redisServer {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Fatal("redis-server is missing: run `make debian` as root, or install Debian's package redis-server")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	addr := l.Addr().String()
-	require.NoError(t, l.Close())
+	addr := freeport.Address(t)
 	_, port, _ := strings.Cut(addr, ":")
 	r := &redisServer{t: t, Addr: addr, args: append([]string{
 		"--bind", "127.0.0.1", "--port", port, "--dir", t.TempDir(), "--save", "", "--daemonize", "no",

@@ -55,7 +55,7 @@ func TestSinksByREST(t *testing.T) {
 		require.Len(t, list.Sinks, 1)
 		return list.Sinks[0]
 	}
-	eventually := func(f func() bool) { t.Helper(); require.Eventually(t, f, 20*time.Second, 10*time.Millisecond) }
+	eventually := func(f func() bool) { t.Helper(); require.Eventually(t, f, time.Minute, 10*time.Millisecond) }
 	eventually(func() bool { return look().DeadLetters == 1 && look().Lag == 0 })
 	require.Equal(t, "siem", list.Sinks[0].Name)
 	require.Equal(t, api.SinkRunning, list.Sinks[0].State)

@@ -139,7 +139,7 @@ func TestFollowerSkipsWhatRetentionDropped(t *testing.T) {
 	clock.Add(10 * 24 * time.Hour)
 	trail = openTrail(t, audit.Options{Dir: dir, Now: clock.Now, RetentionDays: 2})
 	record(t, trail, "two")
-	require.Eventually(t, func() bool { return trail.Stats().Partitions == 1 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return trail.Stats().Partitions == 1 }, time.Minute, 10*time.Millisecond)
 	got, _ := follow(t, following(t, trail, at, 10))
 	require.Len(t, got, 1)
 }

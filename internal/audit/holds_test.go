@@ -61,7 +61,7 @@ func TestHoldKeepsPartitions(t *testing.T) {
 	require.NoError(t, trail.AddHold(hold("other", "2026-03-13", "2026-03-14")))
 	days := func(want ...string) {
 		t.Helper()
-		require.Eventually(t, func() bool { return slices.Equal(logs(t, opts.Dir), want) }, 10*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return slices.Equal(logs(t, opts.Dir), want) }, time.Minute, 10*time.Millisecond)
 		require.Equal(t, want, logs(t, opts.Dir))
 	}
 	turn := func(day int) { // ends the exchange of the day before, and leaves another one under way
@@ -199,7 +199,7 @@ func TestUnreadableHolds(t *testing.T) {
 	require.ErrorIs(t, trail.AddHold(hold("b", "2026-03-10", "")), audit.ErrBadHold)
 	require.Equal(t, []string{"2026-03-10", "2026-04-09"}, logs(t, opts.Dir))
 	require.NoError(t, os.Remove(file))
-	require.Eventually(t, func() bool { return len(logs(t, opts.Dir)) == 1 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(logs(t, opts.Dir)) == 1 }, time.Minute, 10*time.Millisecond)
 	verified(t, trail)
 }
 
@@ -229,6 +229,6 @@ func TestLostPartition(t *testing.T) {
 	require.Nil(t, report.Problem)
 	require.ErrorContains(t, report.Err(), "were missing")
 	c.Add(3 * 24 * time.Hour)
-	require.Eventually(t, func() bool { return len(logs(t, opts.Dir)) == 1 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(logs(t, opts.Dir)) == 1 }, time.Minute, 10*time.Millisecond)
 	verified(t, trail)
 }

@@ -149,7 +149,7 @@ func TestReaderTellsWhatRetentionDropped(t *testing.T) {
 	clock.Add(10 * 24 * time.Hour)
 	trail = openTrail(t, audit.Options{Dir: dir, Now: clock.Now, RetentionDays: 2})
 	record(t, trail, "after")
-	require.Eventually(t, func() bool { return trail.Stats().Partitions == 1 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return trail.Stats().Partitions == 1 }, time.Minute, 10*time.Millisecond)
 	// The outcome "interrupted" is a record of the day that is left, or gone with
 	// the day before; both were written behind the mark.
 	r = reading(t, trail, at)

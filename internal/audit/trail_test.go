@@ -183,6 +183,6 @@ func TestRemovedSegmentStopsTheTrail(t *testing.T) {
 	trail := openTrail(t, audit.Options{Dir: dir})
 	record(t, trail, "x")
 	require.NoError(t, os.Remove(filepath.Join(dir, trail.Stats().Day+".log")))
-	require.Eventually(t, func() bool { return trail.Healthy() != nil }, 5*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return trail.Healthy() != nil }, time.Minute, 20*time.Millisecond)
 	require.ErrorIs(t, trail.Begin(exchange("y"), nil), audit.ErrUnwritable)
 }

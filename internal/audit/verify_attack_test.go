@@ -241,7 +241,7 @@ func TestRetentionIsSigned(t *testing.T) {
 		record(t, trail, name("x", int(c.Now().Unix())))
 		c.Add(24 * time.Hour)
 	}
-	require.Eventually(t, func() bool { return len(logs(t, dir)) == 2 }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return len(logs(t, dir)) == 2 }, time.Minute, 20*time.Millisecond)
 	audit.KeepHead(trail)
 	require.NoError(t, signedWith(t, copyTrail(t, dir), s.Public()).Err())
 }

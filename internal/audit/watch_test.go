@@ -36,7 +36,7 @@ func TestDiskWatch(t *testing.T) {
 	})
 	becomes := func(free int64, state string) {
 		t.Helper()
-		require.Eventually(t, func() bool { d := trail.Disk(); return d.State == state && d.FreeBytes == free }, 10*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { d := trail.Disk(); return d.State == state && d.FreeBytes == free }, time.Minute, 10*time.Millisecond)
 	}
 	require.Equal(t, audit.Disk{State: audit.DiskOK, FreeBytes: 50 << 30, TotalBytes: 100 << 30, WarnBytes: 5 << 30, StopBytes: 1 << 30}, trail.Disk())
 	record(t, trail, "1")
@@ -64,7 +64,7 @@ func TestDiskWatch(t *testing.T) {
 	record(t, trail, "6")
 	free.Store(6 << 30)
 	becomes(6<<30, audit.DiskOK)
-	require.Eventually(t, func() bool { return len(diskEvents(t, trail)) == 4 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(diskEvents(t, trail)) == 4 }, time.Minute, 10*time.Millisecond)
 	require.Equal(t, []string{"TrailDiskLow low", "TrailDiskLow stopped", "TrailDiskRecovered low", "TrailDiskRecovered ok"}, diskEvents(t, trail))
 	require.Equal(t, 2, logged.FilterMessage("the disk of the trail is running full").Len())
 	verified(t, trail)

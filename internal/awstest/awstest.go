@@ -20,6 +20,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"sluice/internal/freeport"
 )
 
 // Region is where everything is.
@@ -78,12 +80,10 @@ func start() (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Find()
 	if err != nil {
 		return nil, err
 	}
-	address := l.Addr().String()
-	_ = l.Close()
 	host, port, _ := net.SplitHostPort(address)
 	cmd := exec.Command(bin, "-c", script, "-H", host, "-p", port)
 	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
@@ -97,7 +97,7 @@ func start() (*url.URL, error) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(3 * time.Minute)
 	for {
 		c, err := net.DialTimeout("tcp", address, time.Second)
 		if err == nil {

@@ -54,7 +54,7 @@ func TestConsume(t *testing.T) {
 	require.Eventually(t, func() bool {
 		raw, _ := os.ReadFile(file)
 		return string(raw) == "{\"recordId\":\"aa-1\"}\n"
-	}, 20*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	stop()
 	require.Zero(t, <-done)
 	require.Equal(t, "1 records were written, 0 were repeats, 0 failed, 0 were set aside, 0 were gone before they were read\n", said.String())

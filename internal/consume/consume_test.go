@@ -126,11 +126,11 @@ func TestTwoConsumersShareAndOneDies(t *testing.T) {
 		g := s.Client(t).XInfoGroups(t.Context(), stream).Val()
 		return g[0].Pending == 0 && g[0].Lag == 0
 	}
-	require.Eventually(t, acknowledged, 30*time.Second, 50*time.Millisecond)
+	require.Eventually(t, acknowledged, time.Minute, 50*time.Millisecond)
 	require.ElementsMatch(t, want(1, 1000), lines(t, one, two), "each once")
 	second()
 	add(t, s, 1001, 1100)
-	require.Eventually(t, acknowledged, 30*time.Second, 50*time.Millisecond)
+	require.Eventually(t, acknowledged, time.Minute, 50*time.Millisecond)
 	n := first()
 	require.ElementsMatch(t, want(1, 1100), lines(t, one, two))
 	require.Zero(t, n.Failed+n.Dead+n.Gone)
@@ -143,7 +143,7 @@ func TestWhatAFileHasIsNotWrittenAgain(t *testing.T) {
 	add(t, s, 1, 50)
 	require.NoError(t, os.WriteFile(file, []byte(strings.Join(want(1, 30), "\n")+"\n"+`{"recordId":"aa-3`), 0o600))
 	stop := start(t, options(s, "one", openFile(t, file), o))
-	require.Eventually(t, func() bool { return len(lines(t, file)) == 50 }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return len(lines(t, file)) == 50 }, time.Minute, 20*time.Millisecond)
 	require.Equal(t, consume.Counts{Written: 20, Repeats: 30}, stop())
 	require.Equal(t, want(1, 50), lines(t, file))
 }
@@ -152,16 +152,16 @@ func TestAStreamThatWasLostAndFilledAgain(t *testing.T) {
 	s, o, file := redistest.Start(t), &told{}, filepath.Join(t.TempDir(), "out")
 	add(t, s, 1, 100)
 	stop := start(t, options(s, "one", openFile(t, file), o))
-	require.Eventually(t, func() bool { return len(lines(t, file)) == 100 }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return len(lines(t, file)) == 100 }, time.Minute, 20*time.Millisecond)
 	s.Kill() // with all it had
 	require.Eventually(t, func() bool {
 		return strings.Contains(o.text(), "Redis can't be reached") || strings.Contains(o.text(), "Redis closed")
 	},
-		20*time.Second, 20*time.Millisecond, "%s", o.text())
+		time.Minute, 20*time.Millisecond, "%s", o.text())
 	s.Run(t)
-	require.Eventually(t, func() bool { return strings.Contains(o.text(), "there is no stream") }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(o.text(), "there is no stream") }, time.Minute, 20*time.Millisecond)
 	add(t, s, 51, 150) // as the sink sends again
-	require.Eventually(t, func() bool { return len(lines(t, file)) == 150 }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return len(lines(t, file)) == 150 }, time.Minute, 20*time.Millisecond)
 	require.Equal(t, int64(50), stop().Repeats)
 	require.Equal(t, want(1, 150), lines(t, file))
 }
@@ -178,7 +178,7 @@ func TestPoisonIsSetAside(t *testing.T) {
 	add(t, s, 9, 10)
 	var out bytes.Buffer
 	stop := start(t, options(s, "one", &consume.Command{Line: `cat; test "$SLUICE_RECORD_ID" != aa-2`, Out: &out}, o))
-	require.Eventually(t, func() bool { return c.XLen(t.Context(), stream+":dead").Val() == 4 }, 30*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return c.XLen(t.Context(), stream+":dead").Val() == 4 }, time.Minute, 50*time.Millisecond)
 	n := stop()
 	require.Equal(t, int64(6), n.Written)
 	require.Equal(t, int64(4), n.Dead)
@@ -200,7 +200,7 @@ func TestNothingIsAcknowledgedThatWasNotFlushed(t *testing.T) {
 	add(t, s, 1, 3)
 	file := filepath.Join(t.TempDir(), "out")
 	stop := start(t, options(s, "one", &unflushed{File: openFile(t, file), left: 2}, o))
-	require.Eventually(t, func() bool { return len(lines(t, file)) == 3 }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return len(lines(t, file)) == 3 }, time.Minute, 20*time.Millisecond)
 	require.Contains(t, o.text(), "writing records: no space left on device; it is tried again")
 	stop()
 	require.Equal(t, want(1, 3), lines(t, file))
@@ -234,9 +234,9 @@ func TestANewGroupMayBeginWithWhatComes(t *testing.T) {
 	opts := options(s, "one", openFile(t, file), o)
 	opts.New = true
 	stop := start(t, opts)
-	require.Eventually(t, func() bool { return len(s.Client(t).XInfoGroups(t.Context(), stream).Val()) == 1 }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return len(s.Client(t).XInfoGroups(t.Context(), stream).Val()) == 1 }, time.Minute, 20*time.Millisecond)
 	add(t, s, 11, 12)
-	require.Eventually(t, func() bool { return len(lines(t, file)) == 2 }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return len(lines(t, file)) == 2 }, time.Minute, 20*time.Millisecond)
 	stop()
 	require.Equal(t, want(11, 12), lines(t, file))
 }

@@ -50,6 +50,6 @@ func BenchmarkAuthorizeBearer(b *testing.B) {
 	m := credentials.New(credentials.Options{HTTP: &http.Client{Transport: oneAnswer(token)}})
 	b.Cleanup(m.Close)
 	source := m.For(oauthClient("a"))
-	require.Eventually(b, func() bool { return source.Ready() == nil }, 5*time.Second, time.Millisecond)
+	require.Eventually(b, func() bool { return source.Ready() == nil }, time.Minute, time.Millisecond)
 	benchmark(b, source, 1536)
 }

@@ -20,6 +20,7 @@ import (
 	"sluice/extproc/provider/kit"
 	"sluice/internal/credentials"
 	"sluice/internal/egress"
+	"sluice/internal/freeport"
 	"sluice/internal/simulate"
 )
 
@@ -51,10 +52,7 @@ func startMoto(t *testing.T, free string) *egress.Rules {
 	require.NoError(t, err)
 	caFile := filepath.Join(dir, "ca.pem")
 	require.NoError(t, os.WriteFile(caFile, ca.PEM(), 0o600))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := l.Addr().String()
-	require.NoError(t, l.Close())
+	address := freeport.Address(t)
 	host, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
 

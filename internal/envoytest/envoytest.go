@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc"
 
 	"sluice/envoy"
+	"sluice/internal/freeport"
 	"sluice/internal/pki"
 	"sluice/xds"
 )
@@ -65,7 +66,7 @@ func Start(t testing.TB, o Options) *Gateway {
 	g := &Gateway{Dir: Dir(t)}
 	defaults(t, &o)
 	g.sockets(t, o)
-	listen, plain := FreeAddress(t), FreeAddress(t)
+	listen, plain := freeport.Address(t), freeport.Address(t)
 	g.URL, g.PlainURL = "https://"+listen, "http://"+plain
 
 	var err error
@@ -98,7 +99,7 @@ func Start(t testing.TB, o Options) *Gateway {
 // WaitReady returns when Envoy serves with all that it was given.
 func (g *Gateway) WaitReady(t testing.TB) {
 	t.Helper()
-	Eventually(t, 20*time.Second, func() bool {
+	Eventually(t, 90*time.Second, func() bool {
 		return g.Envoy.Ready(t.Context()) == nil && g.Plane.Status().Synced()
 	}, func() any { return []any{g.Plane.Status(), g.Envoy.Status()} })
 }

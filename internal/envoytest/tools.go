@@ -2,7 +2,6 @@ package envoytest
 
 import (
 	"context"
-	"net"
 	"os"
 	"sync/atomic"
 	"testing"
@@ -44,15 +43,6 @@ func Dir(t testing.TB) string {
 	return dir
 }
 
-// FreeAddress returns an address on loopback that nobody listens on.
-func FreeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
 // Go runs f until the test ends, then waits for it. An error before the end
 // fails the test.
 func Go(t testing.TB, name string, f func(context.Context) error) {
@@ -68,7 +58,7 @@ func Go(t testing.TB, name string, f func(context.Context) error) {
 		cancel()
 		select {
 		case <-done:
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Errorf("%s did not end", name)
 		}
 	})

@@ -183,7 +183,7 @@ func TestEvidenceAroundGaps(t *testing.T) {
 	require.Eventually(t, func() bool {
 		logs, err := filepath.Glob(filepath.Join(w.dir, "*.log"))
 		return err == nil && len(logs) == 4
-	}, 30*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	dir := filepath.Join(t.TempDir(), "x")
 	got, err := evidence.Import(ctx, bytes.NewReader(w.export(0, 100)), dir, nil)
 	require.NoError(t, err)

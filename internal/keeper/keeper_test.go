@@ -175,7 +175,7 @@ func (w *world) ended() api.Vault {
 		st, err = w.keeper.Status()
 		require.NoError(w.t, err)
 		return st.Job != nil && !st.Job.Running && st.Removals == 0
-	}, 30*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 	return st
 }
 
@@ -265,7 +265,7 @@ func TestMigrationThatIsInterrupted(t *testing.T) {
 					st, err := w.keeper.Status()
 					require.NoError(t, err)
 					return !st.Job.Running
-				}, 10*time.Second, time.Millisecond)
+				}, time.Minute, time.Millisecond)
 				st, _ := w.keeper.Status()
 				require.Contains(t, st.Job.Error, "AWS Secrets Manager refuses CreateSecret")
 			}
@@ -382,8 +382,8 @@ func TestOutageAtTheStart(t *testing.T) {
 			w.run()
 			w.aws.Set(awstest.Up)
 			w.wait()
-			require.Eventually(t, func() bool { return w.store.Waiting() == 0 }, 20*time.Second, 20*time.Millisecond)
-			require.Eventually(t, func() bool { return changes.Load() > 0 }, 5*time.Second, time.Millisecond, "what serves calls is told")
+			require.Eventually(t, func() bool { return w.store.Waiting() == 0 }, time.Minute, 20*time.Millisecond)
+			require.Eventually(t, func() bool { return changes.Load() > 0 }, time.Minute, time.Millisecond, "what serves calls is told")
 			w.intact(2)
 		})
 	}
@@ -439,7 +439,7 @@ func TestSecretsManagerIsFollowed(t *testing.T) {
 	require.Zero(t, w.aws.Secrets(t, own)[own].DeletedDate)
 	_, err = w.store.Delete(t.Context(), "e0")
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return w.aws.Secrets(t, own)[own].DeletedDate != 0 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return w.aws.Secrets(t, own)[own].DeletedDate != 0 }, time.Minute, 10*time.Millisecond)
 
 	// An operator deletes a secret: the key is over.
 	w.aws.Delete(t, secret)
@@ -470,6 +470,6 @@ func TestAliasKnowsItsOwn(t *testing.T) {
 		st, err := w.keeper.Status()
 		require.NoError(t, err)
 		return st.Other == 0 && st.Key == arn
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	w.intact(1)
 }

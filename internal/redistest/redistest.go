@@ -16,6 +16,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
+
+	"sluice/internal/freeport"
 )
 
 // Server is a redis-server on loopback with a folder of its own.
@@ -41,10 +43,7 @@ func Start(t testing.TB, args ...string) *Server {
 // New returns a server that is not yet started.
 func New(t testing.TB, args ...string) *Server {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	s := &Server{Address: l.Addr().String(), Dir: t.TempDir(), args: args}
-	require.NoError(t, l.Close())
+	s := &Server{Address: freeport.Address(t), Dir: t.TempDir(), args: args}
 	s.client = func() redis.UniversalClient { return redis.NewClient(&redis.Options{Addr: s.Address, MaxRetries: -1}) }
 	t.Cleanup(s.Kill)
 	return s
@@ -69,7 +68,7 @@ func (s *Server) Run(t testing.TB) {
 	ended, cmd := make(chan struct{}), s.cmd
 	s.ended = ended
 	go func() { _ = cmd.Wait(); close(ended) }()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		c, err := net.DialTimeout("tcp", s.Address, time.Second)
 		if err == nil {

@@ -129,7 +129,7 @@ func (w *world) manage() {
 }
 
 func (w *world) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	w.m.Close(ctx)
 }
@@ -174,7 +174,7 @@ func (w *world) status(name string) sink.Status {
 
 func (w *world) eventually(what string, f func() bool) {
 	w.t.Helper()
-	require.Eventually(w.t, f, 20*time.Second, 5*time.Millisecond, what)
+	require.Eventually(w.t, f, time.Minute, 5*time.Millisecond, what)
 }
 
 // unique is ids without repeats, in the order in which each first came.

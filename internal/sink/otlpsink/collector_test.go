@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"sluice/internal/freeport"
 	"sluice/internal/sink/otlpsink"
 )
 
@@ -68,7 +69,7 @@ func startCollector(t *testing.T) (grpcAt, httpAt, file string) {
 		t.Skip("there is no collector: make tools builds it")
 	}
 	dir := t.TempDir()
-	grpcAt, httpAt, file = free(t), free(t), filepath.Join(dir, "logs.json")
+	grpcAt, httpAt, file = freeport.Address(t), freeport.Address(t), filepath.Join(dir, "logs.json")
 	config := filepath.Join(dir, "collector.yaml")
 	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, `
 receivers: { otlp: { protocols: { grpc: { endpoint: "%s" }, http: { endpoint: "%s" } } } }
@@ -91,17 +92,9 @@ service:
 				c.Close()
 			}
 			return err == nil
-		}, 30*time.Second, 20*time.Millisecond)
+		}, time.Minute, 20*time.Millisecond)
 	}
 	return grpcAt, httpAt, file
-}
-
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // TestRealCollector sends through OpenTelemetry's own collector and reads what
@@ -134,7 +127,7 @@ func TestRealCollector(t *testing.T) {
 				}
 			}
 			return len(seen) == 100 && seen["c397ec1ee3aab6f3-100"] == 2*(i+1)
-		}, 10*time.Second, 20*time.Millisecond)
+		}, time.Minute, 20*time.Millisecond)
 		for id, n := range seen {
 			require.Equal(t, 2*(i+1), n, id)
 		}

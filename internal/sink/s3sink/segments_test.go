@@ -64,7 +64,7 @@ func archived(t testing.TB, b *awstest.Bucket, days int) []string {
 	require.Eventually(t, func() bool {
 		keys = b.Keys(t, "gw/manifest/segments/", ".json")
 		return len(keys) == days
-	}, 30*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 	return keys
 }
 
@@ -144,7 +144,7 @@ func TestADayThatIsNotTakenIsTold(t *testing.T) {
 	o := options(t, a, b)
 	o.Trail, o.Segments, o.Endpoint = tr.ID(), tr, g.URL
 	target := open(t, o)
-	require.Eventually(t, func() bool { return len(target.Notes()) == 1 }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return len(target.Notes()) == 1 }, time.Minute, 20*time.Millisecond)
 	require.Contains(t, target.Notes()[0], "archiving the day 2026-11-30: sending gw/segments/")
 	require.Contains(t, target.Notes()[0], "S3 denies it")
 	require.NoError(t, target.Close())

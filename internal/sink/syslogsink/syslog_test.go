@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,16 +20,17 @@ import (
 
 	"sluice/internal/audit"
 	"sluice/internal/config"
+	"sluice/internal/freeport"
 	"sluice/internal/sink/sinktest"
 )
 
 // rsyslog is a real rsyslogd that writes what it receives to a file.
 type rsyslog struct {
-	t    testing.TB
-	dir  string
-	port int
-	out  string
-	cmd  *exec.Cmd
+	t       testing.TB
+	dir     string
+	address string // host:port
+	out     string
+	cmd     *exec.Cmd
 }
 
 // newRsyslog starts one; auth is how it treats clients: "anon", or "x509/certvalid"
@@ -47,10 +47,9 @@ func newRsyslog(t testing.TB, auth string) *rsyslog {
 	if found, _ := filepath.Glob("/usr/lib/*/rsyslog/lmnsd_gtls.so"); len(found) == 0 {
 		t.Skip("rsyslogd has no TLS (Debian package rsyslog-gnutls)")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	r := &rsyslog{t: t, dir: t.TempDir(), address: freeport.Address(t)}
+	_, port, err := net.SplitHostPort(r.address)
 	require.NoError(t, err)
-	r := &rsyslog{t: t, dir: t.TempDir(), port: l.Addr().(*net.TCPAddr).Port}
-	require.NoError(t, l.Close())
 	r.out = filepath.Join(r.dir, "out.log")
 	writeAuthority(t, r.dir)
 	conf := fmt.Sprintf(`
@@ -62,8 +61,8 @@ global(workDirectory=%[1]q maxMessageSize="64k"
 module(load="imtcp" StreamDriver.Name="gtls" StreamDriver.Mode="1" StreamDriver.AuthMode=%[2]q)
 template(name="whole" type="string" string="%%syslogtag%%|%%pri%%|%%hostname%%|%%app-name%%|%%msgid%%|%%structured-data%%|%%msg%%\n")
 ruleset(name="in") { action(type="omfile" file="%[1]s/out.log" template="whole" fileCreateMode="0600" flushOnTXEnd="on") }
-input(type="imtcp" address="127.0.0.1" port="%[3]d" ruleset="in")
-`, r.dir, auth, r.port)
+input(type="imtcp" address="127.0.0.1" port="%[3]s" ruleset="in")
+`, r.dir, auth, port)
 	require.NoError(t, os.WriteFile(filepath.Join(r.dir, "rsyslog.conf"), []byte(conf), 0o600))
 	t.Cleanup(r.kill)
 	r.start(bin)
@@ -73,8 +72,8 @@ input(type="imtcp" address="127.0.0.1" port="%[3]d" ruleset="in")
 func (r *rsyslog) start(bin string) {
 	r.cmd = exec.Command(bin, "-n", "-f", filepath.Join(r.dir, "rsyslog.conf"), "-i", filepath.Join(r.dir, "pid"))
 	require.NoError(r.t, r.cmd.Start())
-	for until := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		c, err := net.Dial("tcp", r.address())
+	for until := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		c, err := net.Dial("tcp", r.address)
 		if err == nil {
 			c.Close()
 			return
@@ -82,8 +81,6 @@ func (r *rsyslog) start(bin string) {
 		require.True(r.t, time.Now().Before(until), "rsyslogd does not listen: %v", err)
 	}
 }
-
-func (r *rsyslog) address() string { return "127.0.0.1:" + strconv.Itoa(r.port) }
 
 // kill ends it with SIGKILL: what it has in memory is gone.
 func (r *rsyslog) kill() {
@@ -141,7 +138,7 @@ func (r *rsyslog) ids() []string {
 
 func (r *rsyslog) sink(change ...func(*config.SinkSyslog)) config.Sink {
 	c := &config.SinkSyslog{
-		Address: r.address(), Transport: "tls", TLS: config.SinkTLS{CAFile: filepath.Join(r.dir, "ca.pem")},
+		Address: r.address, Transport: "tls", TLS: config.SinkTLS{CAFile: filepath.Join(r.dir, "ca.pem")},
 		Facility: 13, AppName: "sluice", Enterprise: 32473, MaxBytes: 8192, Timeout: 5 * time.Second,
 	}
 	for _, f := range change {

@@ -47,7 +47,7 @@ func TestARedisThatLosesItsStreamIsFilledFromTheTrail(t *testing.T) {
 		require.NoError(t, trail.End(id, &audit.Outcome{Result: audit.ResultAnswered, Status: 200}, []byte("answer")))
 		switch i {
 		case 1000, 2000:
-			require.Eventually(t, func() bool { return s.Client(t).XLen(t.Context(), "sluice:audit").Val() > 500 }, 30*time.Second, 20*time.Millisecond)
+			require.Eventually(t, func() bool { return s.Client(t).XLen(t.Context(), "sluice:audit").Val() > 500 }, time.Minute, 20*time.Millisecond)
 			s.Kill()
 		case 1300, 2300:
 			s.Run(t)
