@@ -107,12 +107,12 @@ func startIndiscreet(t *testing.T, audit string) *rig.Gateway {
 	return g
 }
 
-// keptAnywhere is all that a gateway keeps and gives out, by where it is: replies
-// of REST, the output, and after the stop each file and what the program reads
+// keptAnywhere is all that a gateway keeps and gives out, by where it is: exports,
+// replies of REST, the output, and after the stop each file and what the program reads
 // out of them.
 func keptAnywhere(t *testing.T, g *rig.Gateway) map[string]string {
 	t.Helper()
-	kept := map[string]string{}
+	kept := exported(t, g)
 	for _, path := range []string{"/api/sluice/v1/audit?limit=1000&bodies=true", "/api/aigateway/v1/audit", "/api/audittrail/v1/auditevents",
 		"/v4/aigateway/audit/download", "/v4/aigateway/audit/download?format=json"} {
 		kept[path] = string(g.Admin("GET", path, "").Body)

@@ -22,8 +22,8 @@ var plantedData = map[string]string{
 
 // TestPlantedDataIsInNoRecord sends personal data and a key in every dialect,
 // streamed and not, to providers that repeat it, with all that can be recorded
-// being recorded, redacted: none of it is in any file, reply of the API or
-// file that a sink writes; and the marks of the same value are the same everywhere.
+// being recorded, redacted: none of it is in any file, reply of the API,
+// export or file that a sink writes; and the marks of the same value are the same everywhere.
 func TestPlantedDataIsInNoRecord(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "sink.jsonl")
 	g := rig.Start(t, rig.Options{Config: "audit:\n  bodies: redacted\n  provider_bodies: true\n  stream_events: true\n" +
@@ -59,6 +59,9 @@ func TestPlantedDataIsInNoRecord(t *testing.T) {
 	require.NotEqual(t, 200, r.Status)
 
 	listed := string(g.Call("GET", "/api/sluice/v1/audit?limit=1000&bodies=true", g.AdminToken, "").Body)
+	for where, text := range exported(t, g) {
+		absent(t, plantedData, where, text)
+	}
 	g.Stop()
 	records := readFile(t, out)
 	lines := 0

@@ -64,6 +64,9 @@ func TestNoSecretOfAnyProviderShowsUpAnywhere(t *testing.T) {
 	seen.WriteString(g.Output())
 	absent(t, secrets, "a reply, the log, the metrics, Envoy's configuration or the process list", seen.String())
 
+	for where, text := range exported(t, g) {
+		absent(t, secrets, where, text)
+	}
 	g.Stop()
 	require.NoError(t, filepath.WalkDir(g.Data, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasSuffix(d.Name(), "-token") {

@@ -116,6 +116,9 @@ func TestNoSecretShowsUpAnywhere(t *testing.T) {
 		}
 	}
 
+	for where, text := range exported(t, g) {
+		absent(t, secrets, where, text)
+	}
 	g.Stop()
 	err = filepath.WalkDir(g.Data, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || d.Name() == "vault.keyset" || strings.HasSuffix(d.Name(), "-token") {

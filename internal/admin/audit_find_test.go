@@ -86,11 +86,15 @@ func TestTrailIsNarrowedInEveryWay(t *testing.T) {
 		assert.Equal(t, want, found(t, lines.body), query)
 	}
 	for query, field := range map[string]string{
-		"statuses=many": "statuses", "results=denid": "results", "statuses=500-400": "statuses", "cursors=true": "cursors", "follow=perhaps": "follow",
+		"statuses=many": "statuses", "results=denid": "results", "kinds=AccessEndpoint&kinds=CreateTokens": "kinds", "follow=true&kinds=x": "kinds", "statuses=500-400": "statuses", "cursors=true": "cursors", "follow=perhaps": "follow",
 		"follow=true&cursor=!": "cursor", "follow=true&cursor=bm90IGEgbWFyaw": "cursor", "text=" + strings.Repeat("a", 2000): "text",
 	} {
 		assert.Equal(t, field, w.as("root", "GET", trailPath+"?"+query, "").must(400).at("field"), query)
 	}
+	refused := w.as("root", "GET", trailPath+"?kinds=CreateTokens", "").must(400).at("error")
+	assert.Contains(t, refused, `no records of the kind "CreateTokens"`)
+	assert.Contains(t, refused, "AccessEndpoint, ActivateConfiguration,", "those that there are")
+	assert.Contains(t, refused, "CreateToken,")
 }
 
 func TestReadingBodiesOfManyIsRecorded(t *testing.T) {
@@ -257,15 +261,27 @@ func TestFollowersAreBounded(t *testing.T) {
 	server := httptest.NewServer(w.handler)
 	t.Cleanup(server.Close) // behind the followers
 	var all []*followed
-	for range 32 {
-		all = append(all, w.follow(t, server.URL, "root", ""))
+	for i := range 8 {
+		user := fmt.Sprintf("watcher-%d", i)
+		u, err := w.identity.CreateUser(t.Context(), identity.User{Name: user, Roles: []string{identity.RoleAuditor}})
+		require.NoError(t, err)
+		w.tokens[user] = w.issue(identity.Token{Name: "test", UserID: u.ID})
+		for range 4 {
+			all = append(all, w.follow(t, server.URL, user, ""))
+			require.Equal(t, 200, all[len(all)-1].status)
+		}
+		if i == 0 {
+			require.Equal(t, "too_many_followers", w.as(user, "GET", trailPath+"?follow=true", "").must(429).at("code"), "one user can't take all")
+		}
 	}
 	require.Equal(t, 503, w.follow(t, server.URL, "root", "").status)
 	all[0].cancel()
 	require.Eventually(t, func() bool { return w.follow(t, server.URL, "root", "").status == 200 }, time.Minute, 20*time.Millisecond)
+	require.Equal(t, 503, w.follow(t, server.URL, "root", "").status, "the place of one is given once")
 	for _, f := range all {
 		f.cancel()
 	}
+	require.Eventually(t, func() bool { return w.follow(t, server.URL, "watcher-7", "").status == 200 }, time.Minute, 20*time.Millisecond)
 }
 
 // TestPagesAreBounded: whoever asks for a thousand records with bodies gets as many

@@ -4,9 +4,10 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"sluice/extproc/dialect"
@@ -14,8 +15,10 @@ import (
 )
 
 const (
-	// mostFollowers bounds how many streams are followed at the same time.
+	// mostFollowers bounds how many streams are followed at the same time, and
+	// mostOfOne how many of them one user has, so that nobody takes all.
 	mostFollowers = 32
+	mostOfOne     = 4
 	// followBeat is how often a stream in which nothing comes shows that it is
 	// alive, well within what proxies wait.
 	followBeat = 5 * time.Second
@@ -28,17 +31,44 @@ const (
 )
 
 // followers counts streams that are followed.
-type followers struct{ count atomic.Int32 }
-
-func (f *followers) enter() bool {
-	if f.count.Add(1) > mostFollowers {
-		f.leave()
-		return false
-	}
-	return true
+type followers struct {
+	mu  sync.Mutex // guards the following fields
+	all int
+	of  map[string]int // by user id
 }
 
-func (f *followers) leave() { f.count.Add(-1) }
+// enter counts one more stream of a user, or says why there is no room for it.
+func (f *followers) enter(user string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.of[user] >= mostOfOne:
+		return &dialect.Error{
+			Status: http.StatusTooManyRequests, Code: dialect.CodeTooManyFollowers,
+			Message: fmt.Sprintf("You follow the trail %d times already, which is as often as one user may. End one of them.", mostOfOne),
+		}
+	case f.all >= mostFollowers:
+		return &dialect.Error{
+			Status: http.StatusServiceUnavailable, Code: dialect.CodeOverloaded,
+			Message: "Too many follow the trail already. Try again later.",
+		}
+	}
+	if f.of == nil {
+		f.of = map[string]int{}
+	}
+	f.all++
+	f.of[user]++
+	return nil
+}
+
+func (f *followers) leave(user string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all--
+	if f.of[user]--; f.of[user] == 0 {
+		delete(f.of, user)
+	}
+}
 
 // follower is one stream.
 type follower struct {
@@ -55,13 +85,11 @@ type follower struct {
 // client leaves, may not see it any more, or the gateway ends. A client that is
 // slow is behind; requests never wait for it.
 func (s *server) followAudit(c *call, q auditQuery) error {
-	if !s.followers.enter() {
-		return &dialect.Error{
-			Status: http.StatusServiceUnavailable, Code: dialect.CodeOverloaded,
-			Message: "Too many follow the trail already. End one, or try again later.",
-		}
+	user := c.caller.UserID
+	if err := s.followers.enter(user); err != nil {
+		return err
 	}
-	defer s.followers.leave()
+	defer s.followers.leave(user)
 	from := s.Trail.EndMark()
 	if q.from != "" {
 		var err error

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sluice/internal/audit"
+	"sluice/internal/sink/format"
 )
 
 // auditQuery is what was asked of the trail.
@@ -76,6 +77,12 @@ func (s *server) readAuditQuery(c *call) (q auditQuery, err error) {
 	for _, r := range f.Results { // a slip of the pen must not look as if nothing had happened
 		if !slices.Contains(auditResults, r) {
 			return q, badRequest("invalid_parameter", "results", "The parameter results takes %s.", strings.Join(auditResults, ", "))
+		}
+	}
+	for _, kind := range f.Kinds {
+		if known := format.Kinds(); !slices.Contains(known, kind) {
+			return q, badRequest("invalid_parameter", "kinds", "There are no records of the kind %q. The parameter kinds takes %s.",
+				short(kind), strings.Join(known, ", "))
 		}
 	}
 	if len(f.Text) > maxTexts {

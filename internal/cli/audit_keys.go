@@ -25,17 +25,20 @@ func auditKeysCommand(r *remote) *cobra.Command {
 			})
 		}),
 	}
-	cmd.AddCommand(&cobra.Command{
+	cmd.AddCommand(r.yesFlag(&cobra.Command{
 		Use:   "rotate",
 		Short: "Sign with a new key from now on; the old one vouches for it and is destroyed",
 		Args:  Exactly(),
 		RunE: r.run(func(cmd *cobra.Command, c *client.Client, _ []string) error {
+			if err := r.confirm(cmd, "Sign the trail with a new key? The private key of now is destroyed; keep its public key."); err != nil {
+				return err
+			}
 			list, err := c.RotateTrailKey(cmd.Context())
 			if err != nil {
 				return err
 			}
 			return r.say(cmd, list, "The trail is signed with the key %s from now on.", list.Keys[len(list.Keys)-1].ID)
 		}),
-	})
+	}))
 	return cmd
 }

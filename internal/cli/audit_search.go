@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"sluice/internal/audit"
 	"sluice/internal/client"
+	"sluice/internal/sink/format"
 )
 
 // outputNDJSON is the form of output of commands that write record by record.
@@ -68,9 +71,8 @@ func (f *recordFilter) selection(cmd *cobra.Command, r *remote) {
 		"provider": r.completeProviders(), "model": r.completeModels(),
 		"result": fixed(audit.ResultAnswered, audit.ResultProviderError, audit.ResultGatewayError, audit.ResultClientGone,
 			audit.ResultInterrupted, audit.ResultDenied, audit.ResultUnauthenticated, audit.ResultRefused),
-		"status": fixed("2xx", "4xx", "5xx", "401", "403", "429"),
-		"kind": fixed(audit.KindAccessEndpoint, audit.KindDenyEndpoint, audit.KindCreateEndpoint, audit.KindUpdateEndpoint,
-			audit.KindDeleteEndpoint, audit.KindChangeEndpointPermissions),
+		"status":      fixed("2xx", "4xx", "5xx", "401", "403", "429"),
+		"kind":        fixed(format.Kinds()...),
 		"target-type": fixed(audit.TargetEndpoint, "user", "organization", "token", "credential", "exchange"),
 	} {
 		complete(cmd, flag, of)
@@ -102,6 +104,11 @@ func (f *recordFilter) local() (out audit.Filter, err error) {
 		Executions: l("executions"), EndpointNames: l("endpointNames"), Providers: l("providers"), Models: l("models"),
 		Results: l("results"), Kinds: l("kinds"), TargetTypes: l("targetTypes"), TargetNames: l("targetNames"),
 		TargetIDs: l("targetIds"), ClientAddrs: l("addresses"), Text: l("text"),
+	}
+	for _, kind := range out.Kinds {
+		if known := format.Kinds(); !slices.Contains(known, kind) {
+			return out, usagef("--kind: there are no records of the kind %q; there are %s", kind, strings.Join(known, ", "))
+		}
 	}
 	if len(out.Kinds) == 0 && out.ID == "" {
 		out.Except = []string{audit.KindCheckpoint}

@@ -66,6 +66,12 @@ func TestAuditSearch(t *testing.T) {
 	assert.Contains(t, g.ok("", "audit", "search", "-o", "json", "--bodies", "--id", "x-1"), "Question of x-1")
 	assert.Equal(t, 2, g.run("", "audit", "search", "-o", "xml").code)
 	assert.Equal(t, 2, g.run("", "audit", "search", "--dir", "audit", "--status", "bad").code)
+	for _, where := range [][]string{{}, {"--dir", filepath.Join(g.data, "audit")}} {
+		r := g.run("", append([]string{"audit", "search", "--kind", "CreateTokens"}, where...)...)
+		assert.NotZero(t, r.code, where)
+		assert.Contains(t, r.err, `no records of the kind "CreateTokens"`, where)
+		assert.Contains(t, r.err, "CreateToken,", where)
+	}
 	require.NoError(t, g.trail.Close())
 	check("--dir", filepath.Join(g.data, "audit"))
 	assert.Equal(t, 1, g.run("", "audit", "search", "--dir", t.TempDir()).code)

@@ -130,6 +130,8 @@ func (t *tail) run(c *client.Client) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
+		case errors.As(err, &refused) && refused.Status == http.StatusTooManyRequests && t.cursor != "":
+			// The gateway has not noticed yet that the connection before has ended.
 		case errors.As(err, &refused) && refused.Status < http.StatusInternalServerError:
 			return err
 		case t.cursor == "" && err != nil:

@@ -58,6 +58,14 @@ func TestDestructionIsConfirmed(t *testing.T) {
 	yes := g.typed("", append([]string{"users", "delete", "bob", "--yes"}, at...)...)
 	assert.Equal(t, 0, yes.code)
 	assert.NotContains(t, yes.err, "?")
+
+	keys := g.ok("", "audit", "keys")
+	no = g.typed("\n", append([]string{"audit", "keys", "rotate"}, at...)...)
+	assert.Equal(t, 1, no.code)
+	assert.Contains(t, no.err, "Sign the trail with a new key? The private key of now is destroyed")
+	assert.Equal(t, keys, g.ok("", "audit", "keys"))
+	assert.Equal(t, 0, g.typed("y\n", append([]string{"audit", "keys", "rotate"}, at...)...).code)
+	assert.Equal(t, 0, g.typed("", append([]string{"audit", "keys", "rotate", "-y"}, at...)...).code)
 }
 
 func TestLoginAsks(t *testing.T) {

@@ -1,6 +1,8 @@
 package format
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"sluice/internal/audit"
@@ -94,6 +96,13 @@ var kinds = map[string]mapping{
 	audit.KindRecordsMissing:   other(classEventLog, critical),
 	audit.KindRestored:         other(classEventLog, medium),
 	audit.KindPartitionDropped: {classEventLog, 2, "Delete", medium},
+}
+
+// Kinds lists what the eventKind of a record can be, sorted.
+func Kinds() []string {
+	all := slices.AppendSeq([]string{audit.KindAccessEndpoint, audit.KindDenyEndpoint}, maps.Keys(kinds))
+	slices.Sort(all)
+	return all
 }
 
 // ofEvent is the mapping of an event: that of its kind, but what changes

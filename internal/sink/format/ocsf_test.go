@@ -155,6 +155,7 @@ func TestEveryKindIsMapped(t *testing.T) {
 		require.NoError(t, err)
 		require.NotContains(t, string(line), `"class_uid":0,`, "%s has no class: add it to kinds in ocsf_kinds.go and to docs/siem.md", kind)
 	}
+	require.ElementsMatch(t, append(audittest.EventKinds(t), audit.KindAccessEndpoint, audit.KindDenyEndpoint), format.Kinds())
 	line, err := format.OCSF(nil, event("KindOfTheFuture"))
 	require.NoError(t, err)
 	require.Contains(t, string(line), `"class_uid":0,`)
