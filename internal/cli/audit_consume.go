@@ -88,6 +88,9 @@ func (f *consumeFlags) run(cmd *cobra.Command) error {
 			return err
 		}
 		defer file.Close()
+		if aside := file.Aside(); aside != "" {
+			f.o.Tell("the output ended in half a line; it was kept aside in %s", aside)
+		}
 		f.o.Output = file
 	case f.command != "":
 		f.o.Output = &consume.Command{Line: f.command, Out: cmd.OutOrStdout(), ErrOut: cmd.ErrOrStderr()}

@@ -74,3 +74,12 @@ func TestBadStoresSayWhere(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorContains(t, c.Validate(), "archive: want access_key_id and secret_access_key, or egress.machine_identity: true")
 }
+
+func TestTwoSinksHaveTwoFiles(t *testing.T) {
+	for _, file := range []string{"same", "rotated"} {
+		_, err := config.Load(filepath.Join("testdata", "sink-file-"+file+".bad.yaml"))
+		require.ErrorContains(t, err, "audit.sinks[1].path: another sink writes to this file", file)
+	}
+	_, err := config.Load(filepath.Join("testdata", "sink-file.good.yaml"))
+	require.NoError(t, err)
+}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -125,11 +126,30 @@ func sinks(into *[]Sink) func(*decoder, string, ast.Node) {
 			if slices.ContainsFunc(out, func(o Sink) bool { return s.Name != "" && o.Name == s.Name }) {
 				d.fail(item, fmt.Sprintf("%s[%d].name", key, i), "another sink has this name")
 			}
+			if slices.ContainsFunc(out, func(o Sink) bool { return sameFile(o.File, s.File) }) {
+				d.fail(item, fmt.Sprintf("%s[%d].path", key, i), "another sink writes to this file, or renames its own to it; give each a path of its own")
+			}
 			out = append(out, s)
 		}
 		*into = out
 	}
 }
+
+// sameFile reports whether two sinks would write to one file, or one would rename
+// its own over that of the other.
+func sameFile(a, b *SinkFile) bool {
+	if a == nil || b == nil || a.Path == "" || b.Path == "" {
+		return false
+	}
+	one, two := filepath.Clean(a.Path), filepath.Clean(b.Path)
+	if len(one) > len(two) {
+		one, two = two, one
+	}
+	behind, is := strings.CutPrefix(two, one)
+	return is && (behind == "" || rotated.MatchString(behind))
+}
+
+var rotated = regexp.MustCompile(`^(\.[0-9]+)+$`)
 
 // sink reads one sink. Its type is looked for first, since it says which keys
 // there are.

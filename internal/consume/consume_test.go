@@ -146,6 +146,50 @@ func TestWhatAFileHasIsNotWrittenAgain(t *testing.T) {
 	require.Eventually(t, func() bool { return len(lines(t, file)) == 50 }, time.Minute, 20*time.Millisecond)
 	require.Equal(t, consume.Counts{Written: 20, Repeats: 30}, stop())
 	require.Equal(t, want(1, 50), lines(t, file))
+	aside, err := filepath.Glob(file + ".torn-*")
+	require.NoError(t, err)
+	require.Equal(t, []string{`{"recordId":"aa-3`}, lines(t, aside...))
+}
+
+// Records of a group in CEF are told by their externalId.
+func TestWhatAFileHasInCEFIsNotWrittenAgain(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "out")
+	line := "CEF:0|Sluice|Sluice|1|k|n|5|rt=1 msg=an externalId\\=zz-1 externalId=aa-7 cs1=x\nCEF:0|Sluice|Sluice|1|k|n|5|externalId=aa-8\n"
+	require.NoError(t, os.WriteFile(file, []byte(line), 0o600))
+	var ids []string
+	require.NoError(t, openFile(t, file).Seen(func(id string) { ids = append(ids, id) }))
+	require.Equal(t, []string{"aa-7", "aa-8"}, ids)
+}
+
+func TestTheOutputIsRotatedByAnotherProgram(t *testing.T) {
+	s, o, file := redistest.Start(t), &told{}, filepath.Join(t.TempDir(), "out")
+	add(t, s, 1, 10)
+	stop := start(t, options(s, "one", openFile(t, file), o))
+	has := func(n int, files ...string) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			raw, err := os.ReadFile(files[len(files)-1])
+			return err == nil && bytes.Count(raw, []byte("\n")) == n
+		}, 30*time.Second, 20*time.Millisecond)
+	}
+	has(10, file)
+	require.NoError(t, os.Rename(file, file+".1"))
+	add(t, s, 11, 20)
+	has(10, file)
+	require.NoError(t, os.Truncate(file, 0))
+	add(t, s, 21, 25)
+	has(5, file)
+	stop()
+	require.Equal(t, want(1, 10), lines(t, file+".1"))
+	require.Equal(t, want(21, 25), lines(t, file), "without a hole where the file was emptied")
+}
+
+func TestAnOutputOfSomebodyElse(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "hosts")
+	require.NoError(t, os.WriteFile(file, []byte("127.0.0.1 localhost"), 0o600))
+	_, err := consume.OpenFile(file)
+	require.ErrorContains(t, err, "does not begin with a record")
+	require.Equal(t, []string{"127.0.0.1", "localhost"}, lines(t, file))
 }
 
 func TestAStreamThatWasLostAndFilledAgain(t *testing.T) {

@@ -11,6 +11,8 @@ import (
 	"os/exec"
 
 	"github.com/tidwall/gjson"
+
+	"sluice/internal/linefile"
 )
 
 // Lines writes one line a record, for example to the standard output.
@@ -33,53 +35,28 @@ func (l *Lines) Flush() error { return l.w.Flush() }
 // Seen implements Output: what was written to a pipe is not known.
 func (l *Lines) Seen(func(string)) error { return nil }
 
-// File appends lines to a file.
+// File appends lines to a file, which another program may rotate.
 type File struct {
-	f   *os.File
-	buf bytes.Buffer
-	end int64 // of what counts as written
+	file *linefile.File
+	buf  bytes.Buffer
 }
 
 // tailBytes is how much of the end of a file is looked at for records that are
 // there from before.
 const tailBytes = 256 << 20
 
-// OpenFile opens a file, or makes it for its owner only. A line that a crash cut
-// off is removed: its record was not acknowledged.
+// OpenFile opens a file, or makes it for its owner only. Half a line that a crash
+// left is kept aside: its record was not acknowledged.
 func OpenFile(path string) (*File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("opening the output: %w", err)
-	}
-	o := &File{f: f}
-	if err := o.cut(); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("opening the output: %w", err)
+	o := &File{file: linefile.New(path)}
+	if err := o.file.Open(); err != nil {
+		return nil, fmt.Errorf("the output: %w", err)
 	}
 	return o, nil
 }
 
-// cut removes what follows the last end of a line.
-func (o *File) cut() error {
-	info, err := o.f.Stat()
-	if err != nil {
-		return err
-	}
-	buf := make([]byte, 64<<10)
-	for o.end = info.Size(); o.end > 0; {
-		from := max(o.end-int64(len(buf)), 0)
-		part := buf[:o.end-from]
-		if _, err := o.f.ReadAt(part, from); err != nil {
-			return err
-		}
-		if at := bytes.LastIndexByte(part, '\n'); at >= 0 {
-			o.end = from + int64(at) + 1
-			break
-		}
-		o.end = from
-	}
-	return o.f.Truncate(o.end)
-}
+// Aside names the file to which half a line went, "" for none.
+func (o *File) Aside() string { return o.file.Aside() }
 
 // Write implements Output.
 func (o *File) Write(_ context.Context, _ string, record []byte) error {
@@ -94,26 +71,19 @@ func (o *File) Flush() error {
 		return nil
 	}
 	defer o.buf.Reset()
-	n, err := o.f.WriteAt(o.buf.Bytes(), o.end)
-	if err == nil {
-		err = o.f.Sync()
+	if err := o.file.Open(); err != nil {
+		return err
 	}
-	if err != nil {
-		return errors.Join(err, o.f.Truncate(o.end))
-	}
-	o.end += int64(n)
-	return nil
+	return o.file.Append(o.buf.Bytes())
 }
 
 // Seen implements Output.
 func (o *File) Seen(f func(id string)) error {
-	from := max(o.end-tailBytes, 0)
-	r := bufio.NewReaderSize(io.NewSectionReader(o.f, from, o.end-from), 1<<20)
-	if from > 0 {
-		if _, err := r.ReadBytes('\n'); err != nil {
-			return err
-		}
+	tail, err := o.file.Tail(tailBytes)
+	if err != nil {
+		return err
 	}
+	r := bufio.NewReaderSize(tail, 1<<20)
 	for {
 		line, err := r.ReadBytes('\n')
 		if err == io.EOF {
@@ -121,6 +91,11 @@ func (o *File) Seen(f func(id string)) error {
 		}
 		if err != nil {
 			return err
+		}
+		if _, rest, cef := bytes.Cut(line, []byte("externalId=")); cef && line[0] == 'C' {
+			id, _, _ := bytes.Cut(bytes.TrimSpace(rest), []byte{' '})
+			f(string(id))
+			continue
 		}
 		// In a record as Sluice has it, and in one of OCSF.
 		for _, id := range gjson.GetManyBytes(line, "recordId", "metadata.uid") {
@@ -130,7 +105,7 @@ func (o *File) Seen(f func(id string)) error {
 }
 
 // Close closes the file.
-func (o *File) Close() error { return o.f.Close() }
+func (o *File) Close() error { return o.file.Close() }
 
 // Command runs a command for each record, which has it as its standard input and
 // its id as SLUICE_RECORD_ID. The record counts as written when the command exits

@@ -4,14 +4,17 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"sluice/internal/audit"
 	"sluice/internal/config"
+	"sluice/internal/linefile"
 	"sluice/internal/sink"
 	"sluice/internal/sink/filesink"
 )
@@ -65,6 +68,13 @@ func TestFileGoesOnAfterACrashAndARotation(t *testing.T) {
 	target := filesink.Open(config.SinkFile{Path: path, RotateBytes: 1 << 20, Keep: 2})
 	deliver(t, target, entries("a", 2))
 	require.Equal(t, []string{`{"whole":1}`, `{"id":"a-00"}`, `{"id":"a-01"}`}, lines(t, path))
+	aside, err := filepath.Glob(path + ".torn-*")
+	require.NoError(t, err)
+	require.Len(t, aside, 1)
+	torn, err := os.ReadFile(aside[0])
+	require.NoError(t, err)
+	require.Equal(t, "{\"torn", string(torn))
+	require.Equal(t, []string{"The file ended in half a line, which was kept aside in " + aside[0] + "."}, target.Notes())
 
 	require.NoError(t, os.Rename(path, path+"-rotated"))
 	deliver(t, target, entries("b", 1))
@@ -79,10 +89,47 @@ func TestFileThatCanNotBeWritten(t *testing.T) {
 	target := filesink.Open(config.SinkFile{Path: t.TempDir(), RotateBytes: 1 << 20})
 	n, err := target.Deliver(context.Background(), entries("a", 1))
 	require.Zero(t, n)
-	require.ErrorContains(t, err, "opening the file of the sink")
+	require.ErrorIs(t, err, linefile.ErrIrregular)
 
-	full := filesink.Open(config.SinkFile{Path: "/dev/full", RotateBytes: 1 << 20})
-	n, err = full.Deliver(context.Background(), entries("a", 1))
+	// Somebody else's file is left alone, whatever it ends with.
+	path := filepath.Join(t.TempDir(), "hosts")
+	require.NoError(t, os.WriteFile(path, []byte("127.0.0.1 localhost"), 0o600))
+	n, err = filesink.Open(config.SinkFile{Path: path, RotateBytes: 1 << 20}).Deliver(context.Background(), entries("a", 1))
 	require.Zero(t, n)
-	require.ErrorContains(t, err, "no space left")
+	require.ErrorIs(t, err, linefile.ErrForeign)
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "127.0.0.1 localhost", string(data))
+}
+
+// The disk is full in the middle of a line, then is not.
+func TestFileOfAFullDisk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.log")
+	target := filesink.Open(config.SinkFile{Path: path, RotateBytes: 1 << 20, Keep: 2})
+	deliver(t, target, entries("a", 2))
+	signal.Ignore(syscall.SIGXFSZ)
+	var was syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was))
+	defer func() { require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was)) }()
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 50, Max: was.Max}))
+	n, err := target.Deliver(context.Background(), entries("b", 3))
+	require.Zero(t, n)
+	require.ErrorIs(t, err, syscall.EFBIG)
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was))
+	deliver(t, target, entries("b", 3))
+	require.Equal(t, []string{`{"id":"a-00"}`, `{"id":"a-01"}`, `{"id":"b-00"}`, `{"id":"b-01"}`, `{"id":"b-02"}`}, lines(t, path))
+	require.Nil(t, target.Notes())
+}
+
+// Two sinks, of this gateway or of two, have one file by mistake: one writes.
+func TestFileOfTwoSinks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.log")
+	one := filesink.Open(config.SinkFile{Path: path, RotateBytes: 1 << 20})
+	two := filesink.Open(config.SinkFile{Path: path, RotateBytes: 1 << 20})
+	deliver(t, one, entries("a", 1))
+	_, err := two.Deliver(context.Background(), entries("b", 1))
+	require.ErrorIs(t, err, linefile.ErrInUse)
+	require.NoError(t, one.Close())
+	deliver(t, two, entries("b", 1))
+	require.Equal(t, []string{`{"id":"a-00"}`, `{"id":"b-00"}`}, lines(t, path))
 }
