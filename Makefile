@@ -57,9 +57,9 @@ screenshots: build tools debian ## take the pictures of docs/screenshots anew
 fuzz: ## run every fuzz target for FUZZTIME (60s)
 	FUZZTIME=$(FUZZTIME) sh tools/fuzz
 
-bench: build $(TOOLS)/envoy ## measure against the floors; the table of docs/performance.md
+bench: build $(TOOLS)/envoy ## measure against the floors; ARGS=pair, ARGS=sustain: see docs/performance.md
 	$(GO) build -tags unrecorded -o bin/sluice-unrecorded ./cmd/sluice
-	$(GO) run ./bench
+	$(GO) run ./bench $(ARGS)
 
 clean: ## remove what was built; .tools and data stay
 	rm -rf bin

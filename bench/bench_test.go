@@ -89,22 +89,27 @@ func TestLoadInItsOwnProcess(t *testing.T) {
 	require.NoError(t, err)
 	defer provider.stop()
 	config := load.Config{Addr: addr, Path: "/", Body: []byte(`{"stream":true}`), Expect: "[DONE]", Connections: 2,
-		Warmup: 20 * time.Millisecond, Duration: 50 * time.Millisecond}
+		Warmup: 20 * time.Millisecond, Duration: 50 * time.Millisecond, Every: 20 * time.Millisecond}
 	var calls []string
+	intervals := 0
 	note := func(what string) func() error {
 		return func() error {
 			calls = append(calls, what)
 			return nil
 		}
 	}
-	result, err := runLoad(t.Context(), config, note("before"), note("after"))
+	result, err := runLoad(t.Context(), config, around{before: note("before"), after: note("after"), each: func(r load.Result) error {
+		intervals += r.Requests
+		return nil
+	}})
 	require.NoError(t, err)
 	require.Equal(t, []string{"before", "after"}, calls)
 	require.Positive(t, result.Requests)
 	require.Zero(t, result.Errors, result.FirstError)
+	require.Equal(t, result.Requests, intervals, "the intervals together are the whole")
 
 	config.Addr = "127.0.0.1:" + strconv.Itoa(1)
-	_, err = runLoad(t.Context(), config, note("before"), note("after"))
+	_, err = runLoad(t.Context(), config, around{before: note("before"), after: note("after")})
 	require.ErrorContains(t, err, "no right answer")
 }
 

@@ -5,6 +5,10 @@
 // nothing, which shows what the audit trail costs. Provider and
 // load generator are processes of their own. The result is Markdown on
 // standard output; progress goes to standard error.
+//
+// Two more commands answer what such a comparison can't: "bench pair" compares
+// two of the gateways at rates that both hold, in short slices in turn, and
+// "bench sustain" holds a rate for minutes with two sinks behind the trail.
 package main
 
 import (
@@ -43,27 +47,64 @@ type options struct {
 }
 
 func main() {
-	if len(os.Args) > 2 && os.Args[1] == "-role" {
-		exit(runRole(os.Args[2], os.Args[3:]))
+	args := os.Args[1:]
+	if len(args) > 1 && args[0] == "-role" {
+		exit(runRole(args[1], args[2:]))
 	}
-	var o options
-	flag.DurationVar(&o.duration, "duration", 8*time.Second, "measured time of each load")
-	flag.DurationVar(&o.warmup, "warmup", 2*time.Second, "load before the measured time")
-	flag.DurationVar(&o.gap, "gap", 2*time.Millisecond, "provider's pause between the chunks of a stream")
-	flag.IntVar(&o.connections, "connections", 32, "connections at full load")
-	flag.IntVar(&o.rounds, "rounds", 1, "rounds over everything; medians are printed")
-	flag.Float64Var(&o.rate, "rate", 100, "requests/s at the fixed rate, where added latency is measured")
-	flag.StringVar(&o.only, "only", "a,b,c,d,e,f,g,h", "gateways to measure, besides the provider itself")
-	flag.StringVar(&o.loads, "loads", "1,2,3", "workloads: 1.5 KB, 64 KB, streamed")
-	flag.BoolVar(&o.echoBodies, "echo-bodies", false, "the echo server sends both bodies back, as a gateway that changes them")
-	flag.StringVar(&o.dialect, "dialect", dialectOpenAI, "how Sluice is called: openai or mlflow")
-	flag.StringVar(&o.envoy, "envoy", "", "Envoy binary of the pinned version (default: found)")
-	flag.StringVar(&o.sluice, "sluice", filepath.Join("bin", "sluice"), "Sluice binary")
-	flag.StringVar(&o.unrecorded, "unrecorded", filepath.Join("bin", "sluice-unrecorded"), "Sluice binary built with the tag unrecorded")
-	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	exit(run(ctx, &o))
+	command := ""
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		command, args = args[0], args[1:]
+	}
+	switch command {
+	case "":
+		exit(compareFloors(ctx, args))
+	case "pair":
+		exit(comparePair(ctx, args))
+	case "sustain":
+		exit(sustain(ctx, args))
+	}
+	exit(fmt.Errorf("unknown command %q: none (the floors), pair or sustain", command))
+}
+
+// programs are the flags that say what is measured.
+func (o *options) programs(f *flag.FlagSet) {
+	f.StringVar(&o.envoy, "envoy", "", "Envoy binary of the pinned version (default: found)")
+	f.StringVar(&o.sluice, "sluice", filepath.Join("bin", "sluice"), "Sluice binary")
+	f.StringVar(&o.unrecorded, "unrecorded", filepath.Join("bin", "sluice-unrecorded"), "Sluice binary built with the tag unrecorded")
+	f.StringVar(&o.dialect, "dialect", dialectOpenAI, "how Sluice is called: openai or mlflow")
+	f.BoolVar(&o.echoBodies, "echo-bodies", false, "the echo server sends both bodies back, as a gateway that changes them")
+	f.DurationVar(&o.gap, "gap", 2*time.Millisecond, "provider's pause between the chunks of a stream")
+	f.IntVar(&o.connections, "connections", 32, "connections of the load generator")
+}
+
+// compareFloors measures each gateway in turn.
+func compareFloors(ctx context.Context, args []string) error {
+	var o options
+	f := flag.NewFlagSet("bench", flag.ExitOnError)
+	o.programs(f)
+	f.DurationVar(&o.duration, "duration", 8*time.Second, "measured time of each load")
+	f.DurationVar(&o.warmup, "warmup", 2*time.Second, "load before the measured time")
+	f.IntVar(&o.rounds, "rounds", 1, "rounds over everything; medians are printed")
+	f.Float64Var(&o.rate, "rate", 100, "requests/s at the fixed rate, where added latency is measured")
+	f.StringVar(&o.only, "only", "a,b,c,d,e,f,g,h", "gateways to measure, besides the provider itself")
+	f.StringVar(&o.loads, "loads", "1,2,3", "workloads: 1.5 KB, 64 KB, streamed")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	return withBench(ctx, &o, func(b *bench) error { return b.compare(ctx) })
+}
+
+// parse reads flags that leave no argument over.
+func parse(f *flag.FlagSet, args []string) error {
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if f.NArg() > 0 {
+		return fmt.Errorf("%q is no flag of this command", f.Arg(0))
+	}
+	return nil
 }
 
 func exit(err error) {
@@ -101,7 +142,8 @@ var contenders = []contender{
 	{"h", "(h) Sluice that records nothing", (*bench).sluiceUnrecorded},
 }
 
-func run(ctx context.Context, o *options) error {
+// withBench runs do with what every measurement needs, and ends that afterwards.
+func withBench(ctx context.Context, o *options, do func(*bench) error) error {
 	found, err := envoy.Find(o.envoy)
 	if err != nil {
 		return err
@@ -125,7 +167,7 @@ func run(ctx context.Context, o *options) error {
 	}
 	defer provider.stop()
 	b.providerAddr = addr
-	return b.compare(ctx)
+	return do(b)
 }
 
 // compare measures each gateway under each workload and prints the report. A

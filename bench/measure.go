@@ -21,6 +21,7 @@ type gateway struct {
 	header     map[string]string
 	path       string
 	model      string
+	data       string       // its data folder, of Sluice
 	roots      func() []int // processes whose CPU counts, with their descendants
 	close      func()
 }
@@ -68,20 +69,27 @@ type figures struct {
 	serverRSS   int64
 }
 
+// loadOf is full load without end: what has to be added is the times, and the
+// rate if there is one.
+func (o *options) loadOf(g *gateway, w workload) load.Config {
+	return load.Config{Addr: g.addr, CA: g.ca, ServerName: g.serverName, Path: g.path, Header: g.header,
+		Body: w.body(g.model), Expect: w.expect, Connections: o.connections}
+}
+
 // measure puts a gateway under a workload: full load first, then the fixed rate.
 func (o *options) measure(ctx context.Context, g *gateway, w workload) (figures, error) {
-	config := load.Config{Addr: g.addr, CA: g.ca, ServerName: g.serverName, Path: g.path, Header: g.header,
-		Body: w.body(g.model), Expect: w.expect, Connections: o.connections, Warmup: o.warmup, Duration: o.duration}
+	config := o.loadOf(g, w)
+	config.Warmup, config.Duration = o.warmup, o.duration
 	var out figures
 	var before, after footprint
 	var err error
-	out.Result, err = runLoad(ctx, config, func() (err error) {
+	out.Result, err = runLoad(ctx, config, around{before: func() (err error) {
 		before, err = footprintOf(g.roots())
 		return err
-	}, func() (err error) {
+	}, after: func() (err error) {
 		after, err = footprintOf(g.roots())
 		return err
-	})
+	}})
 	if err != nil {
 		return out, fmt.Errorf("full load: %w", err)
 	}
@@ -91,16 +99,28 @@ func (o *options) measure(ctx context.Context, g *gateway, w workload) (figures,
 	}
 	out.envoyRSS, out.serverRSS = after.envoy.rss, after.server.rss
 	config.Rate, config.Connections, config.Warmup = o.rate, min(o.connections, 16), min(o.warmup, time.Second)
-	nothing := func() error { return nil }
-	if out.steady, err = runLoad(ctx, config, nothing, nothing); err != nil {
+	if out.steady, err = runLoad(ctx, config, around{}); err != nil {
 		return out, fmt.Errorf("fixed rate: %w", err)
 	}
 	return out, nil
 }
 
-// runLoad runs the load generator in a process of its own, calling before and
-// after right around the measured time.
-func runLoad(ctx context.Context, c load.Config, before, after func() error) (load.Result, error) {
+// around is what is called right before and after the measured time, and after
+// each interval of it (load.Config.Every); nil: nothing.
+type around struct {
+	before, after func() error
+	each          func(load.Result) error
+}
+
+// told is what the load generator says once it measures: the figures of an
+// interval, or at the end those of the whole time.
+type told struct {
+	Interval *load.Result
+	Total    *load.Result
+}
+
+// runLoad runs the load generator in a process of its own.
+func runLoad(ctx context.Context, c load.Config, around around) (load.Result, error) {
 	var result load.Result
 	self, err := os.Executable()
 	if err != nil {
@@ -123,14 +143,14 @@ func runLoad(ctx context.Context, c load.Config, before, after func() error) (lo
 	if err := cmd.Start(); err != nil {
 		return result, fmt.Errorf("starting the load generator: %w", err)
 	}
-	talked := converse(in, out, c, before, after, &result)
+	talked := converse(in, out, c, around, &result)
 	if err := cmd.Wait(); err != nil {
 		return result, fmt.Errorf("load generator: %w: %s", err, errors.String())
 	}
 	return result, talked
 }
 
-func converse(in io.WriteCloser, out io.Reader, c load.Config, before, after func() error, result *load.Result) error {
+func converse(in io.WriteCloser, out io.Reader, c load.Config, around around, result *load.Result) error {
 	defer in.Close()
 	encoder, decoder := json.NewEncoder(in), json.NewDecoder(out)
 	if err := encoder.Encode(c); err != nil {
@@ -140,14 +160,31 @@ func converse(in io.WriteCloser, out io.Reader, c load.Config, before, after fun
 	if err := decoder.Decode(&ready); err != nil {
 		return fmt.Errorf("waiting for the warm-up: %w", err)
 	}
-	if err := before(); err != nil {
-		return err
+	if around.before != nil {
+		if err := around.before(); err != nil {
+			return err
+		}
 	}
 	if err := encoder.Encode(true); err != nil {
 		return fmt.Errorf("starting the measurement: %w", err)
 	}
-	if err := decoder.Decode(result); err != nil {
-		return fmt.Errorf("reading the result: %w", err)
+	for {
+		var t told
+		if err := decoder.Decode(&t); err != nil {
+			return fmt.Errorf("reading the result: %w", err)
+		}
+		if t.Interval != nil && around.each != nil {
+			if err := around.each(*t.Interval); err != nil {
+				return err
+			}
+		}
+		if t.Total != nil {
+			*result = *t.Total
+			break
+		}
 	}
-	return after()
+	if around.after != nil {
+		return around.after()
+	}
+	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sort"
 
 	"sluice/bench/load"
 )
@@ -104,10 +103,5 @@ func middle(rounds []figures, of func(figures) float64) float64 {
 	for i, f := range rounds {
 		values[i] = of(f)
 	}
-	sort.Float64s(values)
-	half := len(values) / 2
-	if len(values)%2 == 1 {
-		return values[half]
-	}
-	return (values[half-1] + values[half]) / 2
+	return medianOf(values)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -19,9 +20,10 @@ import (
 // The roles in which this program starts itself, each a process of its own so
 // that its CPU is not counted as the gateway's.
 const (
-	roleProvider = "provider"
-	roleEcho     = "echo"
-	roleLoad     = "load"
+	roleProvider  = "provider"
+	roleEcho      = "echo"
+	roleLoad      = "load"
+	roleCollector = "collector"
 )
 
 func runRole(role string, args []string) error {
@@ -34,6 +36,8 @@ func runRole(role string, args []string) error {
 		return serveProvider(gap)
 	case roleEcho:
 		return serveEcho(args[0], len(args) > 1)
+	case roleCollector:
+		return serveCollector()
 	case roleLoad:
 		return generate(os.Stdin, os.Stdout)
 	}
@@ -78,12 +82,19 @@ func onTerm(stop func()) {
 }
 
 // generate reads a load.Config, warms up, writes "ready", waits for a line,
-// measures, and writes the load.Result.
+// measures, and writes what it has to tell.
 func generate(in io.Reader, out io.Writer) error {
 	var config load.Config
 	decoder := json.NewDecoder(in)
 	if err := decoder.Decode(&config); err != nil {
 		return fmt.Errorf("reading what to do: %w", err)
+	}
+	encoder := json.NewEncoder(out)
+	var broken error // of writing; the measurement goes on
+	config.Each = func(r load.Result) {
+		if err := encoder.Encode(told{Interval: &r}); err != nil {
+			broken = err
+		}
 	}
 	result, err := load.Run(config, func() error {
 		if _, err := fmt.Fprintln(out, `"ready"`); err != nil {
@@ -95,5 +106,5 @@ func generate(in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(out).Encode(result)
+	return errors.Join(broken, encoder.Encode(told{Total: &result}))
 }

@@ -24,31 +24,31 @@ const manyEndpoints = 10_000
 
 // sluice is the whole gateway with one endpoint.
 func (b *bench) sluice(ctx context.Context) (*gateway, error) {
-	return b.startSluice(ctx, b.o.sluice, 1, openAI)
+	return b.startSluice(ctx, b.o.sluice, 1, "", openAI)
 }
 
 // sluiceMany is the whole gateway with ten thousand endpoints at one provider.
 func (b *bench) sluiceMany(ctx context.Context) (*gateway, error) {
-	return b.startSluice(ctx, b.o.sluice, manyEndpoints, openAI)
+	return b.startSluice(ctx, b.o.sluice, manyEndpoints, "", openAI)
 }
 
 // sluiceAnthropic and sluiceBedrock translate for an OpenAI client.
 func (b *bench) sluiceAnthropic(ctx context.Context) (*gateway, error) {
-	return b.startSluice(ctx, b.o.sluice, 1, anthropic)
+	return b.startSluice(ctx, b.o.sluice, 1, "", anthropic)
 }
 
 func (b *bench) sluiceBedrock(ctx context.Context) (*gateway, error) {
-	return b.startSluice(ctx, b.o.sluice, 1, bedrock)
+	return b.startSluice(ctx, b.o.sluice, 1, "", bedrock)
 }
 
 // sluiceTwo has a second target, to fall back to: the price of being able to.
 func (b *bench) sluiceTwo(ctx context.Context) (*gateway, error) {
-	return b.startSluice(ctx, b.o.sluice, 1, openAI, openAI)
+	return b.startSluice(ctx, b.o.sluice, 1, "", openAI, openAI)
 }
 
 // sluiceUnrecorded has a trail that keeps nothing: the price of the audit trail.
 func (b *bench) sluiceUnrecorded(ctx context.Context) (*gateway, error) {
-	return b.startSluice(ctx, b.o.unrecorded, 1, openAI)
+	return b.startSluice(ctx, b.o.unrecorded, 1, "", openAI)
 }
 
 // target is what is behind the endpoint that is called.
@@ -70,7 +70,9 @@ var (
 	}}
 )
 
-func (b *bench) startSluice(ctx context.Context, program string, endpoints int, targets ...target) (*gateway, error) {
+// startSluice starts the program with some endpoints; more is YAML besides what
+// every gateway here is configured with.
+func (b *bench) startSluice(ctx context.Context, program string, endpoints int, more string, targets ...target) (*gateway, error) {
 	addr, err := simulate.RefusedAddr()
 	if err != nil {
 		return nil, err
@@ -79,7 +81,7 @@ func (b *bench) startSluice(ctx context.Context, program string, endpoints int, 
 	if err != nil {
 		return nil, fmt.Errorf("making a folder: %w", err)
 	}
-	config, err := b.sluiceConfig(dir, addr)
+	config, err := b.sluiceConfig(dir, addr, more)
 	if err != nil {
 		return nil, err
 	}
@@ -100,17 +102,19 @@ func (b *bench) startSluice(ctx context.Context, program string, endpoints int, 
 	}
 	g := &gateway{addr: addr, ca: b.ca.PEM(), serverName: serverName, path: "/v1/chat/completions", model: benchEndpoint,
 		header: map[string]string{"Authorization": "Bearer " + admin.token},
-		roots:  func() []int { return []int{server.cmd.Process.Pid} }, close: server.stop}
+		roots:  func() []int { return []int{server.cmd.Process.Pid} }, close: server.stop, data: filepath.Join(dir, "data")}
 	if b.o.dialect == dialectMLflow {
 		g.path, g.model = "/endpoints/"+benchEndpoint+"/invocations", ""
 	}
 	return g, nil
 }
 
-func (b *bench) sluiceConfig(dir, addr string) (path string, err error) {
-	config := fmt.Sprintf("listen: %s\nmetrics_listen: \"\"\ndata: %q\n"+
-		"tls: { certificate: %q, key: %q }\negress: { allow_private: true }\n",
-		addr, filepath.Join(dir, "data"), b.certFile, b.keyFile)
+func (b *bench) sluiceConfig(dir, addr, more string) (path string, err error) {
+	if more == "" {
+		more = "metrics_listen: \"\"\n"
+	}
+	config := fmt.Sprintf("listen: %s\ndata: %q\ntls: { certificate: %q, key: %q }\negress: { allow_private: true }\n%s",
+		addr, filepath.Join(dir, "data"), b.certFile, b.keyFile, more)
 	path = filepath.Join(dir, "sluice.yaml")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		return "", fmt.Errorf("writing the configuration: %w", err)

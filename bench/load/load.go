@@ -31,6 +31,12 @@ type Config struct {
 	Rate        float64       // requests/s over all connections; 0: as fast as they go
 	Warmup      time.Duration // load before the measured time
 	Duration    time.Duration // the measured time
+
+	// Every is the time between two calls of Each during the measured time, with
+	// what was measured since the last one; 0: none. The end of the measured
+	// time is the end of the last interval.
+	Every time.Duration
+	Each  func(Result) `json:"-"`
 }
 
 // Result is what was measured. Latencies are in milliseconds.
@@ -39,13 +45,18 @@ type Result struct {
 	Errors     int     // anything else
 	FirstError string  // what the first of them was
 	Seconds    float64 // measured time
-	P50, P99   float64 // until the whole answer
+	P50, P90   float64 // until the whole answer
+	P99, P999  float64
 	First50    float64 // until the first byte of the answer's body
 	First99    float64
 }
 
 // timeout bounds one request, so that a gateway that hangs ends the run.
 const timeout = 30 * time.Second
+
+// backlog is how many turns may wait for a connection until the schedule itself
+// waits, and with it the clock of those that come later.
+const backlog = 1 << 16
 
 // Run drives the load. Between warm-up and measurement it calls ready, if not
 // nil, while no request is under way.
@@ -56,7 +67,7 @@ func Run(c Config, ready func() error) (Result, error) {
 	}
 	defer g.close()
 	if c.Warmup > 0 {
-		if warm := g.drive(c.Warmup); warm.Requests == 0 {
+		if warm := g.drive(c.Warmup, false); warm.Requests == 0 {
 			return warm, fmt.Errorf("warming up: no right answer, %d wrong ones: %s", warm.Errors, warm.FirstError)
 		}
 	}
@@ -65,7 +76,7 @@ func Run(c Config, ready func() error) (Result, error) {
 			return Result{}, err
 		}
 	}
-	return g.drive(c.Duration), nil
+	return g.drive(c.Duration, true), nil
 }
 
 type generator struct {
@@ -121,22 +132,52 @@ func (g *generator) close() {
 	}
 }
 
-// drive loads for d and sums up what the workers saw.
-func (g *generator) drive(d time.Duration) Result {
+// drive loads for d and sums up what the workers saw. Intervals are told of in
+// the measured time only.
+func (g *generator) drive(d time.Duration, measured bool) Result {
 	start := time.Now()
 	end := start.Add(d)
 	var turns chan time.Time
 	if g.config.Rate > 0 {
-		turns = make(chan time.Time, 1024)
+		turns = make(chan time.Time, backlog)
 		go schedule(turns, g.config.Rate, start, end)
 	}
 	var wg sync.WaitGroup
 	for _, w := range g.workers {
-		w.samples, w.errors, w.firstError = w.samples[:0], 0, ""
+		w.reset()
 		wg.Go(func() { w.run(turns, end) })
 	}
-	wg.Wait()
-	return g.sum(time.Since(start))
+	done := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(done)
+	}()
+	if measured && g.config.Every > 0 && g.config.Each != nil {
+		g.tell(start, done)
+	}
+	<-done
+	return g.sum(time.Since(start), func(*worker) mark { return mark{} })
+}
+
+// tell hands what each interval brought to Each until done is closed.
+func (g *generator) tell(start time.Time, done <-chan struct{}) {
+	seen := map[*worker]mark{}
+	tick := time.NewTicker(g.config.Every)
+	defer tick.Stop()
+	for last, over := start, false; !over; {
+		select {
+		case <-tick.C:
+		case <-done:
+			over = true
+		}
+		now := time.Now()
+		g.config.Each(g.sum(now.Sub(last), func(w *worker) mark {
+			from := seen[w]
+			seen[w] = w.mark()
+			return from
+		}))
+		last = now
+	}
 }
 
 // schedule sends the time of each turn when it has come. A worker's latency
@@ -150,20 +191,25 @@ func schedule(turns chan<- time.Time, rate float64, start, end time.Time) {
 	}
 }
 
-func (g *generator) sum(took time.Duration) Result {
+// sum is what the workers saw since a mark of each of them.
+func (g *generator) sum(took time.Duration, since func(*worker) mark) Result {
 	out := Result{Seconds: took.Seconds()}
 	var whole, head []time.Duration
 	for _, w := range g.workers {
-		for _, s := range w.samples {
+		from := since(w)
+		w.mu.Lock()
+		for _, s := range w.samples[min(from.samples, len(w.samples)):] {
 			whole, head = append(whole, s.whole), append(head, s.head)
 		}
-		out.Errors += w.errors
+		out.Errors += w.errors - from.errors
 		if out.FirstError == "" {
 			out.FirstError = w.firstError
 		}
+		w.mu.Unlock()
 	}
 	out.Requests = len(whole)
-	out.P50, out.P99 = Percentile(whole, 0.50), Percentile(whole, 0.99)
+	out.P50, out.P90 = Percentile(whole, 0.50), Percentile(whole, 0.90)
+	out.P99, out.P999 = Percentile(whole, 0.99), Percentile(whole, 0.999)
 	out.First50, out.First99 = Percentile(head, 0.50), Percentile(head, 0.99)
 	return out
 }
@@ -184,13 +230,30 @@ type sample struct{ head, whole time.Duration }
 
 // worker is one connection.
 type worker struct {
-	g          *generator
-	conn       net.Conn
-	reader     *bufio.Reader
-	body       bytes.Buffer
+	g      *generator
+	conn   net.Conn
+	reader *bufio.Reader
+	body   bytes.Buffer
+
+	mu         sync.Mutex // guards the following fields
 	samples    []sample
 	errors     int
 	firstError string
+}
+
+// mark is how far a worker was.
+type mark struct{ samples, errors int }
+
+func (w *worker) mark() mark {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return mark{len(w.samples), w.errors}
+}
+
+func (w *worker) reset() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.samples, w.errors, w.firstError = w.samples[:0], 0, ""
 }
 
 func (w *worker) run(turns <-chan time.Time, end time.Time) {
@@ -211,15 +274,24 @@ func (w *worker) run(turns <-chan time.Time, end time.Time) {
 func (w *worker) one(start time.Time) {
 	head, err := w.exchange()
 	if err != nil {
-		w.errors++
-		if w.firstError == "" {
-			w.firstError = err.Error()
-		}
+		w.failed(err)
 		w.drop()
 		time.Sleep(10 * time.Millisecond) // a refusing gateway is not to be hammered
 		return
 	}
-	w.samples = append(w.samples, sample{head: head.Sub(start), whole: time.Since(start)})
+	s := sample{head: head.Sub(start), whole: time.Since(start)}
+	w.mu.Lock()
+	w.samples = append(w.samples, s)
+	w.mu.Unlock()
+}
+
+func (w *worker) failed(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.errors++
+	if w.firstError == "" {
+		w.firstError = err.Error()
+	}
 }
 
 // exchange sends the request and reads the answer. head is when the first

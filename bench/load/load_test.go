@@ -87,6 +87,36 @@ func TestFixedRate(t *testing.T) {
 	require.InDelta(t, 100, result.Requests, 20)
 }
 
+// TestIntervals: together they are the whole, of the measured time only.
+func TestIntervals(t *testing.T) {
+	var calls atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if calls.Add(1)%10 == 0 {
+			http.Error(w, "no", http.StatusTeapot)
+			return
+		}
+		w.Write([]byte("ok"))
+	}))
+	defer server.Close()
+	var intervals []load.Result
+	result, err := load.Run(load.Config{Addr: server.Listener.Addr().String(), Path: "/", Expect: "ok", Connections: 2, Rate: 300,
+		Warmup: 100 * time.Millisecond, Duration: 500 * time.Millisecond, Every: 100 * time.Millisecond,
+		Each: func(r load.Result) { intervals = append(intervals, r) }}, nil)
+	require.NoError(t, err)
+	require.Greater(t, len(intervals), 1)
+	var requests, errors int
+	for _, r := range intervals {
+		requests, errors = requests+r.Requests, errors+r.Errors
+		require.LessOrEqual(t, r.P50, r.P99)
+	}
+	require.Equal(t, result.Requests, requests)
+	require.Equal(t, result.Errors, errors)
+	require.Positive(t, errors)
+	require.LessOrEqual(t, result.P50, result.P90)
+	require.LessOrEqual(t, result.P90, result.P99)
+	require.LessOrEqual(t, result.P99, result.P999)
+}
+
 // TestWrongAnswersAreErrors: none of them counts as a request done.
 func TestWrongAnswersAreErrors(t *testing.T) {
 	for name, c := range map[string]struct {
