@@ -1,6 +1,7 @@
 package extproc_test
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sluice/extproc"
+	"sluice/extproc/dialect/eventstream"
 	"sluice/internal/audit"
 	"sluice/internal/decision"
 )
@@ -234,6 +236,38 @@ func TestRedactedStreams(t *testing.T) {
 	require.Empty(t, w.body)
 	require.Empty(t, w.last.BodyForm)
 	require.NotZero(t, w.last.ResponseBytes)
+}
+
+// TestNativeStreamsArePutTogether whatever their framing, so that they can be
+// redacted; one that ends before its end is said to be a part.
+func TestNativeStreamsArePutTogether(t *testing.T) {
+	frames := eventstream.Append(nil, eventstream.Event, "messageStart", []byte(`{"role":"assistant"}`))
+	frames = eventstream.Append(frames, eventstream.Event, "contentBlockDelta", []byte(`{"contentBlockIndex":0,"delta":{"text":"jane@"},"p":"ab"}`))
+	frames = eventstream.Append(frames, eventstream.Event, "contentBlockDelta", []byte(`{"contentBlockIndex":0,"delta":{"text":"example.com"},"p":"ab"}`))
+	whole := eventstream.Append(frames[:len(frames):len(frames)], eventstream.Event, "messageStop", []byte(`{"stopReason":"end_turn"}`))
+	lines := `{"event_type":"stream-start","is_finished":false}` + "\n" + `{"event_type":"text-generation","is_finished":false,"text":"jane@example.com"}` + "\n"
+	for _, c := range []struct {
+		ctype, stream, want string
+		partial             bool
+	}{
+		{eventstream.ContentType, string(whole), `{"stopReason":"end_turn","output":{"message":{"role":"assistant","content":[{"text":"jane@example.com"}]}}}`, false},
+		{eventstream.ContentType, string(frames), `{"output":{"message":{"role":"assistant","content":[{"text":"jane@example.com"}]}}}`, true},
+		{"application/stream+json", lines, `{"text":"jane@example.com"}`, true},
+		{"application/stream+json", lines + `{"event_type":"stream-end","is_finished":true,"finish_reason":"COMPLETE"}`, `{"text":"jane@example.com","finish_reason":"COMPLETE"}`, false},
+	} {
+		for _, endpoint := range []string{"chat", "careful"} {
+			w := newWorld(t)
+			s, _ := forwarded(t, w, "/native/"+endpoint+"/v1/odd", `{"stream":true}`)
+			s.say(responseHead(":status", "200", "content-type", c.ctype))
+			for piece := range slices.Chunk([]byte(c.stream), 11) {
+				s.say(responseBody(string(piece), false))
+			}
+			s.say(responseBody("", true))
+			require.JSONEq(t, c.want, string(w.body), "%s, %s", c.ctype, endpoint)
+			require.Equal(t, audit.FormMessage, w.last.BodyForm)
+			require.Equal(t, c.partial, w.last.Partial, c.want)
+		}
+	}
 }
 
 // TestUnknownStreamsAreKeptAsTheyAre, the long ones in pieces.

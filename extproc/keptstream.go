@@ -108,7 +108,7 @@ func (s *keptStream) end(x *exchange, o *audit.Outcome, broken bool) []byte {
 	o.Partial = broken
 	if s.message != nil {
 		if m := s.message.Message(); m != nil {
-			o.BodyForm, o.Partial = audit.FormMessage, broken || s.message.Cut()
+			o.BodyForm, o.Partial = audit.FormMessage, broken || s.message.Cut() || s.message.Broken()
 			return m
 		}
 	}

@@ -2,7 +2,6 @@ package assemble
 
 import (
 	"bytes"
-	"slices"
 
 	"sluice/extproc/dialect/jsontext"
 )
@@ -11,10 +10,11 @@ import (
 type anthropic struct {
 	root   value
 	blocks []*block
+	at     map[int64]*block // by index
+	whole  bool             // the last event came
 }
 
 type block struct {
-	index int64
 	value value
 	input []byte // of a tool: its arguments' JSON so far
 }
@@ -25,14 +25,20 @@ func (f *anthropic) event(a *Assembler, data []byte) {
 		if m := member(data, "message"); len(m) > 0 && m[0] == '{' {
 			f.root.fold(a, at(m), false)
 		}
+	case "message_stop":
+		f.whole = true
 	case "content_block_start":
 		start := member(data, "content_block")
-		if len(start) == 0 || start[0] != '{' || !a.grow(64) {
+		if len(start) == 0 || start[0] != '{' || !a.grow(valueBytes) {
 			return
 		}
-		b := &block{index: indexOf(data)}
+		b := &block{}
 		b.value.fold(a, at(start), false)
 		f.blocks = append(f.blocks, b)
+		if f.at == nil {
+			f.at = map[int64]*block{}
+		}
+		f.at[indexOf(data)] = b
 	case "content_block_delta":
 		if delta := member(data, "delta"); len(delta) > 0 && delta[0] == '{' {
 			f.delta(a, indexOf(data), delta)
@@ -52,7 +58,7 @@ func (f *anthropic) event(a *Assembler, data []byte) {
 // more takes members of an event over into the message.
 func (f *anthropic) more(a *Assembler, data []byte, names ...string) {
 	for _, name := range names {
-		if v := member(data, name); v != nil && (f.root.get(name) != nil || a.grow(len(name)+8)) {
+		if v := member(data, name); v != nil && (f.root.get(name) != nil || a.grow(len(name)+valueBytes)) {
 			f.root.member(name).fold(a, at(v), false)
 		}
 	}
@@ -63,11 +69,10 @@ func indexOf(data []byte) int64 {
 }
 
 func (f *anthropic) delta(a *Assembler, index int64, delta []byte) {
-	at := slices.IndexFunc(f.blocks, func(b *block) bool { return b.index == index })
-	if at < 0 {
+	b := f.at[index]
+	if b == nil {
 		return
 	}
-	b := f.blocks[at]
 	c := cursor{b: delta}
 	c.next()
 	for {
@@ -114,17 +119,21 @@ func (f *anthropic) message(b []byte) []byte {
 	return f.root.append(b)
 }
 
-// finish makes the arguments of a tool an object; those of a call that broke
-// off stay the text that they are.
+func (f *anthropic) ended() bool { return f.whole }
+
+// finish makes the arguments of a tool an object.
 func (b *block) finish() {
-	if len(bytes.TrimSpace(b.input)) == 0 {
-		return
+	if len(bytes.TrimSpace(b.input)) > 0 {
+		*b.value.member("input") = arguments(b.input)
 	}
-	input := b.value.member("input")
-	literal := append(append([]byte{'"'}, b.input...), '"')
+}
+
+// arguments is the object whose JSON was told in pieces of text; of a call that
+// broke off it is the text that it is.
+func arguments(input []byte) value {
+	literal := append(append([]byte{'"'}, input...), '"')
 	if plain := []byte(jsontext.Unquote(literal)); jsontext.Valid(plain) {
-		*input = value{kind: scalar, text: plain}
-		return
+		return value{kind: scalar, text: plain, index: -1}
 	}
-	*input = value{kind: text, text: b.input}
+	return value{kind: text, text: input, index: -1}
 }

@@ -8,6 +8,7 @@ import (
 	"bytes"
 
 	"sluice/extproc/dialect"
+	"sluice/extproc/dialect/eventstream"
 	"sluice/extproc/dialect/jsontext"
 	"sluice/extproc/dialect/sse"
 )
@@ -21,16 +22,31 @@ type Assembler struct {
 	format format
 	limit  int
 
-	events sse.Reader
-	framed bool   // the first byte came, and told how the stream is framed
-	array  bool   // one JSON array of chunks, as Gemini's streams without alt=sse
-	list   lister // of such an array
-	size   int    // bytes of text kept
+	framing framing // as the first byte told
+	events  sse.Reader
+	list    lister
+	frames  eventstream.Reader
+	piece   []byte // of a frame, decoded
+
+	size   int // bytes of text kept
 	cut    bool
-	known  bool // an event was one of a format that is known
-	ended  bool // the framing broke: nothing that follows is understood
-	sealed bool // Message was asked for
+	known  bool   // an event was one of a format that is known
+	ended  bool   // the framing broke: nothing that follows is understood
+	done   bool   // "[DONE]" came
+	failed []byte // what a frame told in place of an event, as JSON
+	sealed bool   // Message was asked for
 }
+
+// framing is how the events of a stream are told apart.
+type framing uint8
+
+const (
+	unframed framing = iota
+	events           // Server-Sent Events
+	items            // one JSON array of chunks, as Gemini's streams without alt=sse
+	lines            // one JSON value after another
+	frames           // AWS's event streams
+)
 
 // format is how one wire format adds up.
 type format interface {
@@ -38,6 +54,8 @@ type format interface {
 	event(a *Assembler, data []byte)
 	// message adds what there is so far; nothing if there is nothing.
 	message(b []byte) []byte
+	// ended reports whether the event came with which the answer ends.
+	ended() bool
 }
 
 // New returns an Assembler of the streams of a dialect; nil where streams of the
@@ -73,23 +91,46 @@ func (a *Assembler) Write(p []byte) {
 	if a.ended || a.sealed {
 		return
 	}
-	if !a.framed {
+	if a.framing == unframed {
 		start := bytes.TrimLeft(p, " \r\n\t")
 		if len(start) == 0 {
 			return
 		}
-		a.framed, a.array = true, start[0] == '['
+		a.framing = a.framingOf(start[0])
 	}
-	if a.array {
+	switch a.framing {
+	case items, lines:
 		a.ended = !a.list.feed(p, a.take)
-		return
+	case frames:
+		a.ended = a.frames.Feed(p, a.frame) != nil
+	default:
+		a.ended = a.events.Feed(p, func(e sse.Event) error { a.take(e.Data); return nil }) != nil
 	}
-	a.ended = a.events.Feed(p, func(e sse.Event) error { a.take(e.Data); return nil }) != nil
+}
+
+// framingOf tells by the first byte how a stream is framed. A frame begins with
+// its length, which is below 2²⁵.
+func (a *Assembler) framingOf(first byte) framing {
+	n, own := a.format.(*native)
+	switch {
+	case first == '[':
+		return items
+	case own && first == '{':
+		n.lines = true
+		a.list.depth = 1 // as in an array
+		return lines
+	case own && first <= 1:
+		return frames
+	}
+	return events
 }
 
 // take gives one event to the format. What is no JSON ("[DONE]", pings) says
 // nothing about the message.
 func (a *Assembler) take(data []byte) {
+	if string(data) == "[DONE]" {
+		a.done = true
+	}
 	if len(data) == 0 || data[0] != '{' || !jsontext.Valid(data) {
 		return
 	}
@@ -106,12 +147,26 @@ func (a *Assembler) Known() bool { return a.known }
 // has said nothing that is understood. It ends the stream: what is written
 // after it is not read.
 func (a *Assembler) Message() []byte {
-	if !a.sealed && !a.ended && !a.array {
+	if !a.sealed && !a.ended && a.framing == events {
 		// A stream that broke off, or that has no blank line at its end.
 		_ = a.events.End(func(e sse.Event) error { a.take(e.Data); return nil })
 	}
 	a.sealed = true
-	return a.format.message(nil)
+	b := a.format.message(nil)
+	if a.failed == nil {
+		return b
+	}
+	if len(b) > 2 {
+		return append(append(append(b[:len(b)-1], `,"error":`...), a.failed...), '}')
+	}
+	return append(append([]byte(`{"error":`), a.failed...), '}')
+}
+
+// Broken reports of a stream of a provider's own API whether it ended before the
+// event with which its answer ends. Of other streams the translation knows.
+func (a *Assembler) Broken() bool {
+	_, own := a.format.(*native)
+	return own && (a.failed != nil || !a.done && !a.format.ended())
 }
 
 // Cut reports whether something of the message was left out, because it exceeds

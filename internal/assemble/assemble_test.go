@@ -2,6 +2,7 @@ package assemble_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -292,6 +293,9 @@ func FuzzStream(f *testing.F) {
 	f.Add([]byte(sseOf(`{"type":"message_start","message":{}}`, `{"type":"content_block_start","index":0,"content_block":{}}`, `{"type":"content_block_delta","index":0,"delta":{"text":"a","partial_json":"{","citation":{}}}`)), uint8(1))
 	f.Add([]byte(sseOf(`{"type":"response.output_text.delta","delta":"a"}`, `{"type":"response.completed","response":{}}`)), uint8(2))
 	f.Add([]byte(`[{"candidates":[{"content":{"parts":[{"text":"a"},{"text":"","thoughtSignature":"x"}]}}]},{"candidates":[1,{}]}]`), uint8(3))
+	for i, c := range nativeCases(f) {
+		f.Add(c.stream(f), uint8(4+5*(i%20)))
+	}
 	dialects := []dialect.Dialect{dialect.OpenAI, dialect.Anthropic, dialect.Responses, dialect.Gemini, dialect.Native}
 	f.Fuzz(func(t *testing.T, stream []byte, n uint8) {
 		a := assemble.New(dialects[int(n)%len(dialects)], dialect.Chat)
@@ -303,8 +307,78 @@ func FuzzStream(f *testing.F) {
 		}
 		if m := a.Message(); len(m) > 0 {
 			require.True(t, json.Valid(m), "%s", m)
+			require.Equal(t, string(m), string(a.Message()))
 		}
 	})
+}
+
+// many are streams of which one object, or the whole, has a great many members
+// that each have to be found again.
+func many(n int) map[string]string {
+	const each = 9_000 // in one event: more members are no JSON that is read
+	out := map[string]string{}
+	for name, c := range map[string]struct{ before, event, member string }{
+		"keys":         {`{"choices":[]}`, `{"choices":[],%s}`, `"k%d":"x"`},
+		"keys in text": {`{"choices":[]}`, `{"choices":[{"delta":{%s}}]}`, `"k%d":"x"`},
+		"calls":        {`{"choices":[]}`, `{"choices":[{"delta":{"tool_calls":[%s]}}]}`, `{"index":%d,"function":{"arguments":"x"}}`},
+		"choices":      {`{"choices":[]}`, `{"choices":[%s]}`, `{"index":%d,"text":"x"}`},
+		"candidates":   {`{"candidates":[]}`, `{"candidates":[%s]}`, `{"index":%d,"finishReason":"x"}`},
+		"content":      {`{"type":"message-start"}`, ``, `{"type":"content-delta","index":%d,"delta":{"message":{"content":{"text":"x"}}}}`},
+		"blocks":       {`{"messageStart":{}}`, ``, `{"contentBlockDelta":{"contentBlockIndex":%d,"delta":{"text":"x"}}}`},
+		"parts":        {`{"type":"response.created","response":{}}`, ``, `{"type":"response.output_text.delta","output_index":0,"content_index":%d,"delta":"x"}`},
+		"items":        {`{"type":"response.created","response":{}}`, ``, `{"type":"response.output_text.delta","output_index":%d,"content_index":0,"delta":"x"}`},
+	} {
+		var b strings.Builder
+		b.WriteString(sseOf(c.before))
+		for range 2 { // each is found again
+			for from := 0; from < n; from += each {
+				var members []string
+				for i := from; i < min(n, from+each); i++ {
+					members = append(members, fmt.Sprintf(c.member, n-i))
+				}
+				if c.event == "" {
+					b.WriteString(sseOf(members...))
+					continue
+				}
+				b.WriteString(sseOf(fmt.Sprintf(c.event, strings.Join(members, ","))))
+			}
+		}
+		out[name] = b.String()
+	}
+	return out
+}
+
+// TestMany: however many members there are, each is found again.
+func TestMany(t *testing.T) {
+	const n = 20_000
+	for name, stream := range many(n) {
+		a := native([]byte(stream), len(stream))
+		m := a.Message()
+		require.True(t, json.Valid(m), name)
+		require.False(t, a.Cut(), name)
+		switch name {
+		case "keys", "candidates", "choices":
+			require.Equal(t, n, strings.Count(string(m), `"x`), name)
+		default:
+			require.Equal(t, n, strings.Count(string(m), `"xx"`), "%s: each is told twice", name)
+		}
+	}
+}
+
+func BenchmarkMany(b *testing.B) {
+	for _, n := range []int{1000, 10_000, 100_000} {
+		for name, stream := range many(n) {
+			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
+				for b.Loop() {
+					a := assemble.New(dialect.Native, dialect.Passthrough)
+					a.Limit(1 << 30)
+					a.Write([]byte(stream))
+					a.Message()
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(2*n), "ns/member")
+			})
+		}
+	}
 }
 
 func BenchmarkWrite(b *testing.B) {

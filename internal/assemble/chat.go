@@ -1,6 +1,9 @@
 package assemble
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // chat adds up the chunks of chat and text completions, OpenAI's and MLflow's.
 type chat struct {
@@ -47,13 +50,11 @@ func choiceOf(a *Assembler, list *value, c *cursor) *value {
 			break
 		}
 	}
-	for _, kid := range list.kids {
-		if kid.index == index {
-			return kid
-		}
+	if kid := list.numbered(index); kid != nil {
+		return kid
 	}
 	kid := &value{kind: object, index: index}
-	if a.grow(16) {
+	if a.grow(valueBytes) {
 		list.kids = append(list.kids, kid)
 	}
 	return kid
@@ -139,11 +140,12 @@ func finishMessage(m *value) {
 	}
 	calls.sort()
 	for _, c := range calls.kids {
-		for i, k := range c.keys {
-			if k == "index" {
-				c.keys, c.kids = append(c.keys[:i:i], c.keys[i+1:]...), append(c.kids[:i:i], c.kids[i+1:]...)
-				break
-			}
-		}
+		c.without("index")
 	}
+}
+
+// ended reports whether a choice came to its end.
+func (f *chat) ended() bool {
+	choices := f.root.get("choices")
+	return choices != nil && slices.ContainsFunc(choices.kids, func(c *value) bool { return c.said("finish_reason") || c.said("stop_reason") })
 }

@@ -1,6 +1,10 @@
 package assemble
 
-import "bytes"
+import (
+	"bytes"
+
+	"sluice/extproc/dialect/jsontext"
+)
 
 // cursor walks over JSON that was found valid.
 type cursor struct {
@@ -114,6 +118,41 @@ func member(object []byte, name string) []byte {
 		}
 		c.skip()
 	}
+}
+
+// first is the name and the text of the first member of an object; "" where
+// there is none.
+func first(object []byte) (name string, v []byte) {
+	c := at(object)
+	if c.next() != '{' {
+		return "", nil
+	}
+	key, ok := c.key()
+	if !ok {
+		return "", nil
+	}
+	return string(key), c.skip()
+}
+
+// without is an object without a member. It is the object itself where there is
+// no such member.
+func without(object []byte, name string) []byte {
+	if !bytes.Contains(object, []byte(name)) || !jsontext.Valid(object) {
+		return object
+	}
+	c := at(object)
+	if c.next() != '{' {
+		return object
+	}
+	out := append(make([]byte, 0, len(object)), '{')
+	for key, ok := c.key(); ok; key, ok = c.key() {
+		v := c.skip()
+		if string(key) == name {
+			continue
+		}
+		out = append(append(append(append(jsontext.Comma(out), '"'), key...), `":`...), v...)
+	}
+	return append(out, '}')
 }
 
 // inside is what stands between the quotes of a string; nil of anything else.

@@ -1,6 +1,9 @@
 package assemble
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // gemini adds up the chunks of streamGenerateContent: each is a whole response
 // about a piece of the answer.
@@ -80,7 +83,7 @@ func addPart(a *Assembler, list *value, raw []byte) {
 			return
 		}
 	}
-	if a.grow(16) {
+	if a.grow(valueBytes) {
 		part := &value{index: -1}
 		part.fold(a, at(raw), false)
 		list.kids = append(list.kids, part)
@@ -110,4 +113,11 @@ func (f *gemini) message(b []byte) []byte {
 		list.sort()
 	}
 	return f.root.append(b)
+}
+
+// ended reports whether a candidate came to its end, or there is none to come.
+func (f *gemini) ended() bool {
+	list := f.root.get("candidates")
+	return f.root.get("promptFeedback") != nil ||
+		list != nil && slices.ContainsFunc(list.kids, func(c *value) bool { return c.said("finishReason") })
 }

@@ -10,8 +10,9 @@ import (
 type responses struct {
 	response value // as told first, or last
 	items    []*output
-	failed   value // of an event "error"
-	whole    bool  // the last event came
+	at       map[int64]*output // by index
+	failed   value             // of an event "error"
+	whole    bool              // the last event came
 }
 
 // output is one item of the output.
@@ -58,14 +59,18 @@ func (f *responses) take(a *Assembler, data []byte) {
 // output is the item that an event is about, made where it is new.
 func (f *responses) output(a *Assembler, data []byte) *output {
 	index := number(data, "output_index")
-	if i := slices.IndexFunc(f.items, func(o *output) bool { return o.index == index }); i >= 0 {
-		return f.items[i]
+	if o := f.at[index]; o != nil {
+		return o
 	}
-	if !a.grow(64) {
+	if !a.grow(valueBytes) {
 		return nil
 	}
-	f.items = append(f.items, &output{index: index})
-	return f.items[len(f.items)-1]
+	o := &output{index: index}
+	if f.at == nil {
+		f.at = map[int64]*output{}
+	}
+	f.items, f.at[index] = append(f.items, o), o
+	return o
 }
 
 // parts says where the text of a delta goes: the list in the item, and the
@@ -132,17 +137,17 @@ func (o *output) part(a *Assembler, list string, index int64) *value {
 	o.value.become(object)
 	parts := o.value.member(list)
 	parts.become(array)
-	for _, p := range parts.kids {
-		if p.index == index {
-			return p
-		}
+	if p := parts.numbered(index); p != nil {
+		return p
 	}
-	if !a.grow(64) {
+	if !a.grow(valueBytes) {
 		return nil
 	}
 	parts.kids = append(parts.kids, &value{index: index})
 	return parts.kids[len(parts.kids)-1]
 }
+
+func (f *responses) ended() bool { return f.whole }
 
 func number(data []byte, name string) int64 { return digits(member(data, name)) }
 

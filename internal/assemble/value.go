@@ -27,6 +27,22 @@ type value struct {
 	keys  []string // of an object
 	kids  []*value // of an object or array
 	index int64    // the member "index" of an item of an array; -1: it has none
+	look  *lookup  // of keys and kids, where there are many
+}
+
+// valueBytes is about what a value takes beside its text.
+const valueBytes = 128
+
+// few is how many keys or kids are looked through one by one.
+const few = 16
+
+// lookup finds members by name and items by index however many there are: a
+// provider may send as many as it likes. It learns what was added when it is
+// asked.
+type lookup struct {
+	names   map[string]int
+	indexes map[int64]int
+	seen    int // how many kids indexes knows
 }
 
 // fixed are members of a delta that are told whole, perhaps again and again.
@@ -34,6 +50,8 @@ var fixed = map[string]bool{
 	"id": true, "type": true, "role": true, "index": true, "name": true, "object": true, "call_id": true, "format": true,
 	"signature": true, "thought_signature": true, "finish_reason": true, "stop_reason": true, "encrypted_content": true,
 }
+
+func newLookup() *lookup { return &lookup{names: map[string]int{}, indexes: map[int64]int{}} }
 
 func (v *value) become(k kind) {
 	if v.kind != k {
@@ -46,7 +64,7 @@ func (v *value) get(name string) *value {
 	if v == nil || v.kind != object {
 		return nil
 	}
-	if i := slices.Index(v.keys, name); i >= 0 {
+	if i := v.find([]byte(name)); i >= 0 {
 		return v.kids[i]
 	}
 	return nil
@@ -59,7 +77,7 @@ func (v *value) kid(a *Assembler, name []byte, near *int) *value {
 	at := *near
 	if at >= len(v.keys) || v.keys[at] != string(name) {
 		if at = v.find(name); at < 0 {
-			if !a.grow(len(name) + 8) {
+			if !a.grow(len(name) + valueBytes) {
 				return nil
 			}
 			at = len(v.kids)
@@ -89,13 +107,49 @@ func (v *value) members(a *Assembler, c *cursor) iter.Seq2[[]byte, *value] {
 	}
 }
 
+// find is where the member of that name is; -1: there is none.
 func (v *value) find(name []byte) int {
-	for i, k := range v.keys {
-		if k == string(name) {
-			return i
+	if len(v.keys) <= few {
+		for i, k := range v.keys {
+			if k == string(name) {
+				return i
+			}
 		}
+		return -1
+	}
+	if v.look == nil {
+		v.look = newLookup()
+	}
+	for i := len(v.look.names); i < len(v.keys); i++ {
+		v.look.names[v.keys[i]] = i
+	}
+	if i, ok := v.look.names[string(name)]; ok {
+		return i
 	}
 	return -1
+}
+
+// numbered is the last item that has an index; nil where none has.
+func (v *value) numbered(index int64) *value {
+	if len(v.kids) <= few {
+		for i := len(v.kids) - 1; i >= 0; i-- {
+			if v.kids[i].index == index {
+				return v.kids[i]
+			}
+		}
+		return nil
+	}
+	if v.look == nil {
+		v.look = newLookup()
+	}
+	for i := v.look.seen; i < len(v.kids); i++ {
+		v.look.indexes[v.kids[i].index] = i
+	}
+	v.look.seen = len(v.kids)
+	if i, ok := v.look.indexes[index]; ok {
+		return v.kids[i]
+	}
+	return nil
 }
 
 // member is a member of an object, made where it is new.
@@ -106,6 +160,27 @@ func (v *value) member(name string) *value {
 	}
 	v.keys, v.kids = append(v.keys, name), append(v.kids, &value{index: -1})
 	return v.kids[len(v.kids)-1]
+}
+
+// take takes over the members of an object, as they are told last, but for some.
+func (v *value) take(a *Assembler, data []byte, but ...string) {
+	v.become(object)
+	c := at(data)
+	if c.next() != '{' {
+		return
+	}
+	for name, ok := c.key(); ok; name, ok = c.key() {
+		if slices.Contains(but, string(name)) {
+			c.skip()
+			continue
+		}
+		near := 0
+		if kid := v.kid(a, name, &near); kid != nil {
+			kid.fold(a, c, false)
+		} else {
+			c.skip()
+		}
+	}
 }
 
 // fold takes in the value at the cursor. Strings are joined to what there is,
@@ -186,7 +261,8 @@ func (v *value) foldArray(a *Assembler, c *cursor, join bool) {
 }
 
 // item adds to an array: to the item that has the same index, or that goes on
-// with text of the same kind; else it is a new one.
+// with text of the same kind; else it is a new one. One that nothing will be
+// added to is kept as it is.
 func (v *value) item(a *Assembler, raw []byte) {
 	index := int64(-1)
 	if raw[0] == '{' {
@@ -196,53 +272,74 @@ func (v *value) item(a *Assembler, raw []byte) {
 	}
 	kid := v.goesOn(raw, index)
 	if kid == nil {
-		if !a.grow(16) {
+		if !a.grow(valueBytes) {
 			return
 		}
 		kid = &value{index: index}
 		v.kids = append(v.kids, kid)
 	}
+	if kid.kind == absent && index < 0 && !continued(inside(member(raw, "type"))) {
+		kid.kind = scalar
+		kid.set(a, raw)
+		return
+	}
 	kid.fold(a, at(raw), true)
+}
+
+// continued reports whether items of this type are told in pieces that have no
+// index.
+func continued(kind []byte) bool {
+	switch string(kind) {
+	case "text", "reasoning.text", "thinking":
+		return true
+	}
+	return false
 }
 
 // goesOn is the item that raw adds to.
 func (v *value) goesOn(raw []byte, index int64) *value {
 	if index >= 0 {
-		for i := len(v.kids) - 1; i >= 0; i-- {
-			kid := v.kids[i]
-			if kid.index != index {
-				continue
-			}
-			// Some number all their tool calls 0.
-			if old, id := kid.get("id"), inside(member(raw, "id")); len(id) > 0 && old != nil && len(old.text) > 0 && !bytes.Equal(old.text, id) {
-				return nil
-			}
-			return kid
+		kid := v.numbered(index)
+		if kid == nil {
+			return nil
 		}
-		return nil
+		// Some number all their tool calls 0.
+		if old, id := kid.get("id"), inside(member(raw, "id")); len(id) > 0 && old != nil && len(old.text) > 0 && !bytes.Equal(old.text, id) {
+			return nil
+		}
+		return kid
 	}
 	if raw[0] != '{' || len(v.kids) == 0 {
 		return nil
 	}
 	last := v.kids[len(v.kids)-1]
 	kind := last.get("type")
-	if kind == nil || !bytes.Equal(kind.text, inside(member(raw, "type"))) {
+	if kind == nil || !continued(kind.text) || !bytes.Equal(kind.text, inside(member(raw, "type"))) {
 		return nil
 	}
-	switch string(kind.text) {
-	case "text", "reasoning.text":
-		return last
-	case "thinking":
-		if s := last.get("signature"); s == nil || len(s.text) == 0 {
-			return last
-		}
+	if s := last.get("signature"); string(kind.text) == "thinking" && s != nil && len(s.text) > 0 {
+		return nil
 	}
-	return nil
+	return last
 }
 
 // sort orders items by their index; those without one stay in front.
 func (v *value) sort() {
+	v.look = nil
 	slices.SortStableFunc(v.kids, func(x, y *value) int { return int(max(min(x.index-y.index, 1), -1)) })
+}
+
+// without takes a member away.
+func (v *value) without(name string) {
+	if i := v.find([]byte(name)); i >= 0 {
+		v.keys, v.kids, v.look = slices.Delete(v.keys, i, i+1), slices.Delete(v.kids, i, i+1), nil
+	}
+}
+
+// said reports whether a member is a text that is not empty.
+func (v *value) said(name string) bool {
+	m := v.get(name)
+	return m != nil && m.kind == text && len(m.text) > 0
 }
 
 func (v *value) append(b []byte) []byte {
