@@ -51,75 +51,96 @@ func setTargets(t *testing.T, g *rig.Gateway, endpoint, timeout string, targets 
 // TestFallback: the first target fails in each way, in both directions; the
 // second answers, in the client's dialect, with its own credential.
 func TestFallback(t *testing.T) {
-	g := rig.Start(t, rig.Options{Limits: "{ idle_timeout: 20s }"})
+	g := rig.Start(t, rig.Options{Limits: "{ idle_timeout: 60s }"})
 	for name, f := range firstFails {
+		if f.act.Fault == simulate.StallHead {
+			continue
+		}
 		for _, first := range []string{"openai", "anthropic"} {
-			t.Run(name+"/"+first, func(t *testing.T) {
-				endpoint := "fb-" + strings.ReplaceAll(name, " ", "-") + "-" + first
-				openai, anthropic := map[string]string{"openai_api_key": rig.OpenAIKey}, map[string]string{"anthropic_api_key": rig.AnthropicKey}
-				failing, answering := g.OpenAI, g.Anthropic
-				a := func(order string) string { return target("a", "openai", "gpt-4o-mini", order, openai) }
-				b := func(order string) string { return target("b", "anthropic", "claude-sonnet-4-5", order, anthropic) }
-				list := []string{a("0"), b("1")}
-				if first == "anthropic" {
-					failing, answering = g.Anthropic, g.OpenAI
-					list = []string{b("0"), a("1")}
-				}
-				if f.base != "" {
-					openai["openai_api_base"], anthropic["anthropic_api_base"] = f.base, f.base
-					if first == "openai" {
-						delete(anthropic, "anthropic_api_base")
-						list = []string{a("0"), b("1")}
-					} else {
-						delete(openai, "openai_api_base")
-						list = []string{b("0"), a("1")}
-					}
-				}
-				g.Admin("POST", "/api/aigateway/v1/endpoints",
-					rig.Endpoint(endpoint, "chat", "openai", "gpt-4o-mini", map[string]string{"openai_api_key": rig.OpenAIKey}))
-				setTargets(t, g, endpoint, "1s", list...)
-				for _, stream := range []string{"false", "true"} {
-					for _, dialect := range []string{"openai", "mlflow"} {
-						failing.Forget()
-						answering.Forget()
-						if f.base == "" {
-							failing.Next(f.act)
-						}
-						path, body := "/endpoints/"+endpoint+"/invocations", `{"max_tokens":32,"stream":`+stream+`,`+hello[1:]
-						if dialect == "openai" {
-							path, body = "/v1/chat/completions", `{"model":"`+endpoint+`","max_tokens":32,"stream":`+stream+`,`+hello[1:]
-						}
-						r := g.Call("POST", path, g.UserToken, body)
-						require.Equal(t, http.StatusOK, r.Status, string(r.Body))
-						require.Contains(t, string(r.Body), "choices")
-						require.NotContains(t, string(r.Body), `"error"`)
-						require.Len(t, answering.Requests(), 1)
-						got := answering.Requests()[0]
-						for header, values := range got.Header {
-							require.NotContains(t, strings.Join(values, " "), map[string]string{"openai": rig.OpenAIKey, "anthropic": rig.AnthropicKey}[first], header)
-						}
-						o := outcome(t, record(t, g, r.Header.Get("X-Request-Id")))
-						attempts := o["attempts"].([]any)
-						require.Len(t, attempts, 2, "%v", o)
-						one := attempts[0].(map[string]any)
-						if f.status != 0 {
-							require.EqualValues(t, f.status, one["status"])
-						}
-						switch {
-						case f.status != 0:
-						case f.base != "": // whether the attempt came to the gateway's notice before it failed is up to chance
-							require.Contains(t, []any{"provider_unreachable", "provider_no_reply"}, one["code"])
-						default:
-							require.Equal(t, f.code, one["code"])
-						}
-						require.EqualValues(t, 200, attempts[1].(map[string]any)["status"])
-						require.Equal(t, "answered", o["result"])
-						// A target that was left alone would not fail again.
-						setTargets(t, g, endpoint, "1001ms", list...)
-						setTargets(t, g, endpoint, "1s", list...)
-					}
-				}
-			})
+			t.Run(name+"/"+first, func(t *testing.T) { playFallback(t, g, name, first, "50s", "51s") })
+		}
+	}
+}
+
+// TestFallbackFromSilence is TestFallback for a first target that does not answer
+// in time, which each call waits for. The second has as long.
+func TestFallbackFromSilence(t *testing.T) {
+	for _, first := range []string{"openai", "anthropic"} {
+		t.Run(first, func(t *testing.T) {
+			t.Parallel() // it waits, mostly
+			g := rig.Start(t, rig.Options{Limits: "{ idle_timeout: 60s }"})
+			playFallback(t, g, "no head in time", first, "4s", "5s")
+		})
+	}
+}
+
+// playFallback lets the target first fail in one of the ways of firstFails;
+// patience is the time that each target has for the head of its reply, another
+// one that differs.
+func playFallback(t *testing.T, g *rig.Gateway, name, first, patience, another string) {
+	endpoint := "fb-" + strings.ReplaceAll(name, " ", "-") + "-" + first
+	f := firstFails[name]
+	openai, anthropic := map[string]string{"openai_api_key": rig.OpenAIKey}, map[string]string{"anthropic_api_key": rig.AnthropicKey}
+	failing, answering := g.OpenAI, g.Anthropic
+	a := func(order string) string { return target("a", "openai", "gpt-4o-mini", order, openai) }
+	b := func(order string) string { return target("b", "anthropic", "claude-sonnet-4-5", order, anthropic) }
+	list := []string{a("0"), b("1")}
+	if first == "anthropic" {
+		failing, answering = g.Anthropic, g.OpenAI
+		list = []string{b("0"), a("1")}
+	}
+	if f.base != "" {
+		openai["openai_api_base"], anthropic["anthropic_api_base"] = f.base, f.base
+		if first == "openai" {
+			delete(anthropic, "anthropic_api_base")
+			list = []string{a("0"), b("1")}
+		} else {
+			delete(openai, "openai_api_base")
+			list = []string{b("0"), a("1")}
+		}
+	}
+	g.Admin("POST", "/api/aigateway/v1/endpoints",
+		rig.Endpoint(endpoint, "chat", "openai", "gpt-4o-mini", map[string]string{"openai_api_key": rig.OpenAIKey}))
+	setTargets(t, g, endpoint, patience, list...)
+	for _, stream := range []string{"false", "true"} {
+		for _, dialect := range []string{"openai", "mlflow"} {
+			failing.Forget()
+			answering.Forget()
+			if f.base == "" {
+				failing.Next(f.act)
+			}
+			path, body := "/endpoints/"+endpoint+"/invocations", `{"max_tokens":32,"stream":`+stream+`,`+hello[1:]
+			if dialect == "openai" {
+				path, body = "/v1/chat/completions", `{"model":"`+endpoint+`","max_tokens":32,"stream":`+stream+`,`+hello[1:]
+			}
+			r := g.Call("POST", path, g.UserToken, body)
+			require.Equal(t, http.StatusOK, r.Status, string(r.Body))
+			require.Contains(t, string(r.Body), "choices")
+			require.NotContains(t, string(r.Body), `"error"`)
+			require.Len(t, answering.Requests(), 1)
+			got := answering.Requests()[0]
+			for header, values := range got.Header {
+				require.NotContains(t, strings.Join(values, " "), map[string]string{"openai": rig.OpenAIKey, "anthropic": rig.AnthropicKey}[first], header)
+			}
+			o := outcome(t, record(t, g, r.Header.Get("X-Request-Id")))
+			attempts := o["attempts"].([]any)
+			require.Len(t, attempts, 2, "%v", o)
+			one := attempts[0].(map[string]any)
+			if f.status != 0 {
+				require.EqualValues(t, f.status, one["status"])
+			}
+			switch {
+			case f.status != 0:
+			case f.base != "": // whether the attempt came to the gateway's notice before it failed is up to chance
+				require.Contains(t, []any{"provider_unreachable", "provider_no_reply"}, one["code"])
+			default:
+				require.Equal(t, f.code, one["code"])
+			}
+			require.EqualValues(t, 200, attempts[1].(map[string]any)["status"])
+			require.Equal(t, "answered", o["result"])
+			// A target that was left alone would not fail again.
+			setTargets(t, g, endpoint, another, list...)
+			setTargets(t, g, endpoint, patience, list...)
 		}
 	}
 }
@@ -157,10 +178,10 @@ func TestAllTargetsFail(t *testing.T) {
 	g := rig.Start(t, rig.Options{})
 	pair(t, g, "two")
 	g.OpenAI.Next(simulate.Act{Fault: simulate.Fail, Status: 500})
-	g.Anthropic.Next(simulate.Act{Fault: simulate.Fail, Status: 429, RetryAfter: "7"})
+	g.Anthropic.Next(simulate.Act{Fault: simulate.Fail, Status: 429, RetryAfter: "60"})
 	r := g.Call("POST", "/v1/chat/completions", g.UserToken, `{"model":"two",`+hello[1:])
 	require.Equal(t, 429, r.Status, string(r.Body))
-	require.Equal(t, "7", r.Header.Get("Retry-After"))
+	require.Equal(t, "60", r.Header.Get("Retry-After"))
 	require.Contains(t, string(r.Body), `"error":{"message"`)
 	o := outcome(t, record(t, g, r.Header.Get("X-Request-Id")))
 	require.Equal(t, "provider_error", o["result"])

@@ -17,6 +17,7 @@ import (
 // are made, past the time in which Envoy would end an idle stream, and until the
 // gateway ends in order.
 func TestARecordIsShownSoonAfterItsAnswer(t *testing.T) {
+	t.Parallel() // it waits, mostly
 	g := rig.Start(t, rig.Options{Limits: "{ idle_timeout: 8s }"})
 	req, err := http.NewRequest("GET", g.URL+"/api/sluice/v1/audit?follow=true&kinds=AccessEndpoint", nil)
 	require.NoError(t, err)
@@ -53,7 +54,7 @@ func TestARecordIsShownSoonAfterItsAnswer(t *testing.T) {
 		case shown := <-lines:
 			require.Equal(t, r.Header.Get("X-Request-Id"), shown.id)
 			delays = append(delays, max(0, shown.at.Sub(answered)))
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("the record was not shown")
 		}
 	}

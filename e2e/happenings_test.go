@@ -41,22 +41,26 @@ func TestWhatHappensToTheGatewayIsRecorded(t *testing.T) {
 		eventually(t, kind, func() bool { return len(eventsOf(t, g, kind)) == n })
 		return eventsOf(t, g, kind)[0]
 	}
-	changed := strings.Replace(string(yaml), "idle_timeout: 3s", "idle_timeout: 4s", 1)
+	changed := strings.Replace(string(yaml), "idle_timeout: 20s", "idle_timeout: 21s", 1)
 	require.NotEqual(t, string(yaml), changed)
 	e := reload(changed, "ActivateConfiguration", 1)
-	require.Equal(t, []any{map[string]any{"field": "limits.idle_timeout", "before": "3s", "after": "4s"}}, e["changes"])
+	require.Equal(t, []any{map[string]any{"field": "limits.idle_timeout", "before": "20s", "after": "21s"}}, e["changes"])
 	require.Equal(t, "limits", e["metadata"].(map[string]any)["atNextStart"])
 	e = reload(changed+"nonsense: 1\n", "RefuseConfiguration", 1)
 	require.Contains(t, e["metadata"].(map[string]any)["problems"], "nonsense")
 	e = reload(string(yaml), "ActivateConfiguration", 2)
-	require.Equal(t, []any{map[string]any{"field": "limits.idle_timeout", "before": "4s", "after": "3s"}}, e["changes"])
+	require.Equal(t, []any{map[string]any{"field": "limits.idle_timeout", "before": "21s", "after": "20s"}}, e["changes"])
 
 	require.NoError(t, syscall.Kill(g.EnvoyPID(), syscall.SIGKILL))
 	eventually(t, "Envoy is back", func() bool {
 		r, err := g.Do("GET", "/readyz", "", "")
 		return err == nil && r.Status == 200
 	})
-	restarts := eventsOf(t, g, "RestartEnvoy")
+	var restarts []map[string]any
+	eventually(t, "the restart is recorded", func() bool {
+		restarts = eventsOf(t, g, "RestartEnvoy")
+		return len(restarts) > 0
+	})
 	require.Len(t, restarts, 1)
 	require.Contains(t, restarts[0]["metadata"].(map[string]any)["lastExit"], "killed")
 

@@ -70,10 +70,10 @@ func toJSON(v any) string {
 // eventually waits for something that another process does in its own time.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(90 * time.Second)
 	for !ok() {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited 30 s for this and it did not come: %s", what)
+			t.Fatalf("waited 90 s for this and it did not come: %s", what)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -72,6 +72,11 @@ func killUnderLoad(t *testing.T, g *rig.Gateway) []string {
 			}
 		}()
 	}
+	eventually(t, "calls are answered", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(answered) > 0
+	})
 	time.Sleep(200*time.Millisecond + time.Duration(rand.Int64N(int64(400*time.Millisecond))))
 	g.Kill()
 	close(stop)

@@ -39,7 +39,7 @@ type Options struct {
 	Config string // YAML appended to the generated file, top-level keys
 	// BareEndpoints leaves the catalog as the first start makes it.
 	BareEndpoints bool
-	Limits        string // value of limits:, empty: a short idle timeout
+	Limits        string // value of limits:, empty: one that no busy machine reaches
 	// CA is the file of the CA that signed the configured certificate; empty
 	// where the gateway makes its own.
 	CA string
@@ -150,7 +150,7 @@ func (g *Gateway) configure(o Options) {
 	}
 	limits := o.Limits
 	if limits == "" {
-		limits = "{ idle_timeout: 3s, drain_timeout: 20s }"
+		limits = "{ idle_timeout: 20s, drain_timeout: 20s }"
 	}
 	g.Config = filepath.Join(dir, "sluice.yaml")
 	yaml := fmt.Sprintf("listen: %s\nmetrics_listen: %s\ndata: %s\nlimits: %s\negress:\n  ca_file: %s\n  machine_identity: %t\n  resolve:\n",

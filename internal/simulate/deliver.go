@@ -108,10 +108,11 @@ func (p *Provider) deliverBody(w http.ResponseWriter, r *http.Request, body []by
 		w.Write(body) // an error means that the client left
 		return
 	}
+	release := p.releasing()
 	half := len(body) / 2
 	w.Write(body[:half])
 	flush(w)
-	if p.interrupt(w, r.Context(), act) {
+	if p.interrupt(w, r.Context(), act, release) {
 		if act.Fault == Truncate {
 			abort() // closes before the length that the head promised
 		}
@@ -123,6 +124,7 @@ func (p *Provider) deliverBody(w http.ResponseWriter, r *http.Request, body []by
 func (p *Provider) deliverStream(w http.ResponseWriter, r *http.Request, out reply, act Act) {
 	w.WriteHeader(out.status)
 	first := firstContent(out.events)
+	release := p.releasing()
 	for i, e := range out.events {
 		if i > first && act.ChunkDelay > 0 && p.opts.Sleep(r.Context(), act.ChunkDelay) != nil {
 			abort()
@@ -133,7 +135,7 @@ func (p *Provider) deliverStream(w http.ResponseWriter, r *http.Request, out rep
 		if i >= first {
 			flush(w)
 		}
-		if i == first && p.interrupt(w, r.Context(), act) {
+		if i == first && p.interrupt(w, r.Context(), act, release) {
 			return
 		}
 	}
@@ -149,7 +151,7 @@ func interrupts(act Act) bool {
 
 // interrupt does what the act wants after the first chunk. It returns true
 // when nothing more is to be sent.
-func (p *Provider) interrupt(w http.ResponseWriter, ctx context.Context, act Act) bool {
+func (p *Provider) interrupt(w http.ResponseWriter, ctx context.Context, act Act, release <-chan struct{}) bool {
 	switch {
 	case act.Fault == Reset:
 		reset(w)
@@ -159,7 +161,7 @@ func (p *Provider) interrupt(w http.ResponseWriter, ctx context.Context, act Act
 		<-ctx.Done()
 		abort()
 	case act.Hold:
-		p.hold(ctx)
+		p.hold(ctx, release)
 	case act.HoldFor > 0:
 		if p.opts.Sleep(ctx, act.HoldFor) != nil {
 			abort()
@@ -172,11 +174,15 @@ func (p *Provider) interrupt(w http.ResponseWriter, ctx context.Context, act Act
 // return would end the reply as if it were whole.
 func abort() { panic(http.ErrAbortHandler) }
 
-// hold waits for Release.
-func (p *Provider) hold(ctx context.Context) {
+// releasing is closed by the next Release. A stream asks for it before its first
+// chunk: whoever has read that may call Release before the stream waits.
+func (p *Provider) releasing() <-chan struct{} {
 	p.mu.Lock()
-	release := p.release
-	p.mu.Unlock()
+	defer p.mu.Unlock()
+	return p.release
+}
+
+func (p *Provider) hold(ctx context.Context, release <-chan struct{}) {
 	select {
 	case p.held <- struct{}{}:
 	default:

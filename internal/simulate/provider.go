@@ -168,7 +168,7 @@ func (p *Provider) Forget() {
 // Release. Only the latest is kept while nobody reads.
 func (p *Provider) Held() <-chan struct{} { return p.held }
 
-// Release lets all streams go on that are held now.
+// Release lets all streams go on that have begun, held already or not yet.
 func (p *Provider) Release() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
