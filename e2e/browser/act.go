@@ -43,15 +43,29 @@ const clickable = "a, button, summary, [role=tab], [role=button], [role=option],
 func (b *Browser) Click(text string) {
 	b.t.Helper()
 	b.AwaitTrue("something to click on, "+text, find(clickable, text)+" !== undefined")
-	b.clickOn(text, find(clickable, text))
+	var at []float64
+	for deadline := time.Now().Add(Timeout); len(at) == 0; {
+		at = Eval[[]float64](b, fmt.Sprintf(atRest, find(clickable, text)))
+		if len(at) == 0 && time.Now().After(deadline) {
+			b.t.Fatalf("what is to be clicked on, %s, does not come to rest: it moves, or something lies upon it", text)
+		}
+	}
+	run(b, "clicking on "+text, chromedp.MouseClickXY(at[0], at[1]))
 }
 
-func (b *Browser) clickOn(what, js string) {
-	b.t.Helper()
-	at := Eval[[]float64](b, fmt.Sprintf(`(() => { const x = %s; x.scrollIntoView({block: "center", behavior: "instant"});
-	const r = x.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()`, js))
-	run(b, "clicking on "+what, chromedp.MouseClickXY(at[0], at[1]))
-}
+// atRest is where the mouse hits an element: null while it moves, something lies
+// upon it, or htmx is about to replace what is there.
+const atRest = `(async () => {
+	const frames = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+	const x = %s;
+	if (!x || document.querySelector(".htmx-swapping, .htmx-settling")) { await frames(); return null; }
+	x.scrollIntoView({block: "center", behavior: "instant"});
+	const middle = () => { const r = x.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; };
+	const before = middle();
+	await frames();
+	const at = middle(), hit = document.elementFromPoint(...at);
+	return at[0] === before[0] && at[1] === before[1] && hit && (x.contains(hit) || hit.contains(x)) ? at : null;
+})()`
 
 // Fill types a text into the field with the label, in place of what is there.
 // For a choice the text is the option's value or its words.
@@ -60,19 +74,33 @@ func (b *Browser) Fill(label, text string) {
 	field := labelled(label)
 	// A dialog that is just being opened puts the cursor elsewhere.
 	b.AwaitTrue("the field "+label, fmt.Sprintf(`(() => { const x = %s, d = x && x.closest("dialog"); return x && (!d || d.open); })()`, field))
+	for range 3 {
+		if b.enter(label, field, text) {
+			return
+		}
+	}
+	b.t.Fatalf("what is typed into %s does not stay there", label)
+}
+
+// enter types into a field once, and reports whether the text is there then: a
+// page that is about to change may take the cursor away. A field that is gone has
+// done its work.
+func (b *Browser) enter(label, field, text string) bool {
+	b.t.Helper()
 	kind := Eval[string](b, fmt.Sprintf(`(() => { const x = %s; x.scrollIntoView({block: "center", behavior: "instant"}); x.focus();
 	if (x.select) x.select(); return x.type; })()`, field))
 	if kind == "select-one" || kind == "date" || kind == "datetime-local" {
 		Eval[any](b, fmt.Sprintf(`(() => { const x = %s;
 	const o = x.options && [...x.options].find((o) => o.value === %[2]s || o.text.trim() === %[2]s);
 	x.value = o ? o.value : %[2]s; x.dispatchEvent(new Event("input", {bubbles: true})); x.dispatchEvent(new Event("change", {bubbles: true})); })()`, field, quote(text)))
-		return
+		return true
 	}
 	if text == "" {
 		b.Press(kb.Delete)
-		return
+	} else {
+		run(b, "typing into "+label, chromedp.KeyEvent(text))
 	}
-	run(b, "typing into "+label, chromedp.KeyEvent(text))
+	return Eval[bool](b, fmt.Sprintf(`(() => { const x = %s; return !x || x.value === %s; })()`, field, quote(text)))
 }
 
 // Press presses a key, e.g. "/" or one of chromedp's package kb.

@@ -38,7 +38,7 @@ import (
 )
 
 // Timeout is how long each step may take.
-const Timeout = 30 * time.Second
+const Timeout = 2 * time.Minute
 
 // Browser is one Chromium with one page. It ends with the test.
 type Browser struct {
@@ -63,7 +63,7 @@ func Open(t testing.TB, base string, others ...string) *Browser {
 		chromedp.ExecPath(chromium(t)), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("no-proxy-server", true),
 		chromedp.Flag("ignore-certificate-errors-spki-list", strings.Join(pins, ",")), chromedp.WindowSize(1440, 900),
-		chromedp.Env("LANG=en_US.UTF-8"),
+		chromedp.Env("LANG=en_US.UTF-8"), chromedp.WSURLReadTimeout(Timeout),
 	)
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)
@@ -210,7 +210,7 @@ func (b *Browser) SignIn(token string) {
 	b.Go("/ui/sign-in")
 	b.Fill("Token", token)
 	b.Click("Sign in with the token")
-	b.AwaitTrue("the first page", `document.querySelector(".shell")`)
+	b.AwaitTrue("the first page", `document.readyState === "complete" && document.querySelector(".shell")`)
 }
 
 // Text is what the page shows.
@@ -223,6 +223,13 @@ func (b *Browser) Text() string {
 func (b *Browser) Path() string {
 	b.t.Helper()
 	return Eval[string](b, `location.pathname + location.search`)
+}
+
+// AwaitPath waits until the browser is at a path, its query included. What the
+// page shows may come before its address.
+func (b *Browser) AwaitPath(path string) {
+	b.t.Helper()
+	b.AwaitTrue("the path "+path, "location.pathname + location.search === "+quote(path))
 }
 
 // Await waits until the page shows the text.

@@ -101,6 +101,16 @@ func (b *Browser) First(path string) Load {
 	b.load = &Load{}
 	b.mu.Unlock()
 	b.Go(path)
+	// The browser tells of what it has loaded in its own time.
+	parts := Eval[int](b, `performance.getEntriesByType("resource").length + 1`)
+	for deadline := time.Now().Add(Timeout); time.Now().Before(deadline); time.Sleep(30 * time.Millisecond) {
+		b.mu.Lock()
+		told := b.load.Requests
+		b.mu.Unlock()
+		if told >= parts {
+			break
+		}
+	}
 	wait := Eval[float64](b, `(() => { const n = performance.getEntriesByType("navigation")[0]; return n.responseStart - n.requestStart; })()`)
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -71,7 +71,7 @@ func TestAnAdministratorLooksAfterAnEndpoint(t *testing.T) {
 	b.Await("research")
 	b.Click("Create endpoint")
 	b.Await("The endpoint research-chat was made.")
-	require.Equal(t, "/ui/admin/endpoints/research-chat", b.Path())
+	b.AwaitPath("/ui/admin/endpoints/research-chat")
 	require.Equal(t, 200, calls())
 	b.Shots("endpoint-details")
 	b.Axe()
@@ -207,5 +207,5 @@ func TestAnAdministratorSharesCredentials(t *testing.T) {
 	b.Await("What was done")
 	b.Click("imported")
 	b.Await("Provider and model")
-	require.Equal(t, "/ui/admin/endpoints/imported", b.Path())
+	b.AwaitPath("/ui/admin/endpoints/imported")
 }

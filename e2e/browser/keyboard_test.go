@@ -16,26 +16,28 @@ func TestWithoutAMouse(t *testing.T) {
 	g := rig.Start(t, rig.Options{})
 	b := browser.Open(t, g.URL)
 	b.SignIn(g.AdminToken)
-	focused := func() string {
-		return browser.Eval[string](b, `(document.activeElement.getAttribute("aria-label") || document.activeElement.innerText || document.activeElement.id).trim()`)
+	awaitFocus := func(name string) {
+		t.Helper()
+		b.AwaitTrue("the focus on "+name,
+			`(document.activeElement.getAttribute("aria-label") || document.activeElement.innerText || document.activeElement.id).trim() === "`+name+`"`)
 	}
 	b.Press(kb.Tab)
-	require.Equal(t, "Skip to the content", focused())
+	awaitFocus("Skip to the content")
 	b.Press(kb.Enter)
-	require.Equal(t, "#main", browser.Eval[string](b, "location.hash"))
+	b.AwaitTrue("the jump", `location.hash === "#main"`)
 
 	// The account's menu opens, moves and closes with the keys.
 	browser.Eval[any](b, `document.querySelector(".side details summary").focus()`)
 	b.Press(kb.ArrowDown)
 	b.AwaitTrue("the menu", `document.querySelector(".side details").open`)
-	require.Equal(t, "My account and tokens", focused())
+	awaitFocus("My account and tokens")
 	b.Press(kb.ArrowDown)
-	require.Equal(t, "Light", focused())
+	awaitFocus("Light")
 	b.Press(kb.ArrowUp)
-	require.Equal(t, "My account and tokens", focused())
+	awaitFocus("My account and tokens")
 	b.Press(kb.Escape)
 	b.AwaitTrue("the menu closed", `!document.querySelector(".side details").open`)
-	require.True(t, browser.Eval[bool](b, `document.activeElement.matches(".side details summary")`))
+	b.AwaitTrue("the focus back", `document.activeElement.matches(".side details summary")`)
 
 	// Search from anywhere, and Escape empties it.
 	b.Press("/")
@@ -55,7 +57,7 @@ func TestWithoutAMouse(t *testing.T) {
 	}
 	b.Press(kb.Escape)
 	b.AwaitTrue("the dialog closed", `!document.querySelector("dialog[open]")`)
-	require.Equal(t, "New token", focused())
+	awaitFocus("New token")
 
 	// Tabs move with the arrows, and are kept.
 	b.Go("/ui/endpoints/practice")

@@ -23,7 +23,7 @@ func TestAUserFindsCopiesAndTriesAModel(t *testing.T) {
 	g.Admin("PATCH", "/api/aigateway/v1/endpoints/chat-openai", `{"description": "For short questions.\n<script>document.title = 'stolen'</script>"}`)
 	b := browser.Open(t, g.URL)
 	b.Go("/")
-	require.Equal(t, "/ui/sign-in", b.Path())
+	b.AwaitPath("/ui/sign-in")
 	b.Shots("sign-in")
 	b.Axe()
 	b.Fill("Token", "slu_wrong")
@@ -39,7 +39,7 @@ func TestAUserFindsCopiesAndTriesAModel(t *testing.T) {
 	b.Press("/")
 	b.Type("anthrop")
 	b.AwaitGone("chat-openai")
-	require.Equal(t, "/ui/?search=anthrop", b.Path())
+	b.AwaitPath("/ui/?search=anthrop")
 	b.Fill("Search", "nothing like that")
 	b.Await("Nothing found")
 	b.Fill("Search", "gpt-4o")
@@ -47,7 +47,7 @@ func TestAUserFindsCopiesAndTriesAModel(t *testing.T) {
 	b.Settle()
 	b.Click("chat-openai")
 	b.Await("Use it in code")
-	require.Equal(t, "/ui/endpoints/chat-openai", b.Path())
+	b.AwaitPath("/ui/endpoints/chat-openai")
 	require.Equal(t, "chat-openai · Sluice", browser.Eval[string](b, "document.title"), "a description is text")
 
 	for tab, part := range map[string]string{
@@ -121,7 +121,7 @@ func TestAUserFindsCopiesAndTriesAModel(t *testing.T) {
 	b.Click("Sign out")
 	b.Await("You have signed out")
 	b.Go("/ui/account")
-	require.Equal(t, "/ui/sign-in?return=%2Fui%2Faccount", b.Path())
+	b.AwaitPath("/ui/sign-in?return=%2Fui%2Faccount")
 	require.NotContains(t, g.Output(), token)
 }
 

@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -45,6 +46,16 @@ func plain(t testing.TB, r *audit.Record) string {
 	return string(out)
 }
 
+// requireSame compares the bodies as bytes: large ones take their time as JSON.
+func requireSame(t testing.TB, want, got *audit.Record) {
+	t.Helper()
+	require.True(t, bytes.Equal(want.RequestBody, got.RequestBody), want.ID)
+	require.True(t, bytes.Equal(want.ResponseBody, got.ResponseBody), want.ID)
+	a, b := *want, *got
+	a.RequestBody, a.ResponseBody, b.RequestBody, b.ResponseBody = nil, nil, nil, nil
+	require.Equal(t, plain(t, &a), plain(t, &b))
+}
+
 func completed(r *audit.Record) uint64 { return max(r.Sequence, r.EndSequence) }
 
 func TestReaderReadsWhatQueryFinds(t *testing.T) {
@@ -80,7 +91,7 @@ func TestReaderReadsWhatQueryFinds(t *testing.T) {
 			rest := read(t, reading(t, trail, again), step)
 			require.Len(t, rest, len(got)-i-1)
 			for k := range rest {
-				require.Equal(t, plain(t, got[i+1+k]), plain(t, rest[k]))
+				requireSame(t, got[i+1+k], rest[k])
 			}
 		}
 	}
