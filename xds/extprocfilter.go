@@ -10,8 +10,9 @@ import (
 )
 
 // messageTimeout is how long the ext_proc server may take over one message.
-// Envoy's own 200 ms is too short for large bodies.
-const messageTimeout = 10 * time.Second
+// Envoy's own 200 ms is too short for large bodies: 30 MB take a second, and more
+// than ten where many others want the processor.
+const messageTimeout = time.Minute
 
 // extProc is the filter that asks the ext_proc server, router stage.
 func extProc() *extprocv3.ExternalProcessor {

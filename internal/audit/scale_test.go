@@ -142,7 +142,7 @@ func TestScale(t *testing.T) {
 // TestManyRecordsAreFound is TestScale with few enough records for every run,
 // and holds what is found to what was written instead of measuring.
 func TestManyRecordsAreFound(t *testing.T) {
-	s := newScale(20_000)
+	s := newScale(8_000)
 	dir := t.TempDir()
 	s.write(t, dir)
 	c := newClock(scaleBegin.AddDate(0, 0, s.days))

@@ -79,16 +79,21 @@ func readSegments(t testing.TB, dir string) *segments {
 	return &s
 }
 
+// times is how often a series repeats: in full with SLUICE_LONG.
+func times(short, full int) int {
+	if os.Getenv("SLUICE_LONG") != "" {
+		return full
+	}
+	return short
+}
+
 // TestEveryEditIsFound changes stored partitions at random in every way that
 // the report has to find, and checks that it names the first record that is not
 // as it was.
 func TestEveryEditIsFound(t *testing.T) {
 	dir, _ := signedDays(t)
 	s := readSegments(t, dir)
-	rounds := 3000
-	if testing.Short() {
-		rounds = 500
-	}
+	rounds := times(800, 3000)
 	seed := uint64(time.Now().UnixNano())
 	random := rand.New(rand.NewPCG(seed, 7))
 	for round := range rounds {
@@ -280,10 +285,7 @@ func TestWithoutTheKeyNothingCanBeRebuilt(t *testing.T) {
 	})
 	require.NoError(t, signedWith(t, dir, keys).Err(), "put together without an edit it is what it was")
 
-	rounds := 1000
-	if testing.Short() {
-		rounds = 200
-	}
+	rounds := times(400, 1000)
 	seed := uint64(time.Now().UnixNano())
 	random := rand.New(rand.NewPCG(seed, 7))
 	for round := range rounds {
