@@ -68,22 +68,23 @@ func main() {
 	exit(fmt.Errorf("unknown command %q: none (the floors), pair or sustain", command))
 }
 
-// programs are the flags that say what is measured.
-func (o *options) programs(f *flag.FlagSet) {
+// programs are the flags that say what is measured, over how many connections
+// unless told otherwise.
+func (o *options) programs(f *flag.FlagSet, connections int) {
 	f.StringVar(&o.envoy, "envoy", "", "Envoy binary of the pinned version (default: found)")
 	f.StringVar(&o.sluice, "sluice", filepath.Join("bin", "sluice"), "Sluice binary")
 	f.StringVar(&o.unrecorded, "unrecorded", filepath.Join("bin", "sluice-unrecorded"), "Sluice binary built with the tag unrecorded")
 	f.StringVar(&o.dialect, "dialect", dialectOpenAI, "how Sluice is called: openai or mlflow")
 	f.BoolVar(&o.echoBodies, "echo-bodies", false, "the echo server sends both bodies back, as a gateway that changes them")
 	f.DurationVar(&o.gap, "gap", 2*time.Millisecond, "provider's pause between the chunks of a stream")
-	f.IntVar(&o.connections, "connections", 32, "connections of the load generator")
+	f.IntVar(&o.connections, "connections", connections, "connections of the load generator")
 }
 
 // compareFloors measures each gateway in turn.
 func compareFloors(ctx context.Context, args []string) error {
 	var o options
 	f := flag.NewFlagSet("bench", flag.ExitOnError)
-	o.programs(f)
+	o.programs(f, 32)
 	f.DurationVar(&o.duration, "duration", 8*time.Second, "measured time of each load")
 	f.DurationVar(&o.warmup, "warmup", 2*time.Second, "load before the measured time")
 	f.IntVar(&o.rounds, "rounds", 1, "rounds over everything; medians are printed")

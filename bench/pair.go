@@ -33,7 +33,7 @@ func comparePair(ctx context.Context, args []string) error {
 	var o options
 	var p pairing
 	f := flag.NewFlagSet("bench pair", flag.ExitOnError)
-	o.programs(f)
+	o.programs(f, 64)
 	f.StringVar(&p.of, "of", "c,h", "the two gateways")
 	f.StringVar(&p.fractions, "fractions", "0.4,0.7", "rates, as fractions of what the first of the two reaches at full load")
 	f.StringVar(&p.rates, "rates", "", "rates in requests/s, in place of -fractions")
@@ -65,9 +65,10 @@ func (b *bench) pair(ctx context.Context, p *pairing) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("A is %s, B is %s; %s. Slices of %s in the order A B B A, open loop over %d connections. %d CPUs (load average %s before) "+
-		"shared by load generator, gateways and provider; %s.\n\n", chosen[0].name, chosen[1].name, workloads[p.load-1].name, p.slice,
-		b.o.connections, runtime.NumCPU(), before, runtime.Version())
+	fmt.Printf("A is %s, B is %s; %s. Slices of %s in the order A B B A, open loop over %d connections. "+
+		"%d CPUs (load average %s before) shared by load generator, gateways and provider; %s.\n\n",
+		chosen[0].name, chosen[1].name, workloads[p.load-1].name, p.slice, b.o.connections,
+		runtime.NumCPU(), before, runtime.Version())
 	for _, rate := range rates {
 		slices, err := b.alternate(ctx, p, gateways, rate)
 		if err != nil {
@@ -135,6 +136,7 @@ func (b *bench) ratesOf(ctx context.Context, p *pairing, gateways [2]*gateway) (
 type sliced struct {
 	load.Result
 	server, envoy float64 // CPU in microseconds a request
+	rss           float64 // of the server afterwards, in MB
 }
 
 // alternate calls both gateways in turn and returns the slices of each; those
@@ -147,7 +149,8 @@ func (b *bench) alternate(ctx context.Context, p *pairing, gateways [2]*gateway,
 			return out, fmt.Errorf("slice %d: %w", i+1, err)
 		}
 		out[which] = append(out[which], s)
-		fmt.Fprintf(os.Stderr, "%.0f requests/s, slice %d of %d, %s: p50 %.2f p99 %.2f ms\n", rate, i+1, p.slices, "AB"[which:which+1], s.P50, s.P99)
+		fmt.Fprintf(os.Stderr, "%.0f requests/s, slice %d of %d, %s: p50 %.2f p99 %.2f ms\n",
+			rate, i+1, p.slices, "AB"[which:which+1], s.P50, s.P99)
 	}
 	return out, nil
 }
@@ -174,6 +177,7 @@ func (b *bench) oneSlice(ctx context.Context, p *pairing, g *gateway, rate float
 		return out, errors.New("no right answer: " + out.FirstError)
 	}
 	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(out.Requests) }
+	out.rss = float64(after.server.rss) / 1e6
 	out.server, out.envoy = each(after.server.cpu-before.server.cpu), each(after.envoy.cpu-before.envoy.cpu)
 	return out, nil
 }

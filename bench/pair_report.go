@@ -11,7 +11,8 @@ import (
 // each, and the median of the differences of slices that were next to each other.
 func pairReport(of [2][]sliced, rate float64) string {
 	var b strings.Builder
-	b.WriteString("| | A | B | A − B | 95 % confidence | A above B in | worst slice A | worst slice B |\n|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| | A | B | A − B | 95 % confidence | A above B in | worst slice A | worst slice B |\n" +
+		"|---|---|---|---|---|---|---|---|\n")
 	for _, line := range []struct {
 		name, format string
 		of           func(sliced) float64
@@ -22,6 +23,7 @@ func pairReport(of [2][]sliced, rate float64) string {
 		{"p99.9 ms", "%.2f", func(s sliced) float64 { return s.P999 }},
 		{"CPU µs server", "%.0f", func(s sliced) float64 { return s.server }},
 		{"CPU µs Envoy", "%.0f", func(s sliced) float64 { return s.envoy }},
+		{"RSS MB server", "%.0f", func(s sliced) float64 { return s.rss }},
 	} {
 		var values [2][]float64
 		for i := range of {
@@ -31,8 +33,8 @@ func pairReport(of [2][]sliced, rate float64) string {
 		}
 		c := compared(values[0], values[1])
 		n := func(v float64) string { return fmt.Sprintf(line.format, v) }
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s to %s | %d of %d pairs | %s | %s |\n", line.name, n(c.a), n(c.b), n(c.difference), n(c.low), n(c.high),
-			c.above, c.pairs, n(slices.Max(values[0])), n(slices.Max(values[1])))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s to %s | %d of %d pairs | %s | %s |\n", line.name, n(c.a), n(c.b),
+			n(c.difference), n(c.low), n(c.high), c.above, c.pairs, n(slices.Max(values[0])), n(slices.Max(values[1])))
 	}
 	for i, name := range []string{"A", "B"} {
 		requests, seconds, wrong := 0, 0.0, 0

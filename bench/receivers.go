@@ -44,8 +44,8 @@ func (s *sustaining) withReceivers(ctx context.Context, do func(*receivers) erro
 		return fmt.Errorf("reading %s: %w", r.redisAddr, err)
 	}
 	// Every record goes through the file, so the default would rewrite it every few seconds.
-	r.redis, err = startChild("redis-server", nil, "redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", dir, "--save", "",
-		"--appendonly", "yes", "--auto-aof-rewrite-min-size", "1gb")
+	r.redis, err = startChild("redis-server", nil, "redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", dir,
+		"--save", "", "--appendonly", "yes", "--auto-aof-rewrite-min-size", "1gb")
 	if err != nil {
 		return fmt.Errorf("%w (Debian has it as redis-server)", err)
 	}

@@ -33,7 +33,7 @@ func sustain(ctx context.Context, args []string) error {
 	var o options
 	s := sustaining{out: os.Stdout}
 	f := flag.NewFlagSet("bench sustain", flag.ExitOnError)
-	o.programs(f)
+	o.programs(f, 128)
 	f.Float64Var(&s.rate, "rate", 3000, "exchanges/s")
 	f.DurationVar(&s.duration, "duration", 10*time.Minute, "how long")
 	f.DurationVar(&s.every, "every", 30*time.Second, "between two lines of figures")
@@ -101,8 +101,8 @@ func (s *sustaining) run(ctx context.Context, x *subject, r *receivers) error {
 			return err
 		}
 		took := time.Since(cpu)
-		next := reading{at: time.Since(start), Result: part, sinkState: w.worst(), gateway: now.server.since(used.server, took),
-			envoy: now.envoy.since(used.envoy, took), redisRSS: r.redisRSS()}
+		next := reading{at: time.Since(start), Result: part, sinkState: w.worst(), redisRSS: r.redisRSS(),
+			gateway: now.server.since(used.server, took), envoy: now.envoy.since(used.envoy, took)}
 		used, cpu = now, time.Now()
 		if part.Seconds < s.every.Seconds()/2 {
 			return nil // what was left at the end is in the whole

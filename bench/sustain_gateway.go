@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +20,7 @@ import (
 
 // spare is the part of full load that is left free when the rate asked for is
 // more than the machine holds: closer to full load, waiting grows without bound.
-const spare = 0.15
+const spare = 0.10
 
 // onGateway puts the whole gateway under load: Envoy, translation, policy, trail
 // with both bodies.
@@ -64,11 +65,13 @@ func (s *sustaining) onGateway(ctx context.Context, b *bench, r *receivers) erro
 func (s *sustaining) lower(full float64) {
 	holds := math.Floor(full*(1-spare)/50) * 50
 	if holds >= s.rate {
-		fmt.Fprintf(s.out, "At full load the gateway reaches %.0f exchanges/s with its sinks: %.0f is %.0f %% of that.\n", full, s.rate, 100*s.rate/full)
+		fmt.Fprintf(s.out, "At full load the gateway reaches %.0f exchanges/s with its sinks: %.0f is %.0f %% of that.\n",
+			full, s.rate, 100*s.rate/full)
 		return
 	}
-	fmt.Fprintf(s.out, "**This machine does not hold %.0f exchanges/s**: at full load the gateway reaches %.0f with its sinks, load generator, provider, "+
-		"redis-server and collector on the same %s. Taken: %.0f.\n", s.rate, full, cores(), max(holds, 50))
+	fmt.Fprintf(s.out, "**This machine does not hold %.0f exchanges/s**: at full load the gateway reaches %.0f with its sinks, "+
+		"load generator, provider, redis-server and collector on the same %d cores. Taken: %.0f.\n",
+		s.rate, full, runtime.NumCPU(), max(holds, 50))
 	s.rate = max(holds, 50)
 }
 

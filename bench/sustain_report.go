@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 	"time"
 
@@ -32,8 +31,6 @@ func (r reading) line() string {
 func (r reading) rate() float64 { return float64(r.Requests) / r.Seconds }
 
 func megabytes(d drawn) float64 { return float64(d.rss) / 1e6 }
-
-func cores() string { return fmt.Sprintf("%d cores", runtime.NumCPU()) }
 
 // trend is how a figure went over the readings: medians of the second and the
 // last quarter, so that neither the start nor a spike decides, and its highest.
@@ -73,9 +70,13 @@ type summary struct {
 	proof                   proof
 }
 
+// summarize draws the conclusions. The lag is bounded and memory flat if their
+// late values are not above the early ones by more than the limits.
 func summarize(readings []reading, asked float64, total load.Result, caughtUp time.Duration, p proof) summary {
-	s := summary{asked: asked, reached: float64(total.Requests) / total.Seconds, total: total, caughtUp: caughtUp, readings: len(readings), proof: p,
-		redis: trendOf(readings, func(r reading) float64 { return r.redis }), http: trendOf(readings, func(r reading) float64 { return r.http }),
+	s := summary{asked: asked, reached: float64(total.Requests) / total.Seconds, total: total, caughtUp: caughtUp,
+		readings: len(readings), proof: p,
+		redis:   trendOf(readings, func(r reading) float64 { return r.redis }),
+		http:    trendOf(readings, func(r reading) float64 { return r.http }),
 		gateway: trendOf(readings, func(r reading) float64 { return megabytes(r.gateway) }),
 		envoy:   trendOf(readings, func(r reading) float64 { return megabytes(r.envoy) }),
 		heap:    trendOf(readings, func(r reading) float64 { return r.heap / 1e6 })}

@@ -107,9 +107,9 @@ func TestProof(t *testing.T) {
 func TestLowerRate(t *testing.T) {
 	for name, c := range map[string]struct{ asked, full, want float64 }{
 		"it holds":             {3000, 4020, 3000},
-		"just so":              {3000, 3600, 3000},
-		"too close to the end": {3000, 3400, 2850},
-		"far from it":          {3000, 1210, 1000},
+		"just so":              {3000, 3350, 3000},
+		"too close to the end": {3000, 3300, 2950},
+		"far from it":          {3000, 1150, 1000},
 		"next to nothing":      {3000, 10, 50},
 	} {
 		t.Run(name, func(t *testing.T) {
