@@ -149,6 +149,7 @@ func (g *gateway) openStores() (err error) {
 		Dir: data("audit"), Node: nodeName(), Bodies: g.cfg.Audit.Bodies, BodyBytes: g.cfg.Audit.BodyBytes,
 		Sync:          g.cfg.Audit.Sync,
 		RetentionDays: g.cfg.Audit.RetentionDays,
+		Signed:        true, // by openTrailKeys
 		Now:           time.Now, Log: g.log.Named("audit"),
 	})
 	if err != nil {

@@ -64,8 +64,11 @@ type Trail interface {
 	Stats() audit.Stats
 	Days() []string
 	evidence.Source
-	AddHold(h audit.Hold) error
-	RemoveHold(name string) error
+	AddHold(h audit.Hold, e *audit.Event) error
+	RemoveHold(name string, e *audit.Event) error
+	SetHolds(list []audit.Hold, e *audit.Event) error
+	HoldsDoubt() error
+	HoldsAltered() error
 	Checkpoint() error
 	SetSigner(s audit.Signer) error
 }

@@ -121,6 +121,8 @@ func everyChange(w *world) []step {
 		{"POST /api/sluice/v1/audit/sinks/{name}/dead-letters/retry", own + "/audit/sinks/siem/dead-letters/retry", "", "",
 			sink.KindRetryLetters, "", ""},
 		{"POST /api/sluice/v1/audit/holds", own + "/audit/holds", `{"name":"case","from":"2026-03-10","reason":"4711"}`, "", "CreateHold", "", ""},
+		{"PUT /api/sluice/v1/audit/holds", own + "/audit/holds", `{"holds":[{"name":"case","from":"2026-03-10","to":"2026-03-11","reason":"4711"}]}`, "",
+			"SetHolds", "case", "2026-03-10 to open: 4711 → 2026-03-10 to 2026-03-11: 4711"},
 		{"DELETE /api/sluice/v1/audit/holds/{name}", own + "/audit/holds/case", "", "", "DeleteHold", "", ""},
 	}
 }

@@ -5,16 +5,12 @@ import (
 	"net/http"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"sluice/extproc/dialect"
 	"sluice/internal/admin/api"
 	"sluice/internal/audit"
 	"sluice/policies"
-)
-
-// Kinds of events about holds.
-const (
-	kindCreateHold = "CreateHold"
-	kindDeleteHold = "DeleteHold"
 )
 
 // targetHold is the TargetType of events about holds.
@@ -47,9 +43,16 @@ func (s *server) custodyRoutes() []route {
 			},
 		},
 		{
+			pattern: "PUT " + own + "/audit/holds", access: decided, resource: holds, verb: policies.VerbUpdate, handle: s.setHolds,
+			doc: doc{
+				id: "setHolds", tag: tagAudit, in: api.NewHoldList{}, out: api.HoldList{}, also: []int{http.StatusConflict},
+				summary: "Put all holds that there are to be in place of those that there are. That ends a doubt about them.",
+			},
+		},
+		{
 			pattern: "DELETE " + own + "/audit/holds/{name}", access: decided, resource: holds, verb: policies.VerbDelete, handle: s.deleteHold,
 			doc: doc{
-				id: "deleteHold", tag: tagAudit,
+				id: "deleteHold", tag: tagAudit, also: []int{http.StatusConflict},
 				summary: "Remove a legal hold. Days that are older than the retention, and that no other hold keeps, are dropped at once.",
 			},
 		},
@@ -58,13 +61,12 @@ func (s *server) custodyRoutes() []route {
 
 // listHolds is GET /api/sluice/v1/audit/holds.
 func (s *server) listHolds(c *call) error {
-	list, err := s.Trail.Holds()
-	if err != nil {
-		return err
-	}
 	out := api.HoldList{Holds: []api.Hold{}}
-	for _, h := range list {
+	for _, h := range s.Trail.Holds() {
 		out.Holds = append(out.Holds, s.holdShape(h))
+	}
+	if err := s.Trail.HoldsDoubt(); err != nil {
+		out.Doubt = sentence(err) + "."
 	}
 	return c.reply(http.StatusOK, out)
 }
@@ -89,44 +91,69 @@ func (s *server) createHold(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
+	h := s.newHold(c, in)
+	ev := c.event(audit.KindCreateHold, targetHold, "", h.Name, diff(fields{}, holdFields(h)))
+	if err := s.Trail.AddHold(h, ev); err != nil {
+		return s.holdError(c, err)
+	}
+	return c.reply(http.StatusOK, s.holdShape(h))
+}
+
+func (s *server) newHold(c *call, in api.NewHold) audit.Hold {
 	h := audit.Hold{Name: in.Name, From: in.From, Reason: strings.TrimSpace(in.Reason), Created: s.Now().UTC(), By: c.caller.UserName}
 	if in.To != nil {
 		h.To = *in.To
 	}
-	if err := h.Check(); err != nil {
-		return holdError(err)
-	}
-	// Asked for before the event is written, and by AddHold again.
-	list, err := s.Trail.Holds()
-	if err != nil {
+	return h
+}
+
+// setHolds is PUT /api/sluice/v1/audit/holds. What stands already keeps who set
+// it, and when.
+func (s *server) setHolds(c *call) error {
+	var in api.NewHoldList
+	if err := c.decode(&in); err != nil {
 		return err
 	}
-	for _, other := range list {
-		if other.Name == h.Name {
-			return holdError(audit.ErrHoldExists)
+	stand := s.Trail.Holds()
+	before, after := fields{}, fields{}
+	for _, h := range stand {
+		before[h.Name] = holdText(h)
+	}
+	var list []audit.Hold
+	for _, given := range in.Holds {
+		h := s.newHold(c, given)
+		for _, old := range stand {
+			if old.Name == h.Name && holdText(old) == holdText(h) {
+				h = old
+			}
 		}
+		list, after[h.Name] = append(list, h), holdText(h)
 	}
-	ev := c.event(kindCreateHold, targetHold, "", h.Name, diff(fields{}, holdFields(h)))
-	if err := s.change(c, func() error { return s.Trail.AddHold(h) }, ev); err != nil {
-		return holdError(err)
+	if err := s.Trail.SetHolds(list, c.event(audit.KindSetHolds, targetHold, "", "", diff(before, after))); err != nil {
+		return s.holdError(c, err)
 	}
-	return c.reply(http.StatusOK, s.holdShape(h))
+	return s.listHolds(c)
+}
+
+// holdText is a hold in one line.
+func holdText(h audit.Hold) string {
+	to := h.To
+	if to == "" {
+		to = "open"
+	}
+	return h.From + " to " + to + ": " + h.Reason
 }
 
 // deleteHold is DELETE /api/sluice/v1/audit/holds/{name}.
 func (s *server) deleteHold(c *call) error {
 	name := c.r.PathValue("name")
-	list, err := s.Trail.Holds()
-	if err != nil {
-		return err
-	}
-	for _, h := range list {
+	for _, h := range s.Trail.Holds() {
 		if h.Name != name {
 			continue
 		}
-		ev := c.event(kindDeleteHold, targetHold, "", name, diff(holdFields(h), fields{}))
-		if err := s.change(c, func() error { return s.Trail.RemoveHold(name) }, ev); err != nil {
-			return holdError(err)
+		ev := c.event(audit.KindDeleteHold, targetHold, "", name, diff(holdFields(h), fields{}))
+		if err := s.Trail.RemoveHold(name, ev); err != nil {
+			return s.holdError(c, err)
 		}
 		c.w.WriteHeader(http.StatusOK)
 		return nil
@@ -134,16 +161,28 @@ func (s *server) deleteHold(c *call) error {
 	return notFound("hold", name)
 }
 
-func holdError(err error) error {
+// holdError tells what a change of holds came to. A change is its record: where
+// that can't be written there is none, whatever audit.on_failure says.
+func (s *server) holdError(c *call, err error) error {
 	switch {
 	case errors.Is(err, audit.ErrBadHold):
 		return badRequest("hold_invalid", "", "%s.", capital(err.Error()))
+	case errors.Is(err, audit.ErrTooManyHolds):
+		return badRequest("too_many_holds", "", "%s.", capital(err.Error()))
 	case errors.Is(err, audit.ErrHoldExists):
 		return &dialect.Error{
 			Status: http.StatusConflict, Code: "hold_exists", Message: "There is a hold of this name. Give another name, or remove that one first.",
 		}
 	case errors.Is(err, audit.ErrNoHold):
 		return &dialect.Error{Status: http.StatusNotFound, Code: "hold_not_found", Message: "There is no hold of this name any more."}
+	case errors.Is(err, audit.ErrHoldsDoubted):
+		return &dialect.Error{Status: http.StatusConflict, Code: "holds_doubted", Message: sentence(err) + ". " + holdsWayOut}
+	case errors.Is(err, audit.ErrHoldsUnsigned):
+		return &dialect.Error{Status: http.StatusServiceUnavailable, Code: dialect.CodeVaultUnavailable, Message: "Nothing was changed. " + sentence(err) + "."}
 	}
-	return err
+	s.Log.Error("the trail took no change of holds", zap.String("exchange", c.id), zap.Error(err))
+	return errUnrecorded
 }
+
+// holdsWayOut says what ends a doubt about holds.
+const holdsWayOut = "No day of the trail is dropped until an administrator sets all holds that there are to be: sluice audit hold set FILE."

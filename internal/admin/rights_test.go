@@ -144,6 +144,7 @@ var rights = map[string]string{
 	"GET /api/sluice/v1/audit/holds":                   "-xoo",
 	"GET /api/sluice/v1/audit/export":                  "-xoo",
 	"POST /api/sluice/v1/audit/holds":                  "-xxo",
+	"PUT /api/sluice/v1/audit/holds":                   "-xxo",
 	"DELETE /api/sluice/v1/audit/holds/{name}":         "-xxo",
 	"GET /api/sluice/v1/policies":                      "-xxo",
 	"POST /api/sluice/v1/policies/reload":              "-xxo",

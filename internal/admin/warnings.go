@@ -57,6 +57,12 @@ func (s *server) warnings(st *api.Status) []string {
 	if a := s.Trail.Stats(); a.IndexErr != "" {
 		add("The index of the audit trail can't be written; the trail itself can.")
 	}
+	if err := s.Trail.HoldsDoubt(); err != nil {
+		add("%s. %s", sentence(err), holdsWayOut)
+	}
+	if err := s.Trail.HoldsAltered(); err != nil {
+		add("%s. Find out who can write the folder of the trail; the event TrailHoldsFileChanged says what was found.", sentence(err))
+	}
 	for _, k := range st.Sinks {
 		if k.State == api.SinkFailing {
 			add("The sink %s of the audit trail fails since %s: %s. Records wait in the trail.", k.Name, k.Since.Format(time.RFC3339), k.LastError)

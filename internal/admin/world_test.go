@@ -94,6 +94,27 @@ func (t *brittleTrail) Event(e *audit.Event) error {
 	return t.Trail.Event(e)
 }
 
+func (t *brittleTrail) AddHold(h audit.Hold, e *audit.Event) error {
+	if t.broken.Load() {
+		return errDisk
+	}
+	return t.Trail.AddHold(h, e)
+}
+
+func (t *brittleTrail) RemoveHold(name string, e *audit.Event) error {
+	if t.broken.Load() {
+		return errDisk
+	}
+	return t.Trail.RemoveHold(name, e)
+}
+
+func (t *brittleTrail) SetHolds(list []audit.Hold, e *audit.Event) error {
+	if t.broken.Load() {
+		return errDisk
+	}
+	return t.Trail.SetHolds(list, e)
+}
+
 func (t *brittleTrail) Refuse(x *audit.Exchange, body []byte, o *audit.Outcome) error {
 	if t.broken.Load() {
 		return errDisk

@@ -65,7 +65,11 @@ func ReadExcerpt(dir string) (*Excerpt, error) {
 type excerptManifest struct {
 	Excerpt
 	KeyID string `json:"keyId"`
-	text  []byte
+	Files []struct {
+		Name   string `json:"name"`
+		SHA256 string `json:"sha256"`
+	} `json:"files"`
+	text []byte
 }
 
 // excerpt heeds that the folder holds some days of a trail only: what is missing

@@ -92,23 +92,31 @@ func gapOf(e *Event) (gap, bool) {
 	return x, err == nil && lastErr == nil && x.First <= x.Last && x.Prev != "" && x.Hash != ""
 }
 
-// gapsIn are the gaps that a frame of the trail tells of.
-func gapsIn(kind frameKind, meta []byte) []gap {
+// told is what a frame tells of the trail itself.
+type told struct {
+	gaps    []gap
+	holding *holding
+}
+
+// toldIn is what a frame of the trail tells of what retention may and did drop.
+func toldIn(kind frameKind, meta []byte) (t told) {
 	switch kind {
 	case frameSegment:
 		var m segmentMeta
 		if json.Unmarshal(meta, &m) == nil {
-			return m.Gaps
+			return told{m.Gaps, m.Holding}
 		}
 	case frameEvent:
 		var e Event
-		if json.Unmarshal(meta, &e) == nil {
-			if x, ok := gapOf(&e); ok {
-				return []gap{x}
-			}
+		if json.Unmarshal(meta, &e) != nil {
+			return t
 		}
+		if x, ok := gapOf(&e); ok {
+			t.gaps = []gap{x}
+		}
+		t.holding = holdingOf(&e)
 	}
-	return nil
+	return t
 }
 
 // withAll returns g and all of more.

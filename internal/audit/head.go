@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -22,11 +23,44 @@ type head struct {
 	Offset   int64  `json:"offset"`   // where it ends in the segment
 	// Clean says that the trail was closed and nothing came after.
 	Clean bool `json:"clean"`
+	// Holding is what stands about holds: how often they were changed, and the
+	// SHA-256 of them, or that they are in doubt (see holds.doubt).
+	Holding string `json:"holding"`
 	// The following are there when it is signed (see Signer), Clean with it.
 	Trail     string     `json:"trail,omitempty"`
 	Time      *time.Time `json:"time,omitempty"`
 	KeyID     string     `json:"keyId,omitempty"`
 	Signature string     `json:"signature,omitempty"`
+	// Last is the last head that was signed, where this one could not be.
+	Last *head `json:"last,omitempty"`
+}
+
+// lastSigned is h, or that which was signed before it; nil: none was.
+func (h *head) lastSigned() *head {
+	switch {
+	case h == nil:
+		return nil
+	case h.Signature != "":
+		return h
+	}
+	return h.Last
+}
+
+// verified reports whether h is signed by one of the keys, for this trail. A
+// start that died early leaves the signature of the head of a closed trail on
+// one that is not closed any more.
+func (h *head) verified(keys []PublicKey, trail string) bool {
+	if h == nil || h.Time == nil || h.Trail != trail {
+		return false
+	}
+	return slices.ContainsFunc(keys, func(k PublicKey) bool {
+		return KeyID(k.Key) == h.KeyID && (verifySignature(k.Key, h.Signature, h.text(headLabel)) || verifySignature(k.Key, h.Signature, h.text(closedLabel)))
+	})
+}
+
+// text is what the signature of h is over.
+func (h *head) text(label string) []byte {
+	return fmt.Appendf(signedText(label, h.Trail, h.Sequence, h.Hash, *h.Time, h.KeyID), "%s\n", h.Holding)
 }
 
 // label is what begins the text that is signed.

@@ -5,15 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"sync"
 	"time"
+
+	"go.uber.org/zap"
 )
 
-// HoldsFile is the name of the file of holds in the folder of a trail.
+// HoldsFile is the name of the file of holds in the folder of a trail. It is there
+// for people and programs without a gateway: what holds there are the trail says.
 const HoldsFile = "holds.json"
 
 // Errors of holds.
@@ -24,6 +27,15 @@ var (
 	ErrNoHold = errors.New("there is no hold of this name")
 	// ErrBadHold wraps what is wrong with a hold.
 	ErrBadHold = errors.New("the hold is not valid")
+	// ErrTooManyHolds says that all holds together are longer than the trail
+	// repeats each day.
+	ErrTooManyHolds = errors.New("there are too many holds, or their reasons are too long: together they may have 256 KiB")
+	// ErrHoldsUnsigned says that the key that signs the trail is not at hand, and
+	// so nothing of the holds was changed.
+	ErrHoldsUnsigned = errors.New("a change of holds has to be signed, and the key of the trail is not at hand")
+	// ErrHoldsDoubted wraps why it is not sure which holds there are. Nothing is
+	// dropped then, until SetHolds says it.
+	ErrHoldsDoubted = errors.New("it is not sure which holds there are")
 )
 
 // Hold keeps the partitions of a range of days from retention, for as long as
@@ -40,6 +52,9 @@ type Hold struct {
 var holdName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 const maxReason = 1000
+
+// mostHolds bounds all holds, in bytes of JSON: each day begins with them.
+const mostHolds = 256 << 10
 
 // Check wraps ErrBadHold when something of h is not as it must be.
 func (h Hold) Check() error {
@@ -80,23 +95,8 @@ func (h Hold) keeps(d day) bool {
 	return h.To == "" || err == nil && d <= to
 }
 
-// holds are the holds of a trail, as kept in its file.
-type holds struct {
-	dir string
-
-	mu   sync.Mutex // held while holds change and while a partition is dropped; guards the following fields
-	list []Hold
-	err  error // why the file could not be read: then nothing is dropped
-}
-
-func openHolds(dir string) *holds {
-	h := &holds{dir: dir}
-	h.list, h.err = ReadHolds(dir)
-	return h
-}
-
-// ReadHolds reads the holds of the trail in dir, by name. Where there is no
-// file there are none.
+// ReadHolds reads the file of holds of the trail in dir. Where there is no file
+// there are none. Whether it is as the trail says is for VerifyDir to find out.
 func ReadHolds(dir string) ([]Hold, error) {
 	data, err := os.ReadFile(filepath.Join(dir, HoldsFile))
 	if errors.Is(err, os.ErrNotExist) {
@@ -117,76 +117,140 @@ func ReadHolds(dir string) ([]Hold, error) {
 	return list, nil
 }
 
-// keep reports whether a hold keeps d. While the file can't be read all is kept.
-func (h *holds) keep(d day) (bool, error) {
-	if h.err != nil {
-		if h.list, h.err = ReadHolds(h.dir); h.err != nil {
-			return true, h.err
-		}
+// heldBy reports whether a hold keeps d. While it is not sure which holds there
+// are all is kept.
+func (t *Trail) heldBy(d day) (bool, error) {
+	if err := t.compareHolds(); err != nil {
+		return true, err
 	}
-	return slices.ContainsFunc(h.list, func(x Hold) bool { return x.keeps(d) }), nil
+	return t.holds.keep(d)
 }
 
-// save writes list to the file and then makes it the one that counts.
-func (h *holds) save(list []Hold) error {
-	data, err := json.MarshalIndent(list, "", "  ")
-	if err == nil {
-		err = writeWhole(filepath.Join(h.dir, HoldsFile), append(data, '\n'))
+// keep is heldBy without a look at the file.
+func (s *holds) keep(d day) (bool, error) {
+	switch {
+	case s.awaited:
+		return true, errNotJudged
+	case s.doubt != nil:
+		return true, s.doubt
 	}
-	if err == nil {
-		err = syncDir(h.dir)
-	}
-	if err != nil {
-		return fmt.Errorf("writing the holds of the trail: %w", err)
-	}
-	h.list = list
-	return nil
+	return slices.ContainsFunc(s.told.list(), func(x Hold) bool { return x.keeps(d) }), nil
 }
 
-// Holds returns the holds by name. The error says that they can't be read;
-// retention drops nothing then.
-func (t *Trail) Holds() ([]Hold, error) {
+// Holds returns the holds by name, as the trail tells of them.
+func (t *Trail) Holds() []Hold {
 	t.holds.mu.Lock()
 	defer t.holds.mu.Unlock()
-	return slices.Clone(t.holds.list), t.holds.err
+	return slices.Clone(t.holds.told.list())
 }
 
-// AddHold sets a hold. What was dropped before does not come back. The errors
-// are ErrBadHold, ErrHoldExists and what the disk says; after each of them all
-// is as it was. The caller records the change.
-func (t *Trail) AddHold(h Hold) error {
+// AddHold sets a hold, and writes the event that tells of it; nil makes one. What
+// was dropped before does not come back. The errors are ErrBadHold,
+// ErrHoldExists, ErrTooManyHolds, ErrHoldsDoubted, ErrHoldsUnsigned and those of
+// Event; after each of them all is as it was.
+func (t *Trail) AddHold(h Hold, e *Event) error {
 	if err := h.Check(); err != nil {
 		return err
 	}
-	t.holds.mu.Lock()
-	defer t.holds.mu.Unlock()
-	if t.holds.err != nil {
-		return t.holds.err
-	}
-	at, found := slices.BinarySearchFunc(t.holds.list, h.Name, byName)
-	if found {
-		return fmt.Errorf("%w: %s", ErrHoldExists, h.Name)
-	}
-	return t.holds.save(slices.Insert(slices.Clone(t.holds.list), at, h))
+	return t.changeHolds(e, KindCreateHold, false, func(list []Hold) ([]Hold, error) {
+		at, found := slices.BinarySearchFunc(list, h.Name, byName)
+		if found {
+			return nil, fmt.Errorf("%w: %s", ErrHoldExists, h.Name)
+		}
+		return slices.Insert(list, at, h), nil
+	})
 }
 
 // RemoveHold lifts a hold; the next retention drops what it kept, unless
-// another hold does, too. The errors are ErrNoHold and what the disk says.
-func (t *Trail) RemoveHold(name string) error {
-	t.holds.mu.Lock()
-	defer t.holds.mu.Unlock()
-	if t.holds.err != nil {
-		return t.holds.err
+// another hold does, too. The errors are ErrNoHold, ErrHoldsDoubted,
+// ErrHoldsUnsigned and those of Event.
+func (t *Trail) RemoveHold(name string, e *Event) error {
+	return t.changeHolds(e, KindDeleteHold, false, func(list []Hold) ([]Hold, error) {
+		at, found := slices.BinarySearchFunc(list, name, byName)
+		if !found {
+			return nil, fmt.Errorf("%w: %s", ErrNoHold, name)
+		}
+		return slices.Delete(list, at, at+1), nil
+	})
+}
+
+// SetHolds puts all holds that there are to be in place of those that there are,
+// which ends a doubt about them. The errors are ErrBadHold, ErrHoldExists where
+// two have a name, ErrTooManyHolds, ErrHoldsUnsigned and those of Event.
+func (t *Trail) SetHolds(list []Hold, e *Event) error {
+	list = slices.Clone(list)
+	slices.SortFunc(list, func(a, b Hold) int { return cmp.Compare(a.Name, b.Name) })
+	for i, h := range list {
+		if err := h.Check(); err != nil {
+			return fmt.Errorf("%s: %w", h.Name, err)
+		}
+		if i > 0 && list[i-1].Name == h.Name {
+			return fmt.Errorf("%w: %s", ErrHoldExists, h.Name)
+		}
 	}
-	at, found := slices.BinarySearchFunc(t.holds.list, name, byName)
-	if !found {
-		return fmt.Errorf("%w: %s", ErrNoHold, name)
+	return t.changeHolds(e, KindSetHolds, true, func([]Hold) ([]Hold, error) { return list, nil })
+}
+
+// changeHolds makes a change: the event says what stands then, and the file
+// follows. A crash between the two is mended at the next start.
+func (t *Trail) changeHolds(e *Event, kind string, doubted bool, change func([]Hold) ([]Hold, error)) error {
+	s := t.holds
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case t.reading:
+		return ErrClosed
+	case s.doubt != nil && !doubted:
+		return s.doubt
 	}
-	if err := t.holds.save(slices.Delete(slices.Clone(t.holds.list), at, at+1)); err != nil {
+	list, err := change(slices.Clone(s.told.list()))
+	if err != nil {
 		return err
 	}
+	if len(encodeHolds(list)) > mostHolds {
+		return ErrTooManyHolds
+	}
+	next := &holding{Version: max(t.now().UnixNano(), s.told.version()+1, s.floor+1), Holds: list}
+	if err := next.sign(t.signer.Load(), t.id); err != nil {
+		return fmt.Errorf("%w: %w", ErrHoldsUnsigned, err)
+	}
+	event := Event{Kind: kind, TargetType: "hold"}
+	if e != nil {
+		event = *e
+		event.Metadata = maps.Clone(e.Metadata)
+	}
+	next.describe(&event)
+	if holdingOf(&event) == nil {
+		return fmt.Errorf("%w: %s tells of no holds", ErrBadHold, event.Kind)
+	}
+	if err := t.Event(&event); err != nil {
+		return err
+	}
+	s.told, s.doubt = next, nil
+	s.publish()
+	t.settleHolds()
 	t.keeper.again.Store(true)
 	return nil
+}
+
+// settleHolds makes a change last: it is signed, on the disk, and at the head, so
+// that neither a failure of the power nor cutting the end of the log off takes it
+// back. The change stands whatever comes of that.
+func (t *Trail) settleHolds() {
+	err := t.Checkpoint()
+	pos, file := t.writer.current()
+	if syncErr := file.Sync(); err == nil && !errors.Is(syncErr, os.ErrClosed) {
+		err = syncErr
+	}
+	if err == nil {
+		err = t.writeHead(pos, false)
+	}
+	if err == nil {
+		err = t.holds.write()
+	}
+	if err != nil {
+		t.log.Warn("the holds of the trail were changed, and not all of that is on the disk yet", zap.Error(err))
+	}
 }
 
 func byName(h Hold, name string) int { return cmp.Compare(h.Name, name) }

@@ -34,6 +34,7 @@ type keeper struct {
 
 func startKeeper(t *Trail) *keeper {
 	k := &keeper{trail: t, stop: make(chan struct{}), over: make(chan struct{})}
+	t.watchHolds()
 	k.sweep()
 	t.watch()
 	go k.run()
@@ -56,6 +57,7 @@ func (k *keeper) run() {
 			k.sign()
 			if tick%checkpointTicks == 0 {
 				k.checkpoint()
+				k.trail.watchHolds()
 			}
 			k.sweep()
 			if tick%watchTicks == 0 {
@@ -154,7 +156,7 @@ func (k *keeper) sweep() {
 		return
 	}
 	k.again.Store(true)
-	if err.Error() != k.failure {
+	if !errors.Is(err, errNotJudged) && err.Error() != k.failure {
 		k.failure = err.Error()
 		t.log.Warn("starting the partition of the day, or dropping old ones; it is tried again every second", zap.Error(err))
 	}

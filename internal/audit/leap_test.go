@@ -31,8 +31,8 @@ func TestAWrongClockDropsNothing(t *testing.T) {
 	require.Len(t, logs(t, opts.Dir), 3)
 	c.Set(noon.Add(25 * time.Hour)) // mended
 	record(t, trail, "5")
-	require.NoError(t, trail.AddHold(audit.Hold{Name: "x", From: "2020-01-01", To: "2020-01-01", Reason: "x"}))
-	require.NoError(t, trail.RemoveHold("x")) // retention looks again
+	require.NoError(t, trail.AddHold(audit.Hold{Name: "x", From: "2020-01-01", To: "2020-01-01", Reason: "x"}, nil))
+	require.NoError(t, trail.RemoveHold("x", nil)) // retention looks again
 	time.Sleep(2500 * time.Millisecond)
 	require.Len(t, logs(t, opts.Dir), 3)
 	require.NoError(t, trail.Close())

@@ -68,7 +68,7 @@ func openRead(dir string) (_ *Trail, err error) {
 		return nil, err
 	}
 	t.arrivals.push(state.pos)
-	t.holds = openHolds(dir)
+	t.holds = openHolds(dir, state, false, t.now())
 	t.writer = &writer{dir: dir, trail: t.id, now: t.now, pos: state.pos, disk: t.disk, closed: true}
 	// To queries the indexer has come to a day behind the last: every index is
 	// one of a day that has ended.

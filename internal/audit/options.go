@@ -86,6 +86,9 @@ type Options struct {
 	DiskWarn, DiskStop DiskLimit
 	// DiskSpace tells of the disk of a folder; nil asks the system.
 	DiskSpace func(dir string) (DiskSpace, error)
+	// Signed says that SetSigner will follow: no day is dropped before it is known
+	// whether what the trail tells of holds is signed.
+	Signed bool
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Log receives what operators should know; nil discards it. Neither

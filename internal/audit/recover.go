@@ -37,6 +37,7 @@ type found struct {
 	events     []*Event // what has to be told
 	head       *head    // as it was kept; nil: there is none, or it can't be read
 	gaps       gaps     // what was dropped, and is told of in the trail
+	holding    *holding // what is held, as the trail tells
 }
 
 // recovery reads the folder and cuts off what is not whole.
@@ -84,6 +85,7 @@ func (r *recovery) all() (*found, error) {
 		}
 		if err == nil {
 			r.gaps = meta.Gaps // each segment tells all of them
+			r.holding = r.holding.later(meta.Holding)
 		}
 		r.partitions = append(r.partitions, partitionInfo{d, h.seq, h.prev, err == nil, meta.Previous})
 	}
@@ -185,7 +187,7 @@ func (r *recovery) follow(s *scanner, h *header, content []byte) error {
 	if h.more > 0 {
 		return nil
 	}
-	r.gaps = r.gaps.withAll(gapsIn(h.kind, content[:h.meta]))
+	r.heed(toldIn(h.kind, content[:h.meta]))
 	for _, it := range r.held {
 		it.keep(r.open)
 		if it.completes() {
@@ -197,6 +199,10 @@ func (r *recovery) follow(s *scanner, h *header, content []byte) error {
 	}
 	r.pos, r.held = at, r.held[:0]
 	return nil
+}
+
+func (r *recovery) heed(t told) {
+	r.gaps, r.holding = r.gaps.withAll(t.gaps), r.holding.later(t.holding)
 }
 
 // fromIndex goes to the end of the index of d if that agrees with the
@@ -211,7 +217,7 @@ func (r *recovery) fromIndex(d day) {
 		r.log.Warn("the index of the trail can't be read; it will be built anew", zap.Error(err))
 		return
 	}
-	dropped, err := t.firsts(KindPartitionDropped, KindRecordsMissing)
+	telling, err := t.firsts(KindPartitionDropped, KindRecordsMissing, KindCreateHold, KindDeleteHold, KindSetHolds)
 	t.close()
 	if err != nil || state.pos.seq == 0 || !r.agrees(d, state.pos) {
 		return
@@ -224,15 +230,18 @@ func (r *recovery) fromIndex(d day) {
 		}
 		open[begun.id] = begun
 	}
-	told, err := r.toldAt(d, dropped)
+	all, err := r.toldAt(d, telling)
 	if err != nil {
 		return
 	}
-	r.pos, r.open, r.times, r.gaps = state.pos, open, state.times, r.gaps.withAll(told)
+	r.pos, r.open, r.times = state.pos, open, state.times
+	for _, t := range all {
+		r.heed(t)
+	}
 }
 
-// toldAt are the gaps that the events at these offsets tell of.
-func (r *recovery) toldAt(d day, offsets []int64) (told []gap, err error) {
+// toldAt is what the events at these offsets tell.
+func (r *recovery) toldAt(d day, offsets []int64) (all []told, err error) {
 	frames := newFrames(nil, r.dir, nil)
 	defer frames.close()
 	for _, off := range offsets {
@@ -240,9 +249,9 @@ func (r *recovery) toldAt(d day, offsets []int64) (told []gap, err error) {
 		if err != nil {
 			return nil, err
 		}
-		told = append(told, gapsIn(fr.kind, fr.metaData)...)
+		all = append(all, toldIn(fr.kind, fr.metaData))
 	}
-	return told, nil
+	return all, nil
 }
 
 // agrees reports whether the frame that the index saw last is in the segment.

@@ -67,7 +67,7 @@ func (t *Trail) leapt(parts []part) error {
 func (t *Trail) dropUnheld(p, next part, leads bool) (bool, error) {
 	t.holds.mu.Lock()
 	defer t.holds.mu.Unlock()
-	if held, err := t.holds.keep(p.span.day); held || err != nil {
+	if held, err := t.heldBy(p.span.day); held || err != nil {
 		return false, err
 	}
 	return true, t.dropPartition(p, next, leads)

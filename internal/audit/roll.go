@@ -19,7 +19,8 @@ type segmentMeta struct {
 	Trail    string        `json:"trail"`              // the id of the trail
 	Previous *previousMeta `json:"previous,omitempty"` // nil: the trail starts here
 	Open     []openMeta    `json:"open,omitempty"`
-	Gaps     gaps          `json:"gaps,omitempty"` // what retention dropped, until the segment began
+	Gaps     gaps          `json:"gaps,omitempty"`    // what retention dropped, until the segment began
+	Holding  *holding      `json:"holding,omitempty"` // what was held when it began
 }
 
 // previousMeta is the end of the segment before.
@@ -83,7 +84,7 @@ func (w *writer) roll(today day) error {
 // segmentFrame builds the first frame of a segment, without its place in the
 // chain.
 func (w *writer) segmentFrame(today day) ([]byte, error) {
-	meta := segmentMeta{Format: formatVersion, Day: today.String(), Trail: w.trail, Gaps: w.gaps}
+	meta := segmentMeta{Format: formatVersion, Day: today.String(), Trail: w.trail, Gaps: w.gaps, Holding: w.holding}
 	if w.next.seq > 0 {
 		meta.Previous = &previousMeta{
 			Day: w.next.day.String(), Sequence: w.next.seq, Hash: hex.EncodeToString(w.next.hash[:]),

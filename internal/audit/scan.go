@@ -14,7 +14,7 @@ import (
 // scanner reads the frames of a segment in order.
 type scanner struct {
 	file *os.File
-	r    *bufio.Reader
+	r    *bufio.Reader // nil: not needed yet
 	day  day
 	off  int64 // of the next frame
 	buf  []byte
@@ -30,16 +30,26 @@ func scanSegment(dir string, d day, off int64, deep bool) (*scanner, error) {
 }
 
 func newScanner(f *os.File, d day, off int64, deep bool) *scanner {
-	r := bufio.NewReaderSize(io.NewSectionReader(f, off, 1<<62), 256<<10)
-	return &scanner{file: f, r: r, day: d, off: off, deep: deep}
+	return &scanner{file: f, day: d, off: off, deep: deep}
 }
+
+// reader makes the buffer when it is needed: a walk has all segments open.
+func (s *scanner) reader() *bufio.Reader {
+	if s.r == nil {
+		s.r = bufio.NewReaderSize(io.NewSectionReader(s.file, s.off, 1<<62), 256<<10)
+	}
+	return s.r
+}
+
+// rest gives the buffers up. The scanner goes on where it was.
+func (s *scanner) rest() { s.r, s.buf = nil, nil }
 
 func (s *scanner) close() { s.file.Close() }
 
 // next returns the next frame and its content, which is valid until the next
 // call. At the end the error is io.EOF, inside a frame errShort.
 func (s *scanner) next() (header, []byte, error) {
-	b, err := s.r.Peek(headerSize)
+	b, err := s.reader().Peek(headerSize)
 	if len(b) == 0 && err == io.EOF {
 		return header{}, nil, io.EOF
 	}

@@ -43,33 +43,35 @@ func (t *Trail) OpenSegment(name string) (*os.File, error) {
 }
 
 // SegmentHead is what head.json of a trail that ends with the day would have,
-// signed now: a copy of the days up to it is a trail of its own.
-func (t *Trail) SegmentHead(name string) ([]byte, error) {
+// signed now, and what HoldsFile would: a copy of the days up to it is a trail of
+// its own.
+func (t *Trail) SegmentHead(name string) (kept, held []byte, err error) {
 	d, err := parseDay(name)
 	if err != nil {
-		return nil, fmt.Errorf("making the head of a segment: %q is no day", name)
+		return nil, nil, fmt.Errorf("making the head of a segment: %q is no day", name)
 	}
 	s, err := scanSegment(t.dir, d, 0, false)
 	if err != nil {
-		return nil, fmt.Errorf("making the head of a segment: %w", err)
+		return nil, nil, fmt.Errorf("making the head of a segment: %w", err)
 	}
 	defer s.close()
 	var end position
+	var stood *holding
 	for {
-		h, _, err := s.skim()
+		h, meta, err := s.skim()
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("making the head of a segment: %w", err)
+			return nil, nil, fmt.Errorf("making the head of a segment: %w", err)
 		}
-		end = s.at(&h)
+		end, stood = s.at(&h), stood.later(toldIn(h.kind, meta).holding)
 	}
-	data, err := json.Marshal(t.signedHead(end, false))
+	data, err := json.Marshal(t.signedHead(end, false, stood.heading()))
 	if err != nil {
-		return nil, fmt.Errorf("making the head of a segment: %w", err)
+		return nil, nil, fmt.Errorf("making the head of a segment: %w", err)
 	}
-	return append(data, '\n'), nil
+	return append(data, '\n'), holdsFileText(stood.list()), nil
 }
 
 // Hash is the chain hash of the last frame before the mark, hex; "" at the

@@ -78,6 +78,7 @@ func (t *Trail) SetSigner(s Signer) error {
 			return fmt.Errorf("writing the public keys of the trail: %w", err)
 		}
 	}
+	t.judgeHolds(s.Public())
 	return t.writeHead(t.writer.position(), false)
 }
 
@@ -132,7 +133,9 @@ func (t *Trail) sign(now time.Time) error {
 	}
 	event := &Event{Time: now.UTC(), Kind: KindCheckpoint, TargetType: "trail", TargetName: t.id, Node: t.encoder.node}
 	event.Metadata = map[string]string{metaSequence: strconv.FormatUint(w.next.seq, 10), metaHash: hex.EncodeToString(w.next.hash[:])}
-	id, signature, err := signWith(*signer, checkpointLabel, t.id, w.next.seq, hex.EncodeToString(w.next.hash[:]), event.Time)
+	id, signature, err := signWith(*signer, func(keyID string) []byte {
+		return signedText(checkpointLabel, t.id, w.next.seq, hex.EncodeToString(w.next.hash[:]), event.Time, keyID)
+	})
 	if err != nil {
 		event.Metadata[metaUnsigned] = err.Error()
 	} else {
@@ -172,37 +175,57 @@ func signedText(label, trail string, seq uint64, hash string, at time.Time, keyI
 	return fmt.Appendf(nil, "%s\n%s\n%d\n%s\n%s\n%s\n", label, trail, seq, hash, at.UTC().Format(time.RFC3339Nano), keyID)
 }
 
-func signWith(s Signer, label, trail string, seq uint64, hash string, at time.Time) (id, signature string, err error) {
+func signWith(s Signer, text func(keyID string) []byte) (id, signature string, err error) {
 	id, key, err := s.Key()
 	if err != nil {
 		return "", "", err
 	}
-	sum, err := key.Sign(nil, signedText(label, trail, seq, hash, at, id), crypto.Hash(0))
+	sum, err := key.Sign(nil, text(id), crypto.Hash(0))
 	if err != nil {
 		return "", "", fmt.Errorf("signing a checkpoint: %w", err)
 	}
 	return id, base64.StdEncoding.EncodeToString(sum), nil
 }
 
-// verifySignature reports whether key signed that.
-func verifySignature(key []byte, signature, label, trail string, seq uint64, hash string, at time.Time, keyID string) bool {
+// verifySignature reports whether key signed text.
+func verifySignature(key []byte, signature string, text []byte) bool {
 	sum, err := base64.StdEncoding.DecodeString(signature)
-	return err == nil && len(key) == ed25519.PublicKeySize && ed25519.Verify(key, signedText(label, trail, seq, hash, at, keyID), sum)
+	return err == nil && len(key) == ed25519.PublicKeySize && ed25519.Verify(key, text, sum)
 }
 
-// writeHead keeps the end of the trail, signed if there is a key.
+// writeHead keeps the end of the trail, signed if there is a key. Where there is
+// none any more, the last signed one goes along: what it says of holds counts.
 func (t *Trail) writeHead(p position, clean bool) error {
-	return writeHead(t.dir, t.signedHead(p, clean))
+	t.heading.Lock()
+	defer t.heading.Unlock()
+	h := t.signedHead(p, clean, t.holds.heading())
+	if h.Signature != "" {
+		t.lastSigned.Store(&h)
+	} else {
+		h.Last = t.lastSigned.Load()
+	}
+	return writeHead(t.dir, h)
 }
 
-// signedHead is the head at a place, signed where there is a key.
-func (t *Trail) signedHead(p position, clean bool) head {
+// signedHead is the head at a place, signed where there is a key. holding is
+// what it says of holds.
+func (t *Trail) signedHead(p position, clean bool, holding string) head {
 	h := p.head(clean)
-	if signer := t.signer.Load(); signer != nil {
-		at := t.now().UTC()
-		if id, signature, err := signWith(*signer, h.label(), t.id, h.Sequence, h.Hash, at); err == nil {
-			h.Trail, h.Time, h.KeyID, h.Signature = t.id, &at, id, signature
-		}
+	h.Holding = holding
+	signer := t.signer.Load()
+	if signer == nil {
+		return h
 	}
-	return h
+	at := t.now().UTC()
+	signed := h
+	signed.Trail, signed.Time = t.id, &at
+	_, signature, err := signWith(*signer, func(keyID string) []byte {
+		signed.KeyID = keyID
+		return signed.text(signed.label())
+	})
+	if err != nil {
+		return h
+	}
+	signed.Signature = signature
+	return signed
 }

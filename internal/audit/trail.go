@@ -43,7 +43,9 @@ type Trail struct {
 	removing   sync.WaitGroup // indexes of dropped partitions that were being built
 	closing    atomic.Bool
 	signer     atomic.Pointer[Signer]
-	reading    bool                        // opened by OpenRead
+	reading    bool       // opened by OpenRead
+	heading    sync.Mutex // held while the head is written
+	lastSigned atomic.Pointer[head]
 	followers  atomic.Pointer[[]*Follower] // changed by whoever leads the writer
 	arrivals   arrivals
 	recovered  Recovery
@@ -71,7 +73,7 @@ func openTrail(opts Options, opener fileOpener) (*Trail, error) {
 	if t.lock, err = lockDir(opts.Dir); err != nil {
 		return nil, fmt.Errorf("opening the trail: %w", err)
 	}
-	if err := t.start(opener); err != nil {
+	if err := t.start(opts, opener); err != nil {
 		t.lock.Close()
 		return nil, fmt.Errorf("opening the trail: %w", err)
 	}
@@ -114,7 +116,7 @@ func newTrail(opts Options) (*Trail, error) {
 }
 
 // start recovers the folder and begins to write.
-func (t *Trail) start(opener fileOpener) error {
+func (t *Trail) start(opts Options, opener fileOpener) error {
 	boot := bootID()
 	before, err := readHead(t.dir)
 	if err != nil {
@@ -152,9 +154,10 @@ func (t *Trail) start(opener fileOpener) error {
 	if err := removeOrphans(t.dir, t.readers.has); err != nil {
 		return err
 	}
-	t.holds = openHolds(t.dir)
+	t.holds = openHolds(t.dir, state, opts.Signed, t.now())
+	t.lastSigned.Store(state.head.lastSigned())
 	t.writer = &writer{dir: t.dir, trail: t.id, now: t.now, opener: opener, index: t.written, disk: t.disk, pos: state.pos, lo: state.times.lo, hi: state.times.hi}
-	t.writer.gaps = state.gaps
+	t.writer.gaps, t.writer.holding = state.gaps, state.holding
 	t.writer.ending = func() { _ = t.sign(t.now()) } // a segment that ends unsigned is signed by the next
 	t.writer.each = t.syncs
 	t.writer.open, t.writer.ended, t.writer.next = map[string]*row{}, state.times, state.pos
@@ -344,6 +347,7 @@ func (t *Trail) Event(v *Event) error {
 	if x, ok := gapOf(&event); ok {
 		e.gap = &x
 	}
+	e.held = holdingOf(&event)
 	return t.write(e, nil, event.Time)
 }
 

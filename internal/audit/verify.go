@@ -50,6 +50,9 @@ func verifyDir(ctx context.Context, dir string, o VerifyOptions, now time.Time, 
 	if err := v.readWitnesses(memory()); err != nil {
 		return v.report, fmt.Errorf("verifying the trail: %w", err)
 	}
+	if err := v.readHolds(); err != nil {
+		return v.report, fmt.Errorf("verifying the trail: %w", err)
+	}
 	files, err := v.openAll()
 	defer func() {
 		for _, s := range files {
@@ -73,6 +76,7 @@ func verifyDir(ctx context.Context, dir string, o VerifyOptions, now time.Time, 
 	for i := first; err == nil && (i <= last || i < len(files) && v.unsettled()); i++ {
 		last = max(last, i)
 		err = v.segment(ctx, files[i], i == first, i == len(files)-1)
+		files[i].rest()
 	}
 	if err == nil && last < len(files)-1 {
 		err = v.linked(files[last+1])
@@ -86,6 +90,11 @@ func verifyDir(ctx context.Context, dir string, o VerifyOptions, now time.Time, 
 		return v.report, fmt.Errorf("verifying the trail: %w", err)
 	}
 	v.finish(files, last == len(files)-1)
+	if v.report.Problem == nil {
+		if v.report.Problem, err = v.holdsProblem(ctx, files); err != nil {
+			return v.report, fmt.Errorf("verifying the trail: %w", err)
+		}
+	}
 	if v.report.Problem == nil && o.First > v.at.seq {
 		return v.report, fmt.Errorf("verifying the trail: %w", ErrNoRange)
 	}
@@ -117,6 +126,7 @@ type walk struct {
 	headless  bool             // there is no head file
 	manifest  *excerptManifest // set where the folder holds some days only
 	gaps      evidence
+	custody   custody
 	signed    signed
 	inside    bool // the walk begins behind the first segment
 	seed      maphash.Seed
@@ -314,7 +324,7 @@ func (v *walk) record(s *scanner, h *header, meta []byte) error {
 	begun, known := v.open[id]
 	switch h.kind {
 	case frameSegment:
-		v.gaps.tell(h.seq, gapsIn(h.kind, meta)...)
+		v.heed(h.seq, toldIn(h.kind, meta))
 		return v.link(s, meta)
 	case frameBegin, frameWhole:
 		if known {
@@ -433,6 +443,7 @@ func (v *walk) event(s *scanner, h *header, meta []byte) error {
 	if x, ok := gapOf(&e); ok {
 		v.gaps.tell(h.seq, x)
 	}
+	v.custody.tell(h.seq, holdingOf(&e))
 	switch e.Kind {
 	case KindCheckpoint:
 		return v.checkpoint(s, h, &e)

@@ -98,7 +98,7 @@ func (v *walk) gather(ctx context.Context, files []*scanner) error {
 			v.gaps.whole = n > 0 && !isBad(err)
 			return nil
 		}
-		v.gaps.tell(h.seq, gapsIn(h.kind, meta)...)
+		v.heed(h.seq, toldIn(h.kind, meta))
 	}
 }
 
@@ -111,7 +111,7 @@ func isBad(err error) bool {
 // skim returns the next frame, with its meta data only where that tells of
 // the trail itself; the rest is passed over and not checked.
 func (s *scanner) skim() (header, []byte, error) {
-	b, err := s.r.Peek(headerSize)
+	b, err := s.reader().Peek(headerSize)
 	if err != nil {
 		return header{}, nil, err
 	}

@@ -279,7 +279,7 @@ func TestWithoutTheKeyNothingCanBeRebuilt(t *testing.T) {
 		require.NoError(t, os.Remove(path)) // the attacker removes that witness too
 	}
 	putTogether(t, dir, s, takeApart(s), func(h map[string]any) {
-		for _, key := range []string{"trail", "time", "keyId", "signature"} {
+		for _, key := range []string{"trail", "time", "keyId", "signature", "holding"} {
 			h[key] = oldHead[key]
 		}
 	})
@@ -321,7 +321,7 @@ func TestWithoutTheKeyNothingCanBeRebuilt(t *testing.T) {
 		headKept := random.IntN(2) == 0
 		putTogether(t, dir, s, all, func(h map[string]any) {
 			if headKept {
-				for _, key := range []string{"trail", "time", "keyId", "signature"} {
+				for _, key := range []string{"trail", "time", "keyId", "signature", "holding"} {
 					h[key] = oldHead[key]
 				}
 			}

@@ -146,7 +146,7 @@ func (v *walk) checkpoint(s *scanner, h *header, e *Event) error {
 	if why := g.replaced(m[metaKeyID], e.Time); why != "" {
 		return v.problem(s, "the checkpoint is signed with the key %q, %s", m[metaKeyID], why)
 	}
-	if !verifySignature(key.Key, m[metaSignature], checkpointLabel, g.trail, h.seq-1, prev, e.Time, m[metaKeyID]) {
+	if !verifySignature(key.Key, m[metaSignature], signedText(checkpointLabel, g.trail, h.seq-1, prev, e.Time, m[metaKeyID])) {
 		return v.problem(s, "the signature of the checkpoint is not that of the key %s: it, or a record since %d, was changed",
 			m[metaKeyID], g.covered+1)
 	}
@@ -226,7 +226,7 @@ func (v *walk) signedHead() *Problem {
 		return &Problem{headName, 0, h.Sequence, fmt.Sprintf("the head is signed with the key %q, which is not among those to verify with", h.KeyID)}
 	}
 	if h.Time == nil || h.Trail != g.trail ||
-		!verifySignature(key.Key, h.Signature, h.label(), h.Trail, h.Sequence, h.Hash, *h.Time, h.KeyID) {
+		!verifySignature(key.Key, h.Signature, h.text(h.label())) {
 		return &Problem{headName, 0, h.Sequence, "the signature of the head is not that of the key " + h.KeyID}
 	}
 	if why := g.replaced(h.KeyID, *h.Time); why != "" {

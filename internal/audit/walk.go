@@ -153,7 +153,7 @@ func (w *walker) open(end position) (bool, error) {
 		if w.at.day == end.day {
 			w.limit.end = end.off
 		}
-		s.r.Reset(w.limit)
+		s.reader().Reset(w.limit)
 		w.s, w.last = s, p.span.last
 		return true, nil
 	}

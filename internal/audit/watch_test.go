@@ -117,7 +117,7 @@ func TestForecast(t *testing.T) {
 	trail, err = audit.Open(opts)
 	require.NoError(t, err)
 	require.Equal(t, -1, trail.Forecast().DaysLeft)
-	require.NoError(t, trail.AddHold(hold("all", "2026-03-10", ""))) // nothing is dropped any more
+	require.NoError(t, trail.AddHold(hold("all", "2026-03-10", ""), nil)) // nothing is dropped any more
 	require.InDelta(t, 10, trail.Forecast().DaysLeft, 2)
 	require.NoError(t, trail.Close())
 }

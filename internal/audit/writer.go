@@ -26,9 +26,11 @@ type entry struct {
 	part   storedPart // for a part
 	bare   bool       // the body is not kept, only its length
 	op     func() error
-	placed *row // set by place: what was told to the index
-	gap    *gap // what the event says was dropped
-	before gaps // set by place, with gap: those before it
+	placed *row     // set by place: what was told to the index
+	gap    *gap     // what the event says was dropped
+	before gaps     // set by place, with gap: those before it
+	held   *holding // what the event says is held
+	prior  *holding // set by place, with held: what was held before it
 	err    error
 	wake   chan bool // true: lead now; false: done
 }
@@ -82,6 +84,7 @@ type segment struct {
 	ended    timeRange // with the run that is being gathered
 	before   timeRange // what ended was in the segment before
 	gaps     gaps      // with the run that is being gathered
+	holding  *holding  // with the run that is being gathered
 }
 
 type counters struct {
@@ -191,6 +194,9 @@ func (w *writer) place(e *entry) {
 	if e.gap != nil {
 		e.before, w.gaps = w.gaps, w.gaps.with(*e.gap)
 	}
+	if e.held != nil {
+		e.prior, w.holding = w.holding, e.held
+	}
 	for row, rest := e.placed, e.frame; len(rest) > 0; row = nil {
 		n := sizeOf(rest)
 		w.next.seq++
@@ -267,6 +273,9 @@ func (w *writer) undo(err error) {
 		w.counters.failures.Add(1)
 		if e.gap != nil {
 			w.gaps = e.before
+		}
+		if e.held != nil {
+			w.holding = e.prior
 		}
 		switch e.kind {
 		case frameBegin:

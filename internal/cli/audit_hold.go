@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -11,7 +14,7 @@ import (
 
 func auditHoldCommand(r *remote) *cobra.Command {
 	return group("hold", "Keep days of the trail from retention, for as long as a case needs them",
-		auditHoldAddCommand(r), auditHoldListCommand(r), auditHoldRemoveCommand(r))
+		auditHoldAddCommand(r), auditHoldListCommand(r), auditHoldRemoveCommand(r), auditHoldSetCommand(r))
 }
 
 func auditHoldAddCommand(r *remote) *cobra.Command {
@@ -62,8 +65,11 @@ func auditHoldListCommand(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return r.show(cmd, list, "NAME FROM TO DAYS BY CREATED REASON", func(add func(...any)) {
-				for _, h := range list {
+			if list.Doubt != "" {
+				fmt.Fprintln(cmd.ErrOrStderr(), printable(list.Doubt), "Set all that there are to be: sluice audit hold set FILE.")
+			}
+			return r.show(cmd, list.Holds, "NAME FROM TO DAYS BY CREATED REASON", func(add func(...any)) {
+				for _, h := range list.Holds {
 					add(h.Name, h.From, first(h.To, "open"), h.Days, h.By, minute(h.Created), h.Reason)
 				}
 			})
@@ -86,6 +92,51 @@ func auditHoldRemoveCommand(r *remote) *cobra.Command {
 				return err
 			}
 			return r.say(cmd, map[string]string{"removed": args[0]}, "The hold %s is removed.", args[0])
+		}),
+	})
+}
+
+func auditHoldSetCommand(r *remote) *cobra.Command {
+	return r.yesFlag(&cobra.Command{
+		Use:   "set FILE",
+		Short: "Set all holds that there are to be, in place of those that there are",
+		Long: "Set all holds that there are to be, in place of those that there are, from a file; - is the standard input. It has a JSON list\n" +
+			"as sluice audit hold list -o json prints it and holds.json in the folder of the trail has it; [] is none.\n\n" +
+			"This ends a doubt about the holds, in which no day of the trail is dropped. What was held before is in the records:\n" +
+			"sluice audit search --kind CreateHold,DeleteHold,SetHolds --since 3650d.",
+		Args: Exactly("FILE"),
+		RunE: r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
+			var text []byte
+			var err error
+			if args[0] == "-" {
+				text, err = io.ReadAll(cmd.InOrStdin())
+			} else {
+				text, err = os.ReadFile(args[0])
+			}
+			if err != nil {
+				return fmt.Errorf("reading the holds: %w", err)
+			}
+			var list []api.Hold
+			if err := json.Unmarshal(text, &list); err != nil {
+				return fmt.Errorf("reading the holds in %s: want a JSON list as sluice audit hold list -o json prints it: %w", args[0], err)
+			}
+			in := api.NewHoldList{Holds: []api.NewHold{}}
+			for _, h := range list {
+				given := api.NewHold{Name: h.Name, From: h.From, Reason: h.Reason}
+				if h.To != "" {
+					given.To = &h.To
+				}
+				in.Holds = append(in.Holds, given)
+			}
+			err = r.confirm(cmd, "Set %d holds in place of all that there are? Days that are older than the retention, and that none of them keeps, are dropped.", len(in.Holds))
+			if err != nil {
+				return err
+			}
+			set, err := c.SetHolds(cmd.Context(), in)
+			if err != nil {
+				return err
+			}
+			return r.say(cmd, set.Holds, "%d holds stand.", len(set.Holds))
 		}),
 	})
 }

@@ -1,6 +1,8 @@
 package cli_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -20,6 +22,12 @@ func TestHoldCommands(t *testing.T) {
 	var list []api.Hold
 	g.json(&list, "audit", "hold", "list")
 	assert.Len(t, list, 1)
+	file := filepath.Join(t.TempDir(), "holds.json")
+	assert.NoError(t, os.WriteFile(file, []byte(g.ok("", "audit", "hold", "list", "-o", "json")), 0o600))
+	assert.Equal(t, "0 holds stand.\n", g.ok("[]", "audit", "hold", "set", "-"))
+	assert.Equal(t, "1 holds stand.\n", g.ok("", "audit", "hold", "set", file))
+	assert.Contains(t, g.run("nothing", "audit", "hold", "set", "-").err, "want a JSON list")
+	assert.Contains(t, g.run(`[{"name":"a/b"}]`, "audit", "hold", "set", "-").err, "its name must be")
 	assert.Equal(t, "The hold case is removed.\n", g.ok("", "audit", "hold", "remove", "case"))
 	assert.Contains(t, g.run("", "audit", "hold", "remove", "case").err, "There is no hold")
 }

@@ -245,8 +245,8 @@ func (r *remote) completeCredentials() completer {
 
 func (r *remote) completeHolds() completer {
 	return r.asked(func(ctx context.Context, c *client.Client, _ []string, _ url.Values) (out []candidate, err error) {
-		list, err := c.ListHolds(ctx)
-		for _, h := range list {
+		found, err := c.ListHolds(ctx)
+		for _, h := range found.Holds {
 			out = append(out, candidate{h.Name, h.Reason})
 		}
 		return out, err

@@ -11,15 +11,20 @@ import (
 )
 
 // ListHolds returns the legal holds on the trail, by name.
-func (c *Client) ListHolds(ctx context.Context) ([]api.Hold, error) {
-	var out api.HoldList
-	err := c.call(ctx, http.MethodGet, own+"/audit/holds", nil, nil, &out)
-	return out.Holds, err
+func (c *Client) ListHolds(ctx context.Context) (out api.HoldList, err error) {
+	err = c.call(ctx, http.MethodGet, own+"/audit/holds", nil, nil, &out)
+	return out, err
 }
 
 // CreateHold keeps days of the trail from retention.
 func (c *Client) CreateHold(ctx context.Context, h api.NewHold) (out api.Hold, err error) {
 	err = c.call(ctx, http.MethodPost, own+"/audit/holds", nil, h, &out)
+	return out, err
+}
+
+// SetHolds puts all holds that there are to be in place of those that there are.
+func (c *Client) SetHolds(ctx context.Context, list api.NewHoldList) (out api.HoldList, err error) {
+	err = c.call(ctx, http.MethodPut, own+"/audit/holds", nil, list, &out)
 	return out, err
 }
 

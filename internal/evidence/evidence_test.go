@@ -175,7 +175,7 @@ func TestExportAndImport(t *testing.T) {
 // days that were dropped is missed.
 func TestEvidenceAroundGaps(t *testing.T) {
 	w := newWorld(t, 1, 2)
-	require.NoError(t, w.trail.AddHold(audit.Hold{Name: "case", From: "2026-03-11", To: "2026-03-11", Reason: "x"}))
+	require.NoError(t, w.trail.AddHold(audit.Hold{Name: "case", From: "2026-03-11", To: "2026-03-11", Reason: "x"}, nil))
 	for day := 1; day < 8; day++ {
 		w.nextDay()
 		w.record("d-" + strconv.Itoa(day))

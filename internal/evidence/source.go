@@ -16,7 +16,7 @@ type Source interface {
 	Excerpt(ctx context.Context, from, to time.Time) (*audit.OpenExcerpt, error)
 	SigningKey() (id string, key crypto.Signer, err error)
 	PublicKeys() []audit.PublicKey
-	Holds() ([]audit.Hold, error)
+	Holds() []audit.Hold
 }
 
 // Export is evidence that is ready to be written.
@@ -36,10 +36,7 @@ func Open(ctx context.Context, s Source, o Options) (*Export, error) {
 		return nil, fmt.Errorf("reading the days: %w", err)
 	}
 	o.Keys = s.PublicKeys()
-	if o.Holds, err = s.Holds(); err != nil {
-		x.Close()
-		return nil, err
-	}
+	o.Holds = s.Holds()
 	if o.KeyID, o.Key, err = s.SigningKey(); err != nil {
 		o.KeyID, o.Key = "", nil // not signed: the manifest shows it
 	}

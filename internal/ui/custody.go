@@ -44,11 +44,11 @@ func (s *UI) holds(c *call) error {
 		return err
 	}
 	rows := []holdRow{}
-	for _, h := range list {
+	for _, h := range list.Holds {
 		rows = append(rows, holdRow{h, holdsPath + "/" + url.PathEscape(h.Name)})
 	}
 	return c.page("holds", "Holds and evidence", map[string]any{
-		"Rows": rows, "Tabs": c.auditTabs(), "Today": s.Now().UTC().Format(time.DateOnly),
+		"Rows": rows, "Doubt": list.Doubt, "Tabs": c.auditTabs(), "Today": s.Now().UTC().Format(time.DateOnly),
 	})
 }
 

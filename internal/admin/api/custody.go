@@ -17,6 +17,14 @@ type Hold struct {
 // HoldList are all holds, by name.
 type HoldList struct {
 	Holds []Hold `json:"holds"`
+	// Doubt says why the trail does not tell for sure which holds there are.
+	// Nothing is dropped then, until all are set again. Absent: it does.
+	Doubt string `json:"doubt,omitempty"`
+}
+
+// NewHoldList are all holds that there are to be.
+type NewHoldList struct {
+	Holds []NewHold `json:"holds"`
 }
 
 // NewHold asks for a hold.

@@ -34,7 +34,7 @@ const (
 type Source interface {
 	Segments() []audit.Segment
 	OpenSegment(day string) (*os.File, error)
-	SegmentHead(day string) ([]byte, error)
+	SegmentHead(day string) (head, holds []byte, err error)
 	PublicKeys() []audit.PublicKey
 }
 

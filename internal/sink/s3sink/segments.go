@@ -132,9 +132,9 @@ func (a *archiver) one(ctx context.Context, s audit.Segment) error {
 }
 
 // besides sends what makes a trail of the days that are archived: its head, which
-// is that of the last of them, and the keys that verify what is signed.
+// is that of the last of them, the holds, and the keys that verify what is signed.
 func (a *archiver) besides(ctx context.Context, day string) error {
-	head, err := a.t.o.Segments.SegmentHead(day)
+	head, holds, err := a.t.o.Segments.SegmentHead(day)
 	if err != nil {
 		return err
 	}
@@ -144,6 +144,9 @@ func (a *archiver) besides(ctx context.Context, day string) error {
 	}
 	folder := a.t.o.Prefix + "segments/" + a.t.o.Trail + "/"
 	if _, err := a.t.upload(ctx, folder+"keys.json", "application/json", bytes.NewReader(keys)); err != nil {
+		return err
+	}
+	if _, err := a.t.upload(ctx, folder+audit.HoldsFile, "application/json", bytes.NewReader(holds)); err != nil {
 		return err
 	}
 	_, err = a.t.upload(ctx, folder+"head.json", "application/json", bytes.NewReader(head))

@@ -110,6 +110,7 @@ func TestTheArchiveAloneIsATrail(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(copied, m.Day+".log"), log, 0o600))
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(copied, "keys.json"), b.Get(t, "gw/segments/"+o.Trail+"/keys.json"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(copied, audit.HoldsFile), b.Get(t, "gw/segments/"+o.Trail+"/holds.json"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(copied, "head.json"), b.Get(t, "gw/segments/"+o.Trail+"/head.json"), 0o600))
 	kept, err := audit.ReadKeys(copied)
 	require.NoError(t, err)
