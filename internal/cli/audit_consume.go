@@ -26,6 +26,7 @@ type consumeFlags struct {
 	redis, password             string
 	ca, certificate, key        string
 	from, command, file, master string
+	sentinelUser, sentinelPass  string
 	cluster                     bool
 }
 
@@ -48,6 +49,8 @@ func auditConsumeCommand() *cobra.Command {
 	fl.StringVar(&f.certificate, "certificate", "", "PEM file of a client certificate")
 	fl.StringVar(&f.key, "key", "", "PEM file of its key")
 	fl.StringVar(&f.master, "master", "", "the addresses are sentinels, and this is what they call the server")
+	fl.StringVar(&f.sentinelUser, "sentinel-username", "", "the user at the sentinels, which have their own")
+	fl.StringVar(&f.sentinelPass, "sentinel-password", "", "where the password for the sentinels is: $NAME or file:PATH")
 	fl.BoolVar(&f.cluster, "cluster", false, "the addresses are nodes of a cluster")
 	fl.StringVar(&f.o.Stream, "stream", "sluice:audit", "key of the stream")
 	fl.StringVar(&f.o.Group, "group", "sluice", "the group; it is made when there is none")
@@ -138,15 +141,16 @@ func (f *consumeFlags) connection() (redisclient.Options, error) {
 		o.Addresses = append(o.Addresses, strings.Split(others, ",")...)
 	}
 	o.Username, o.Password, o.Database = parsed.Username, parsed.Password, parsed.DB
-	if f.password != "" {
-		if !strings.HasPrefix(f.password, "$") && !strings.HasPrefix(f.password, "file:") {
-			return o, usagef("--password: want $NAME or file:PATH; others could read the password itself")
-		}
-		if o.Password, err = config.Secret(f.password); err != nil {
-			return o, usagef("--password: %w", err)
-		}
+	o.SentinelUsername = f.sentinelUser
+	if err := passwordOf("--password", f.password, &o.Password); err != nil {
+		return o, err
+	}
+	if err := passwordOf("--sentinel-password", f.sentinelPass, &o.SentinelPassword); err != nil {
+		return o, err
 	}
 	switch {
+	case f.master == "" && f.sentinelUser+f.sentinelPass != "":
+		return o, usagef("--sentinel-username and --sentinel-password go with --master")
 	case f.cluster:
 		o.Mode = redisclient.ModeCluster
 	case f.master != "":
@@ -162,6 +166,21 @@ func (f *consumeFlags) connection() (redisclient.Options, error) {
 	}
 	o.TLS, err = f.tls()
 	return o, err
+}
+
+// passwordOf reads the password that a flag names; without the flag it stays as it
+// is.
+func passwordOf(flag, from string, into *string) (err error) {
+	if from == "" {
+		return nil
+	}
+	if !strings.HasPrefix(from, "$") && !strings.HasPrefix(from, "file:") {
+		return usagef("%s: want $NAME or file:PATH; others could read the password itself", flag)
+	}
+	if *into, err = config.Secret(from); err != nil {
+		return usagef("%s: %w", flag, err)
+	}
+	return nil
 }
 
 func (f *consumeFlags) tls() (*tls.Config, error) {

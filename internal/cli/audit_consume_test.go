@@ -20,6 +20,8 @@ func TestConsumeRefuses(t *testing.T) {
 	for _, c := range []struct{ args, says string }{
 		{"--redis redis://u:canary@h:1", "others can read the password there"},
 		{"--password canary", "want $NAME or file:PATH"},
+		{"--master m --sentinel-password canary", "--sentinel-password: want $NAME or file:PATH"},
+		{"--sentinel-username u", "go with --master"},
 		{"--password $SLUICE_TEST_NONE", "the environment variable SLUICE_TEST_NONE is not set"},
 		{"--redis ftp://canary", "want redis://HOST:PORT"},
 		{"--redis redis://a:1,b:2", "several addresses go with --cluster or --master"},
@@ -58,4 +60,45 @@ func TestConsume(t *testing.T) {
 	stop()
 	require.Zero(t, <-done)
 	require.Equal(t, "1 records were written, 0 were repeats, 0 failed, 0 were set aside, 0 were gone before they were read\n", said.String())
+}
+
+// By way of sentinels with users of their own, over TLS.
+func TestConsumeBySentinels(t *testing.T) {
+	secured := redistest.NewSecured(t,
+		"user reader on >canary-reader ~sluice:audit* +xreadgroup +xack +xautoclaim +xpending +xgroup|create +xadd +exists",
+		"user watcher on >canary-watcher +sentinel|get-master-addr-by-name +sentinel|sentinels +subscribe &+switch-master &+replica-reconf-done")
+	g := redistest.StartGroup(t, secured.GroupOptions)
+	add := func(s *redistest.Server, id string) {
+		require.NoError(t, s.Client(t).XAdd(t.Context(), &redis.XAddArgs{Stream: "sluice:audit", Values: []any{
+			"id", id, "encoding", "none", "data", `{"recordId":"` + id + `"}`,
+		}}).Err())
+	}
+	add(g.Servers[0], "aa-1")
+	file := filepath.Join(t.TempDir(), "out")
+	t.Setenv("SLUICE_TEST_READER", "canary-reader")
+	t.Setenv("SLUICE_TEST_WATCHER", "canary-watcher")
+	ctx, stop := context.WithCancel(t.Context())
+	var said bytes.Buffer
+	done := make(chan int, 1)
+	go func() {
+		done <- cli.Execute(ctx, cli.Program{}, []string{
+			"audit", "consume", "--redis", "rediss://reader@" + strings.Join(g.SentinelAddresses(), ","), "--master", redistest.GroupName,
+			"--password", "$SLUICE_TEST_READER", "--sentinel-username", "watcher", "--sentinel-password", "$SLUICE_TEST_WATCHER",
+			"--ca-file", secured.CAFile, "--certificate", secured.Certificate, "--key", secured.Key, "--output", file,
+		}, nil, &bytes.Buffer{}, &said)
+	}()
+	has := func(want string) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			raw, _ := os.ReadFile(file)
+			return string(raw) == want
+		}, time.Minute, 20*time.Millisecond)
+	}
+	has("{\"recordId\":\"aa-1\"}\n")
+	g.InSync(t)
+	add(g.Failover(t), "aa-2")
+	has("{\"recordId\":\"aa-1\"}\n{\"recordId\":\"aa-2\"}\n")
+	stop()
+	require.Zero(t, <-done)
+	require.NotContains(t, said.String(), "canary")
 }

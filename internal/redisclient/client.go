@@ -47,7 +47,15 @@ type Options struct {
 	Connections int
 }
 
-const defaultTimeout = 5 * time.Second
+const (
+	defaultTimeout = 5 * time.Second
+	// clusterReload is how old what is known of a cluster's nodes may be when it is
+	// used.
+	clusterReload = time.Second
+	// lifetime is how long a connection is used: names are looked up and certificates
+	// verified again behind it.
+	lifetime = 10 * time.Minute
+)
 
 // New returns a client. It connects when it is used, and again after the
 // connection broke; nothing is repeated by itself, except what a cluster or a
@@ -65,11 +73,18 @@ func New(o Options) redis.UniversalClient {
 		SentinelUsername: o.SentinelUsername, SentinelPassword: o.SentinelPassword, TLSConfig: o.TLS,
 		DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, ContextTimeoutEnabled: true,
 		DialerRetries: 1, MaxRetries: -1, PoolSize: o.Connections, PoolTimeout: o.Timeout, DisableIdentity: true,
-		IsClusterMode: o.Mode == ModeCluster, Dialer: o.dialer(), PipelinePoolSize: -1,
+		Dialer: o.dialer(), PipelinePoolSize: -1, ConnMaxLifetime: lifetime,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
-	if o.Mode == ModeSentinel {
+	switch o.Mode {
+	case ModeSentinel:
 		u.MasterName = o.Master
+	case ModeCluster:
+		// The library asks for the nodes anew when one answers, not when one is gone:
+		// a failover would be noticed a minute late.
+		c := u.Cluster()
+		c.ClusterStateReloadInterval = clusterReload
+		return redis.NewClusterClient(c)
 	}
 	return redis.NewUniversalClient(u)
 }
@@ -108,9 +123,35 @@ var silence = sync.OnceFunc(logging.Disable)
 // as it may.
 func OutOfMemory(err error) bool { return code(err) == "OOM" }
 
+// noSentinel is how the library begins the error of sentinels of which none has
+// said where the server is; it has no type.
+const noSentinel = "redis: all sentinels specified in configuration are unreachable: "
+
 // Reason says in a sentence what is wrong and what to do, without repeating what
 // the server wrote.
 func Reason(err error) string {
+	for at := err; at != nil; at = errors.Unwrap(at) {
+		if strings.HasPrefix(at.Error(), noSentinel) {
+			return sentinelReason(at)
+		}
+	}
+	return reason(err)
+}
+
+// sentinelReason is Reason where the sentinels are what is wrong.
+func sentinelReason(err error) string {
+	switch word := code(err); {
+	case errors.Is(err, redis.Nil):
+		return "the sentinels know no server of this name; look at master"
+	case word == "NOAUTH", word == "WRONGPASS":
+		return "the sentinels refuse the user or the password; look at sentinel_username, sentinel_password and the sentinels' ACL"
+	case word == "NOPERM":
+		return "the sentinels' ACL does not let the user ask for the server; docs/sinks-redis.md lists what it needs"
+	}
+	return "no sentinel says where the server is: " + reason(err)
+}
+
+func reason(err error) string {
 	switch word := code(err); word {
 	case "OOM":
 		return "Redis holds as much as its maxmemory allows; give it more, or bound the stream tighter"

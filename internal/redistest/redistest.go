@@ -1,5 +1,6 @@
-// Package redistest runs a real redis-server for tests, which can be stopped,
-// killed and started again with or without its data.
+// Package redistest runs real redis-servers for tests: one, a group that sentinels
+// watch, or a cluster. Each can be stopped, killed and started again with or without
+// its data. They end with the test, also when that is killed.
 package redistest
 
 import (
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,7 +27,8 @@ type Server struct {
 	Address string // host:port, the same after each start
 	Dir     string
 	args    []string
-	client  func() redis.UniversalClient
+	mode    []string // arguments of the command
+	options redis.Options
 	cmd     *exec.Cmd
 	output  bytes.Buffer
 	ended   chan struct{}
@@ -43,10 +46,16 @@ func Start(t testing.TB, args ...string) *Server {
 // New returns a server that is not yet started.
 func New(t testing.TB, args ...string) *Server {
 	t.Helper()
-	s := &Server{Address: freeport.Address(t), Dir: t.TempDir(), args: args}
-	s.client = func() redis.UniversalClient { return redis.NewClient(&redis.Options{Addr: s.Address, MaxRetries: -1}) }
+	s := &Server{Address: freeport.Address(t), Dir: t.TempDir(), args: args, options: redis.Options{MaxRetries: -1}}
+	s.options.Addr = s.Address
 	t.Cleanup(s.Kill)
 	return s
+}
+
+// As makes Client connect with these settings: a user and a password, TLS.
+func (s *Server) As(o redis.Options) {
+	o.Addr, o.MaxRetries = s.Address, -1
+	s.options = o
 }
 
 // Run starts the server and waits until it answers.
@@ -62,7 +71,8 @@ func (s *Server) Run(t testing.TB) {
 	conf := strings.Join(append(lines, s.args...), "\n") + "\n"
 	require.NoError(t, os.WriteFile(file, []byte(strings.ReplaceAll(conf, "PORT", port)), 0o600))
 	s.output.Reset()
-	s.cmd = exec.Command("redis-server", file)
+	s.cmd = exec.Command("redis-server", append([]string{file}, s.mode...)...)
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
 	require.NoError(t, s.cmd.Start(), "redis-server is missing: make debian installs it")
 	ended, cmd := make(chan struct{}), s.cmd
@@ -84,6 +94,14 @@ func (s *Server) Run(t testing.TB) {
 	}
 }
 
+// Revive starts the server again where it was killed.
+func (s *Server) Revive(t testing.TB) {
+	t.Helper()
+	if s.cmd == nil {
+		s.Run(t)
+	}
+}
+
 // Kill ends the server at once, as kill -9 does.
 func (s *Server) Kill() {
 	if s.cmd == nil {
@@ -94,9 +112,17 @@ func (s *Server) Kill() {
 	s.cmd = nil
 }
 
-// Client is a client of a server without TLS and without passwords.
-func (s *Server) Client(t testing.TB) redis.UniversalClient {
-	c := s.client()
+// Freeze stops the server as a machine that hangs: its connections stay. Thaw ends
+// that.
+func (s *Server) Freeze(t testing.TB) { require.NoError(t, s.cmd.Process.Signal(syscall.SIGSTOP)) }
+
+// Thaw lets a server go on after Freeze.
+func (s *Server) Thaw(t testing.TB) { require.NoError(t, s.cmd.Process.Signal(syscall.SIGCONT)) }
+
+// Client is a client of this server alone, with the settings of As.
+func (s *Server) Client(t testing.TB) *redis.Client {
+	o := s.options
+	c := redis.NewClient(&o)
 	t.Cleanup(func() { _ = c.Close() })
 	return c
 }
@@ -117,4 +143,37 @@ func (s *Server) Ids(t testing.TB, stream string) []string {
 		ids[i] = fmt.Sprint(e.Values["id"])
 	}
 	return ids
+}
+
+func clientsOf(t testing.TB, all []*Server) []*redis.Client {
+	out := make([]*redis.Client, len(all))
+	for i, s := range all {
+		out[i] = s.Client(t)
+	}
+	return out
+}
+
+// wait waits for what comes by itself: the machine may be busy.
+func wait(t testing.TB, what string, is func(ctx context.Context) bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	defer cancel()
+	for !is(ctx) {
+		require.NoError(t, ctx.Err(), "it did not come to this: %s", what)
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// info is a field of INFO, "" where it does not say.
+func info(ctx context.Context, c *redis.Client, section, field string) string {
+	return fieldOf(c.Info(ctx, section).Val(), field)
+}
+
+func fieldOf(text, field string) string {
+	for _, line := range strings.Split(text, "\r\n") {
+		if value, is := strings.CutPrefix(line, field+":"); is {
+			return value
+		}
+	}
+	return ""
 }

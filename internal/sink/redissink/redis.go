@@ -328,3 +328,12 @@ var (
 func Commands() []string {
 	return []string{"+eval", "+evalsha", "+xadd", "+xdel", "+xlen", "+xtrim", "+xinfo|groups", "+xpending", "+exists", "+del", "+hget", "+hset", "+time"}
 }
+
+// ClusterCommands are what the user needs besides in a cluster: to find the node,
+// and to ask the one to which a slot is moving.
+func ClusterCommands() []string { return []string{"+cluster|slots", "+command", "+asking"} }
+
+// SentinelCommands are what the user needs at the sentinels.
+func SentinelCommands() []string {
+	return []string{"+sentinel|get-master-addr-by-name", "+sentinel|sentinels", "+subscribe", "&+switch-master", "&+replica-reconf-done"}
+}
