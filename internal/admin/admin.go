@@ -56,6 +56,7 @@ type Trail interface {
 	Event(e *audit.Event) error
 	Query(ctx context.Context, f audit.Filter, fn func(*audit.Record) error) error
 	Export(ctx context.Context, f audit.Filter, render func([]byte, *audit.Record) ([]byte, error), write func([]byte) error) (int, error)
+	Lines(ctx context.Context, f audit.Filter, write func([]byte) error) (int, error)
 	Count(ctx context.Context, f audit.Filter, most int) (int, error)
 	Get(ctx context.Context, id string) (*audit.Record, error)
 	Reader(from audit.Mark) (*audit.Reader, error)

@@ -183,7 +183,7 @@ func (s *server) streamAudit(c *call, q auditQuery) error {
 	if err := s.bodiesRead(c, q, "begun", 0); err != nil {
 		return err
 	}
-	n, err := s.Trail.Export(c.ctx(), f, appendLine, out.put)
+	n, err := s.Trail.Lines(c.ctx(), f, out.put)
 	if recorded := s.bodiesRead(c, q, "ended", n); err == nil {
 		err = recorded
 	}

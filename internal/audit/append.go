@@ -71,16 +71,19 @@ func (r *Record) AppendJSON(dst []byte) ([]byte, error) {
 
 func appendParts(buf []byte, parts []Part) []byte {
 	for i := range parts {
-		p := &parts[i]
 		buf = append(buf, ",["[b2i(i == 0)])
-		f := open(buf)
-		f.always("kind", p.Kind)
-		f.int("bytes", p.Bytes)
-		f.flag("truncated", p.Truncated)
-		f.body("body", p.Body)
-		buf = f.close()
+		buf = parts[i].appendJSON(buf)
 	}
 	return append(buf, ']')
+}
+
+func (p *Part) appendJSON(buf []byte) []byte {
+	f := open(buf)
+	f.always("kind", p.Kind)
+	f.int("bytes", p.Bytes)
+	f.flag("truncated", p.Truncated)
+	f.body("body", p.Body)
+	return f.close()
 }
 
 // body appends a body unless it is empty.

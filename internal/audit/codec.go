@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -41,7 +42,7 @@ func newCompressor() (*compressor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the compressor: %w", err)
 	}
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(4*pieceBytes))
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(togetherMost), zstd.WithDecoderMaxMemory(4*pieceBytes))
 	if err != nil {
 		return nil, fmt.Errorf("making the decompressor: %w", err)
 	}
@@ -94,22 +95,48 @@ func (c *compressor) appendBody(buf, body []byte) ([]byte, codec) {
 	return buf, used
 }
 
-// restore returns what a frame holds of a body. The result may share stored.
-func (c *compressor) restore(stored []byte, used codec) ([]byte, error) {
-	var body []byte
+// restore appends what a frame holds of a body to dst.
+func (c *compressor) restore(dst, stored []byte, used codec) ([]byte, error) {
 	var err error
 	switch used {
 	case codecRaw:
-		body = stored
+		dst = append(dst, stored...)
 	case codecS2:
-		body, err = s2.Decode(nil, stored)
+		dst, err = restoreS2(dst, stored)
 	case codecZstd:
-		body, err = c.dec.DecodeAll(stored, nil)
+		dst, err = c.restoreZstd(dst, stored)
 	default:
 		err = fmt.Errorf("codec %d is not known", used)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("restoring a body: %w", err)
 	}
-	return body, nil
+	return dst, nil
+}
+
+func restoreS2(dst, stored []byte) ([]byte, error) {
+	n, err := s2.DecodedLen(stored)
+	if err == nil && n > pieceBytes {
+		err = errors.New("it is longer than a frame may hold")
+	}
+	if err != nil {
+		return nil, err
+	}
+	dst = slices.Grow(dst, n)
+	out, err := s2.Decode(dst[len(dst):len(dst)+n], stored)
+	return dst[:len(dst)+len(out)], err
+}
+
+// restoreZstd gives the decoder the room behind dst: what dst holds already would
+// count against how much it may restore.
+func (c *compressor) restoreZstd(dst, stored []byte) ([]byte, error) {
+	n := len(dst)
+	out, err := c.dec.DecodeAll(stored, dst[n:])
+	if n == 0 || err != nil {
+		return out, err
+	}
+	if len(out) > 0 && cap(dst) > n && &dst[:n+1][n] == &out[0] {
+		return dst[:n+len(out)], nil
+	}
+	return append(dst, out...), nil
 }

@@ -1,6 +1,9 @@
 package audit
 
-import "context"
+import (
+	"context"
+	"os"
+)
 
 // StopIndexer ends the indexer, for benchmarks of the log alone.
 func StopIndexer(t *Trail) {
@@ -59,7 +62,7 @@ func MarkOffset(m Mark) int64 { return m.at.off }
 // SealFrame makes content the content of the frame that begins with old, of the
 // same kind, gives it its place in the chain and returns it with its hash.
 func SealFrame(old, meta, body []byte, seq uint64, prev [32]byte) ([]byte, [32]byte) {
-	h, err := parseHeader(old)
+	h, err := parseHeader(old, true)
 	if err != nil {
 		panic(err)
 	}
@@ -131,3 +134,20 @@ func PagePlan(ctx context.Context, t *Trail, f Filter, behind Cursor) (string, e
 	err = db.QueryRowContext(ctx, "EXPLAIN QUERY PLAN "+query, args...).Scan(&id, &parent, &unused, &detail)
 	return detail, err
 }
+
+// What bounds downloads.
+const (
+	MostDownloads      = mostDownloads
+	MostDownloadMemory = (mostDownloads + moreWorkers) * workerBytes
+)
+
+// Blocks reads a file as queries read segments.
+type Blocks struct{ blocks blocks }
+
+// At returns at least n bytes of a file at a place, fewer at its end.
+func (b *Blocks) At(file *os.File, off int64, n int) ([]byte, error) {
+	return b.blocks.at(file, 0, off, n)
+}
+
+// Drop forgets what was read of a place.
+func (b *Blocks) Drop(off int64) { b.blocks.drop(0, off) }

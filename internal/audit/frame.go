@@ -143,8 +143,9 @@ func sealChain(frame []byte, seq uint64, prev chainHash) chainHash {
 }
 
 // parseHeader decodes and checks the fixed part of a frame. The error is
-// errShort when b is the beginning of a header, and only then.
-func parseHeader(b []byte) (header, error) {
+// errShort when b is the beginning of a header, and only then. The hash is
+// compared where it is asked for, and the checksum always.
+func parseHeader(b []byte, hashed bool) (header, error) {
 	var h header
 	n := min(len(b), len(magic))
 	if string(b[:n]) != string(magic[:n]) {
@@ -163,7 +164,7 @@ func parseHeader(b []byte) (header, error) {
 		crc: le.Uint32(b[offCRC:]), seq: le.Uint64(b[offSeq:]), time: int64(le.Uint64(b[offTime:])),
 		prev: chainHash(b[offPrev:]), digest: chainHash(b[offDigest:]), chain: chainHash(b[offChain:]),
 	}
-	if chainHash(sha256.Sum256(b[:offChain])) != h.chain {
+	if hashed && chainHash(sha256.Sum256(b[:offChain])) != h.chain {
 		return h, badRecord("the header does not match its hash")
 	}
 	if h.meta+h.body > maxContent {

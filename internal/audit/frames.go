@@ -10,17 +10,29 @@ import (
 	"slices"
 )
 
-// frames reads single frames for one query.
+// frames reads single frames for one query, best in an order that is near that of
+// the segments.
 type frames struct {
 	ids        incarnations
 	dir        string
 	compressor *compressor
 	files      map[day]*os.File
-	buf        []byte
+	blocks     blocks
+	wide       []byte // the frame that was read last, where it is longer than a block
+
+	// again says that the bodies of a record go when the next is read. Those that
+	// do not fit into most bytes are then left out, and Record.long says where
+	// they are.
+	again bool
+	most  int64
+	room  []byte // the bodies
 }
 
+// wideKept bounds how much room for frames that are longer than a block is kept.
+const wideKept = 2 * pieceBytes
+
 func newFrames(ids incarnations, dir string, c *compressor) *frames {
-	return &frames{ids: ids, dir: dir, compressor: c, files: map[day]*os.File{}, buf: make([]byte, 4096)}
+	return &frames{ids: ids, dir: dir, compressor: c, files: map[day]*os.File{}}
 }
 
 func (f *frames) close() {
@@ -29,12 +41,22 @@ func (f *frames) close() {
 	}
 }
 
+// depth is how much of a frame is read, and how closely it is looked at.
+type depth int
+
+const (
+	metaOnly depth = iota // no body
+	checked               // the body too, by the checksum: what the disk has changed is seen
+	proven                // by the digest too, which nobody can make fit
+)
+
 // frame is a frame that was read, with what belongs to it; given is nil when
 // bodies were not asked for.
 type frame struct {
 	header
 	metaData []byte
 	given    []byte
+	long     bool         // given was left out
 	parts    []storedPart // of a response half
 }
 
@@ -49,83 +71,138 @@ func (f *frames) read(p place, bodies bool) (*frame, error) {
 }
 
 func (f *frames) tryRead(p place, bodies bool) (*frame, error) {
-	file, err := f.file(p.day)
-	if err != nil {
-		return nil, err
+	how := metaOnly
+	if bodies {
+		how = proven
 	}
-	fr := &frame{}
-	if fr.header, fr.metaData, fr.given, err = f.single(file, p.off, bodies); err != nil {
-		return nil, err
+	fr, begun := &frame{}, len(f.room)
+	err := f.walk(p, &how, func(h *header, content []byte) error {
+		var err error
+		switch {
+		case h.kind == frameParts:
+			fr.parts, err = readParts(content[:h.meta])
+			return err
+		case h.kind != framePiece:
+			fr.header, fr.metaData = *h, content[:h.meta]
+			if h.more > 0 {
+				fr.metaData = slices.Clone(fr.metaData)
+			}
+			if bodies && h.body > 0 && f.most > 0 && int64(len(f.room))+h.raw > f.most {
+				fr.long, bodies, how = true, false, metaOnly
+			}
+		}
+		switch {
+		case !bodies && fr.more > 0 && (h.kind == framePiece || fr.kind != frameEnd):
+			return errStop // only pieces of the body follow
+		case !bodies || h.body == 0:
+			return nil
+		}
+		f.room, err = f.compressor.restore(f.room, content[h.meta:], h.codec)
+		return err
+	})
+	if errors.Is(err, errStop) {
+		err = nil
 	}
-	if fr.more > 0 {
-		fr.metaData = slices.Clone(fr.metaData)
-		err = f.rest(file, p.off, fr, bodies)
+	if given := f.room[begun:]; len(given) > 0 {
+		fr.given = given[:len(given):len(given)]
+	}
+	if !f.again {
+		f.room = nil
 	}
 	return fr, err
 }
 
-// rest reads what belongs to a frame: the parts of its exchange, and the rest
-// of its body if that is asked for.
-func (f *frames) rest(file *os.File, off int64, fr *frame, bodies bool) error {
-	for before := fr.header; before.more > 0; {
-		off += before.size()
-		h, meta, body, err := f.single(file, off, bodies)
-		if err == nil {
+// walk calls fn with a frame and then with those that belong to it. The content
+// is valid until fn returns, which may change how for those that follow.
+func (f *frames) walk(p place, how *depth, fn func(h *header, content []byte) error) error {
+	var before header
+	for {
+		h, content, err := f.single(p, *how)
+		if err == nil && before.kind != 0 {
 			err = h.follows(before.more)
 		}
-		if err == nil && h.prev != before.chain {
+		if err == nil && before.kind != 0 && h.prev != before.chain {
 			err = badRecord("it is not linked to the record before")
 		}
-		if err != nil {
+		if err == nil {
+			err = fn(&h, content)
+		}
+		if err != nil || h.more == 0 {
 			return err
 		}
-		switch {
-		case h.kind == frameParts:
-			var m partsMeta
-			if err := json.Unmarshal(meta, &m); err != nil {
-				return wrapMeta(err)
-			}
-			fr.parts = m.Parts
-		case !bodies:
-			return nil // only pieces of the body follow
-		default:
-			fr.given = append(fr.given, body...)
-		}
+		p.off += h.size()
 		before = h
 	}
-	return nil
 }
 
-// single reads one frame. The meta data is valid until the next call.
-func (f *frames) single(file *os.File, off int64, bodies bool) (h header, meta, body []byte, err error) {
-	n, err := file.ReadAt(f.buf[:cap(f.buf)], off)
-	if err != nil && err != io.EOF {
-		return h, nil, nil, err
+func readParts(meta []byte) ([]storedPart, error) {
+	var m partsMeta
+	err := json.Unmarshal(meta, &m)
+	return m.Parts, wrapMeta(err)
+}
+
+// single reads one frame: its header, and its content, of which metaOnly may
+// leave the body out. The content is valid until the next call.
+func (f *frames) single(p place, how depth) (header, []byte, error) {
+	file, err := f.file(p.day)
+	if err != nil {
+		return header{}, nil, err
 	}
-	buf := f.buf[:n]
-	if h, err = parseHeader(buf); err != nil {
-		return h, nil, nil, err
+	h, content, err := f.trySingle(file, p, how)
+	if _, bad := errors.AsType[badRecord](err); bad || errors.Is(err, errShort) {
+		// It may have been written since the block was read.
+		f.blocks.drop(p.day, p.off)
+		h, content, err = f.trySingle(file, p, how)
 	}
-	need := headerSize + h.meta
-	if bodies {
-		need = h.size()
+	return h, content, err
+}
+
+func (f *frames) trySingle(file *os.File, p place, how depth) (h header, content []byte, err error) {
+	buf, err := f.blocks.at(file, p.day, p.off, headerSize)
+	if err != nil {
+		return h, nil, err
 	}
-	if int64(n) < need {
-		buf = make([]byte, need)
-		if _, err := file.ReadAt(buf, off); err != nil {
-			return h, nil, nil, err
+	if h, err = parseHeader(buf, how == proven); err != nil {
+		return h, nil, err
+	}
+	need := headerSize + int(h.meta)
+	if how != metaOnly {
+		need = int(h.size())
+	}
+	switch {
+	case len(buf) >= need:
+	case need <= blockMost:
+		buf, err = f.blocks.at(file, p.day, p.off, need)
+	default:
+		buf, err = f.readWide(file, p.off, need)
+	}
+	if err == nil && len(buf) < need {
+		err = errShort
+	}
+	if err != nil {
+		return h, nil, err
+	}
+	if content = buf[headerSize:]; len(buf) < int(h.size()) {
+		return h, content, nil
+	}
+	content = content[:h.meta+h.body]
+	return h, content, h.checkContent(content, how == proven)
+}
+
+// readWide reads what is longer than a block.
+func (f *frames) readWide(file *os.File, off int64, n int) ([]byte, error) {
+	buf := f.wide
+	if cap(buf) < n {
+		buf = make([]byte, n)
+		if n <= wideKept {
+			f.wide = buf
 		}
 	}
-	if int64(len(buf)) >= h.size() {
-		if err := h.checkContent(buf[headerSize:h.size()], bodies); err != nil {
-			return h, nil, nil, err
-		}
+	n, err := file.ReadAt(buf[:n], off)
+	if err == io.EOF {
+		err = nil
 	}
-	if bodies && h.body > 0 {
-		stored := append([]byte(nil), buf[headerSize+h.meta:h.size()]...)
-		body, err = f.compressor.restore(stored, h.codec)
-	}
-	return h, buf[headerSize : headerSize+h.meta], body, err
+	return buf[:n], err
 }
 
 func (f *frames) file(d day) (*os.File, error) {
@@ -142,6 +219,9 @@ func (f *frames) file(d day) (*os.File, error) {
 
 // record reads both halves of a record.
 func (f *frames) record(h hit, bodies bool) (*Record, error) {
+	if f.room = f.room[:0]; cap(f.room) > wideKept {
+		f.room = nil
+	}
 	r := &Record{RecordID: f.ids.recordID(h.seq), Sequence: h.seq, Time: asTime(h.time)}
 	var err error
 	if h.first.off >= 0 {
@@ -163,6 +243,9 @@ func (f *frames) first(r *Record, p place, bodies bool) error {
 		return err
 	}
 	r.RequestBytes, r.RequestBody, r.RequestTruncated = fr.raw, fr.given, fr.cut
+	if fr.long {
+		r.leaves().request = p
+	}
 	return r.setFirst(fr.kind, fr.metaData)
 }
 
@@ -184,35 +267,44 @@ func (f *frames) second(r *Record, p place, bodies bool) error {
 	r.EndSequence = fr.seq
 	r.setSecond(m, meta, plain)
 	r.ResponseBytes, r.ResponseBody, r.ResponseTruncated = fr.raw, fr.given, fr.cut
+	if fr.long {
+		r.leaves().response = p
+	}
 	for i := range fr.parts {
-		part, err := f.part(&fr.parts[i], bodies)
+		part, left, err := f.part(&fr.parts[i], bodies)
 		if err != nil {
 			return err
+		}
+		if left != (place{}) {
+			r.leaves().parts[i] = left
 		}
 		r.Parts = append(r.Parts, part)
 	}
 	return nil
 }
 
-// part reads a part of an exchange. Retention may have dropped its day.
-func (f *frames) part(stored *storedPart, bodies bool) (Part, error) {
-	p := Part{Kind: stored.Kind, Bytes: stored.Bytes, Truncated: stored.Truncated}
+// part reads a part of an exchange, and tells where its body is if it was left
+// out. Retention may have dropped its day.
+func (f *frames) part(stored *storedPart, bodies bool) (p Part, left place, err error) {
+	p = Part{Kind: stored.Kind, Bytes: stored.Bytes, Truncated: stored.Truncated}
 	if !bodies {
-		return p, nil
+		return p, left, nil
 	}
 	at, err := stored.place()
 	if err != nil {
-		return p, err
+		return p, left, err
 	}
 	fr, err := f.read(at, true)
 	if errors.Is(err, os.ErrNotExist) {
-		return p, nil
+		return p, left, nil
 	}
 	if err == nil && (fr.kind != framePart || fr.seq != stored.Sequence) {
 		err = badRecord("it is not the part of the exchange that its end names")
 	}
 	if err == nil {
-		p.Body = fr.given
+		if p.Body = fr.given; fr.long {
+			left = at
+		}
 	}
-	return p, err
+	return p, left, err
 }

@@ -24,24 +24,6 @@ func (t *Trail) Query(ctx context.Context, f Filter, fn func(*Record) error) err
 	return t.search(ctx, &search{f: &f, fn: fn})
 }
 
-// Export is Query for many records: render appends the text of one, on several
-// goroutines at a time, and write is called with the texts of some, in order. It
-// returns how many records that were. Memory stays small whatever is selected.
-func (t *Trail) Export(ctx context.Context, f Filter, render func(dst []byte, r *Record) ([]byte, error), write func([]byte) error) (int, error) {
-	q := &search{f: &f, render: render, write: write}
-	if f.Bodies || f.Limit > 0 || f.Skip > 0 {
-		var buf []byte
-		q.render, q.fn = nil, func(r *Record) (err error) {
-			if buf, err = render(buf[:0], r); err == nil {
-				err = write(buf)
-			}
-			return err
-		}
-	}
-	err := t.search(ctx, q)
-	return q.given, err
-}
-
 func (t *Trail) search(ctx context.Context, q *search) error {
 	if err := t.reached(ctx); err != nil {
 		return err
@@ -143,7 +125,9 @@ type search struct {
 	fn      func(*Record) error
 	render  func([]byte, *Record) ([]byte, error) // nil: fn gets the records
 	write   func([]byte) error
-	text    *finder // nil: no text is looked for
+	pieces  bool        // the texts are JSON, and long bodies are written piece by piece
+	spare   chan []byte // room for texts
+	text    *finder     // nil: no text is looked for
 	frames  *frames
 	skip    int
 	left    int
@@ -158,7 +142,7 @@ const manyRecords = 1000
 // run reads by itself where few records with little work each are wanted, or
 // where each may be large; else it has others read.
 func (q *search) run(ctx context.Context) error {
-	if q.text != nil || !q.f.Bodies && (q.f.Limit == 0 || q.f.Limit > manyRecords) {
+	if q.text != nil || q.render != nil || !q.f.Bodies && (q.f.Limit == 0 || q.f.Limit > manyRecords) {
 		return q.together(ctx)
 	}
 	return q.t.merge(ctx, q.f, func(h hit) error {

@@ -39,8 +39,9 @@ type Record struct {
 	ResponseBody Body `json:"responseBody,omitempty"`
 
 	stored stored
-	mark   Mark  // behind its last frame; set by a Reader
-	size   int64 // about how much memory it takes; set by a Reader
+	mark   Mark    // behind its last frame; set by a Reader
+	size   int64   // about how much memory it takes; set by a Reader
+	unread *unread // bodies that Lines has to write by itself
 }
 
 // Kind names what happened: KindAccessEndpoint or KindDenyEndpoint for an

@@ -341,7 +341,7 @@ func highestSequence(path string, from int64) (uint64, error) {
 			if buf[i] != magic[0] {
 				continue
 			}
-			h, err := parseHeader(buf[i:n])
+			h, err := parseHeader(buf[i:n], true)
 			if err != nil || off+int64(i)+h.size() > info.Size() {
 				continue
 			}

@@ -56,7 +56,7 @@ func (s *scanner) next() (header, []byte, error) {
 	if err != nil && err != io.EOF {
 		return header{}, nil, fmt.Errorf("reading %s: %w", s.day.logName(), err)
 	}
-	h, err := parseHeader(b)
+	h, err := parseHeader(b, true)
 	if err != nil {
 		return h, nil, err
 	}

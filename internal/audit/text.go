@@ -12,7 +12,10 @@ import (
 )
 
 // finder looks for texts in records. It is safe for concurrent use.
-type finder struct{ texts [][]needle }
+type finder struct {
+	texts   [][]needle
+	longest int // of the needles, in bytes
+}
 
 // newFinder prepares the search for all of texts.
 func newFinder(texts []string) *finder {
@@ -24,10 +27,12 @@ func newFinder(texts []string) *finder {
 		var needles []needle
 		seen := map[string]bool{}
 		for _, spelled := range spellings(text) {
-			for _, written := range []string{spelled, jsonText(spelled), asciiText(spelled)} {
+			inJSON, inASCII := jsonText(spelled), asciiText(spelled)
+			for _, written := range []string{spelled, inJSON, inASCII, forHTML.Replace(inJSON), forHTML.Replace(inASCII)} {
 				if n := newNeedle(written); !seen[string(n.text)] {
 					seen[string(n.text)] = true
 					needles = append(needles, n)
+					f.longest = max(f.longest, len(n.text))
 				}
 			}
 		}
@@ -37,12 +42,22 @@ func newFinder(texts []string) *finder {
 }
 
 // in reports whether each text is somewhere in the record.
-func (f *finder) in(r *Record) bool {
+func (f *finder) in(r *Record) bool { return f.except(r, nil) }
+
+// except is in, without the texts that were found already.
+func (f *finder) except(r *Record, found []bool) bool {
 	var changed []byte
 	if e := r.Event; e != nil && len(e.Changes)+len(e.Metadata) > 0 {
-		changed, _ = json.Marshal([]any{e.Changes, e.Metadata}) // structs and maps of strings always marshal
+		var b bytes.Buffer
+		to := json.NewEncoder(&b)
+		to.SetEscapeHTML(false)
+		_ = to.Encode([]any{e.Changes, e.Metadata}) // structs and maps of strings always marshal
+		changed = b.Bytes()
 	}
-	for _, needles := range f.texts {
+	for i, needles := range f.texts {
+		if found != nil && found[i] {
+			continue
+		}
 		inParts := slices.ContainsFunc(r.Parts, func(p Part) bool { return anyIn(needles, p.Body) })
 		found := inParts || anyIn(needles, r.RequestBody) || anyIn(needles, r.ResponseBody) || anyIn(needles, changed) ||
 			r.Outcome != nil && anyIn(needles, []byte(r.Outcome.Message))
@@ -51,33 +66,6 @@ func (f *finder) in(r *Record) bool {
 		}
 	}
 	return true
-}
-
-// mayBeIn reports whether each text is somewhere in the frames of a record. It
-// decodes none of them, which would take longer than the search does. Where it
-// can't tell, and where a frame can't be read, it says yes.
-func (f *finder) mayBeIn(from *frames, h hit) bool {
-	found, missing := make([]bool, len(f.texts)), len(f.texts)
-	look := func(text []byte) {
-		for i, needles := range f.texts {
-			if !found[i] && anyIn(needles, text) {
-				found[i] = true
-				missing--
-			}
-		}
-	}
-	for _, p := range []place{h.first, h.second} {
-		if p.off < 0 || p == h.second && p.off == 0 {
-			continue
-		}
-		fr, err := from.read(p, true)
-		if err != nil || len(fr.parts) > 0 {
-			return true
-		}
-		look(fr.metaData)
-		look(fr.given)
-	}
-	return missing == 0
 }
 
 func anyIn(needles []needle, text []byte) bool {
@@ -130,6 +118,9 @@ func jsonText(text string) string {
 	quoted := appendString(nil, text)
 	return string(quoted[1 : len(quoted)-1])
 }
+
+// forHTML makes of JSON what may stand within HTML, as encoding/json does.
+var forHTML = strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`)
 
 // asciiText is a text as JSON writes it where it keeps to ASCII.
 func asciiText(text string) string {

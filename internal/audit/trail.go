@@ -50,6 +50,7 @@ type Trail struct {
 	arrivals   arrivals
 	recovered  Recovery
 	tape       tape
+	downloads  downloads
 
 	// walking is held for reading while segments are walked, and for writing
 	// while retention removes some.
@@ -104,7 +105,7 @@ func newTrail(opts Options) (*Trail, error) {
 	if t.log == nil {
 		t.log = zap.NewNop()
 	}
-	t.redaction.log = t.log
+	t.redaction.log, t.downloads = t.log, newDownloads()
 	t.disk = newDiskWatch(opts)
 	t.entries.New = func() any { return &entry{wake: make(chan bool, 1)} }
 	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {

@@ -115,7 +115,7 @@ func (s *scanner) skim() (header, []byte, error) {
 	if err != nil {
 		return header{}, nil, err
 	}
-	h, err := parseHeader(b)
+	h, err := parseHeader(b, true)
 	if err != nil {
 		return h, nil, err
 	}

@@ -236,7 +236,7 @@ func (w *walker) whole(off int64) (header, bool) {
 	if _, err := w.s.file.ReadAt(head, off); err != nil {
 		return header{}, false
 	}
-	h, err := parseHeader(head)
+	h, err := parseHeader(head, true)
 	if err != nil {
 		return h, false
 	}
@@ -412,10 +412,7 @@ func (t *Trail) body(r *Record, f *half, cut *bool) ([]byte, error) {
 	if len(stored) == 0 {
 		return nil, nil
 	}
-	if f.codec == codecRaw {
-		return slices.Clone(stored), nil
-	}
-	return t.compressor.restore(stored, f.codec)
+	return t.compressor.restore(nil, stored, f.codec)
 }
 
 // joined reads a frame again, with those that belong to it.
@@ -427,7 +424,7 @@ func (t *Trail) joined(r *Record, at place) ([]byte, error) {
 		return nil, err
 	}
 	for i := range fr.parts {
-		part, err := frames.part(&fr.parts[i], true)
+		part, _, err := frames.part(&fr.parts[i], true)
 		if err != nil {
 			return nil, err
 		}
