@@ -2,12 +2,14 @@ package admin
 
 import (
 	"encoding/json"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
 
 	"sluice/internal/audit"
 	"sluice/internal/decision"
+	"sluice/internal/identity"
 )
 
 // defaultWindow is what the audit route covers when no time is given.
@@ -22,6 +24,26 @@ type auditData struct {
 	PerformedBy  string            `json:"performedBy"`
 	Timestamp    time.Time         `json:"timestamp"`
 }
+
+// auditRow is what auditData shows, for what renders millions.
+type auditRow struct {
+	endpointID, endpointType, eventKind string
+	metadata                            []auditField // in the order of the names
+	performedBy                         string
+	timestamp                           time.Time
+}
+
+// named is the metadata by its names.
+func (d *auditRow) named() map[string]string {
+	all := make(map[string]string, len(d.metadata))
+	for _, f := range d.metadata {
+		all[f.name] = f.value
+	}
+	return all
+}
+
+// auditField is a member of the metadata.
+type auditField struct{ name, value string }
 
 // endpointKinds are the kinds of records that are about endpoints.
 var endpointKinds = []string{
@@ -85,94 +107,127 @@ func (s *server) window(c *call) (from, to time.Time, err error) {
 
 // dominoRecord is a record in Domino's shape; false for one that is about no
 // endpoint.
-func dominoRecord(r *audit.Record) (auditData, bool) {
-	out := auditData{EventKind: r.Kind(), Timestamp: shown(r.Time), Metadata: map[string]string{}}
+func dominoRecord(r *audit.Record) (auditRow, bool) {
+	out := auditRow{eventKind: r.Kind(), timestamp: shown(r.Time)}
 	switch {
 	case r.Event != nil:
 		e := r.Event
-		out.EndpointID, out.EndpointType = e.TargetID, e.EndpointType
+		out.endpointID, out.endpointType = e.TargetID, e.EndpointType
 		out.fromEvent(e)
 		return out, e.TargetType == audit.TargetEndpoint
 	case r.Exchange != nil:
 		x := r.Exchange
-		out.EndpointID, out.EndpointType = x.EndpointID, x.EndpointType
-		out.fromExchange(x)
-		out.fromOutcome(r.Outcome)
+		out.endpointID, out.endpointType = x.EndpointID, x.EndpointType
+		out.fromExchange(x, r.Outcome)
 		return out, x.Operation != operationAPI || x.EndpointID != ""
 	}
 	return out, false
 }
 
 // put leaves out what is not known.
-func (d auditData) put(key, value string) {
+func (d *auditRow) put(name, value string) {
 	if value != "" {
-		d.Metadata[key] = value
+		d.metadata = append(d.metadata, auditField{name, value})
 	}
 }
 
-func (d *auditData) fromEvent(e *audit.Event) {
-	for k, v := range e.Metadata {
-		d.put(k, v)
+func (d *auditRow) fromEvent(e *audit.Event) {
+	all := maps.Clone(e.Metadata)
+	if all == nil {
+		all = map[string]string{}
 	}
-	d.put("endpointName", e.TargetName)
-	d.put("exchangeId", e.RequestID)
-	d.put("clientAddress", e.ClientAddr)
+	put := func(name, value string) {
+		if value != "" {
+			all[name] = value
+		}
+	}
+	put("endpointName", e.TargetName)
+	put("exchangeId", e.RequestID)
+	put("clientAddress", e.ClientAddr)
 	if e.By != nil {
-		d.PerformedBy = e.By.UserID
-		d.put("userName", e.By.UserName)
-		d.put("project", e.By.Project)
-		d.put("execution", e.By.Execution)
+		d.performedBy = e.By.UserID
+		put("userName", e.By.UserName)
+		put("project", e.By.Project)
+		put("execution", e.By.Execution)
 	}
 	if len(e.Changes) > 0 {
 		text, err := json.Marshal(e.Changes)
 		if err != nil {
 			panic(err) // structs of strings always marshal
 		}
-		d.put("changes", string(text))
+		put("changes", string(text))
+	}
+	for _, name := range sortedKeys(all) {
+		d.put(name, all[name])
 	}
 }
 
-func (d *auditData) fromExchange(x *audit.Exchange) {
-	d.put("endpointName", x.EndpointName)
-	d.put("modelProvider", x.Provider)
-	d.put("modelName", x.Model)
-	d.put("exchangeId", x.ID)
+// fromExchange puts the metadata of an exchange, whose outcome is nil while it is
+// under way. A download is of millions of these: they are put in their order, so
+// that nothing has to be sorted.
+func (d *auditRow) fromExchange(x *audit.Exchange, o *audit.Outcome) {
+	by := x.Caller
+	if by == nil {
+		by = &identity.Caller{}
+	}
+	result := "in_progress"
+	known := o != nil
+	if known {
+		result = o.Result
+	} else {
+		o = &audit.Outcome{InputTokens: audit.Unknown, OutputTokens: audit.Unknown, CachedTokens: audit.Unknown, ReasoningTokens: audit.Unknown}
+	}
+	d.performedBy = by.UserID
+	d.metadata = make([]auditField, 0, 21)
+	d.tokens("cachedTokens", o.CachedTokens)
 	d.put("clientAddress", x.ClientAddr)
-	d.put("dialect", x.Dialect)
-	d.put("operation", x.Operation)
-	d.put("stream", strconv.FormatBool(x.Stream))
-	d.put("decisionReasons", reasons(x.Decision))
-	d.put("policyRevision", x.Decision.Revision)
-	if x.Caller != nil {
-		d.PerformedBy = x.Caller.UserID
-		d.put("userName", x.Caller.UserName)
-		d.put("project", x.Caller.Project)
-		d.put("execution", x.Caller.Execution)
-	}
-}
-
-func (d *auditData) fromOutcome(o *audit.Outcome) {
-	if o == nil {
-		d.put("result", "in_progress")
-		return
-	}
-	d.put("result", o.Result)
 	d.put("code", o.Code)
+	d.put("decisionReasons", reasons(x.Decision))
+	d.put("dialect", x.Dialect)
+	if known {
+		d.put("durationMs", strconv.FormatInt(o.Duration.Milliseconds(), 10))
+	}
+	d.put("endpointName", x.EndpointName)
+	d.put("exchangeId", x.ID)
+	d.put("execution", by.Execution)
+	d.tokens("inputTokens", o.InputTokens)
+	d.put("modelName", x.Model)
+	d.put("modelProvider", x.Provider)
+	d.put("operation", x.Operation)
+	d.tokens("outputTokens", o.OutputTokens)
+	d.put("policyRevision", x.Decision.Revision)
+	d.put("project", by.Project)
+	d.tokens("reasoningTokens", o.ReasoningTokens)
+	d.put("result", result)
 	if o.Status != 0 {
 		d.put("status", strconv.Itoa(o.Status))
 	}
-	d.put("durationMs", strconv.FormatInt(o.Duration.Milliseconds(), 10))
-	for _, n := range []struct {
-		key    string
-		tokens int64
-	}{
-		{"inputTokens", o.InputTokens}, {"outputTokens", o.OutputTokens},
-		{"cachedTokens", o.CachedTokens}, {"reasoningTokens", o.ReasoningTokens},
-	} {
-		if n.tokens >= 0 {
-			d.put(n.key, strconv.FormatInt(n.tokens, 10))
-		}
+	d.put("stream", strconv.FormatBool(x.Stream))
+	d.put("userName", by.UserName)
+}
+
+func (d *auditRow) tokens(name string, n int64) {
+	if n >= 0 {
+		d.put(name, strconv.FormatInt(n, 10))
 	}
+}
+
+// appendJSON appends a record as Domino has it.
+func (d *auditRow) appendJSON(b []byte) []byte {
+	b = audit.AppendString(append(b, `{"endpointId":`...), d.endpointID)
+	b = audit.AppendString(append(b, `,"endpointType":`...), d.endpointType)
+	b = audit.AppendString(append(b, `,"eventKind":`...), d.eventKind)
+	b = append(b, `,"metadata":{`...)
+	for i, f := range d.metadata {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(audit.AppendString(b, f.name), ':')
+		b = audit.AppendString(b, f.value)
+	}
+	b = audit.AppendString(append(b, `},"performedBy":`...), d.performedBy)
+	b = d.timestamp.AppendFormat(append(b, `,"timestamp":"`...), time.RFC3339Nano)
+	return append(b, `"}`...)
 }
 
 func reasons(d decision.Decision) string {

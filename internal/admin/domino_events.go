@@ -208,10 +208,11 @@ func readEventQuery(c *call) (q eventQuery, err error) {
 // eventOf is a record in the shape of the unified trail.
 func eventOf(r *audit.Record) trailEvent {
 	data, _ := dominoRecord(r)
+	metadata := data.named()
 	e := trailEvent{
-		Timestamp: r.Time.UnixMilli(), Actor: auditActor{ID: data.PerformedBy, Name: data.Metadata["userName"]},
+		Timestamp: r.Time.UnixMilli(), Actor: auditActor{ID: data.performedBy, Name: metadata["userName"]},
 		Action:  auditAction{EventName: eventTitle(r.Kind()), Using: []auditEntity{}, TraceID: r.ID},
-		Targets: []auditTarget{}, Affecting: []auditEntity{}, Metadata: data.Metadata,
+		Targets: []auditTarget{}, Affecting: []auditEntity{}, Metadata: metadata,
 	}
 	if e.Actor.ID == "" {
 		e.Actor = auditActor{ID: "system", Name: "system"}
@@ -219,7 +220,7 @@ func eventOf(r *audit.Record) trailEvent {
 			e.Actor = auditActor{ID: "unknown", Name: "unknown"}
 		}
 	}
-	if project := data.Metadata["project"]; project != "" {
+	if project := metadata["project"]; project != "" {
 		e.In = &auditEntity{EntityType: "project", Name: project, Tags: []string{}}
 	}
 	switch {

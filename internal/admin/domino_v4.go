@@ -1,10 +1,8 @@
 package admin
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 
 	"sluice/internal/audit"
@@ -128,8 +126,7 @@ func (s *server) writeAudit(c *call, f audit.Filter, out *stream) error {
 			if !ok {
 				return dst, nil
 			}
-			encoded, err := json.Marshal(data)
-			return append(append(append(dst, ','), encoded...), '\n'), err
+			return append(data.appendJSON(append(dst, ',')), '\n'), nil
 		}, func(b []byte) error {
 			if len(b) > 0 && first == '[' {
 				b[0], first = first, 0
@@ -152,27 +149,34 @@ func (s *server) writeAudit(c *call, f audit.Filter, out *stream) error {
 
 // appendLine appends a record as a line of text: the time, what happened, and names with
 // values, which are quoted where they have other than plain characters.
-func (d auditData) appendLine(b []byte) []byte {
-	b = append(d.Timestamp.AppendFormat(b, "2006-01-02T15:04:05.000Z07:00"), ' ')
-	b = append(b, d.EventKind...)
-	pairs := [][2]string{{"performedBy", d.PerformedBy}, {"endpointId", d.EndpointID}, {"endpointType", d.EndpointType}}
-	for _, key := range sortedKeys(d.Metadata) {
-		pairs = append(pairs, [2]string{key, d.Metadata[key]})
-	}
-	for _, p := range pairs {
-		if p[1] == "" {
-			continue
-		}
-		b = append(append(append(b, ' '), p[0]...), '=')
-		if plain(p[1]) {
-			b = append(b, p[1]...)
-		} else {
-			b = strconv.AppendQuote(b, p[1])
-		}
+func (d *auditRow) appendLine(b []byte) []byte {
+	b = append(d.timestamp.AppendFormat(b, "2006-01-02T15:04:05.000Z07:00"), ' ')
+	b = append(b, d.eventKind...)
+	b = appendPair(b, "performedBy", d.performedBy)
+	b = appendPair(b, "endpointId", d.endpointID)
+	b = appendPair(b, "endpointType", d.endpointType)
+	for _, f := range d.metadata {
+		b = appendPair(b, f.name, f.value)
 	}
 	return append(b, '\n')
 }
 
+func appendPair(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	b = append(append(append(b, ' '), name...), '=')
+	if plain(value) {
+		return append(b, value...)
+	}
+	return strconv.AppendQuote(b, value)
+}
+
 func plain(s string) bool {
-	return !slices.ContainsFunc([]byte(s), func(c byte) bool { return c <= ' ' || c >= 0x7f || c == '"' || c == '=' || c == '\\' })
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '=' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
