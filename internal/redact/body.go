@@ -15,6 +15,9 @@ type job struct {
 	join  *joiner  // of a stream
 	mac   hash.Hash
 	buf   []byte
+	depth int // how often what is looked at was decoded
+
+	percent int // how often the text under way was, of percent-encoding
 
 	scanner scanner // of the text under way
 }
@@ -44,6 +47,12 @@ func (j *job) body(b []byte) []edit {
 		if edits, ok := j.multipart(b); ok {
 			return edits
 		}
+	case b[0] <= 1:
+		if edits, ok := j.frames(b); ok {
+			return edits
+		}
+	case isForm(text):
+		return j.query(b)
 	}
 	return j.loose(b, 0)
 }
@@ -106,7 +115,10 @@ func (j *job) text(b, about []byte) []edit {
 	plain, differs := folded(b)
 	edits := j.scan(plain, about)
 	if differs {
-		return unfold(b, edits)
+		edits = unfold(b, edits)
+	}
+	if escapeAt(b) >= 0 {
+		edits = j.unescapedToo(b, about, edits)
 	}
 	return edits
 }
@@ -114,6 +126,6 @@ func (j *job) text(b, about []byte) []edit {
 func (j *job) scan(b, about []byte) []edit {
 	s := &j.scanner
 	s.job, s.b, s.about, s.edits, s.done, s.noEnd = j, b, about, nil, 0, false
-	s.tokenStart, s.tokenEnd, s.groupsFrom = 0, 0, -1
+	s.tokenStart, s.tokenEnd, s.groupsFrom, s.base64 = 0, 0, -1, run{}
 	return s.scan()
 }

@@ -28,7 +28,8 @@ func (j *job) looseAbout(b, about []byte, level int) []edit {
 	return merge(outside(b, j.looseAbout(unescaped(b), about, level+1), false), edits)
 }
 
-// merge adds those of b to a that do not overlap with any of a.
+// merge adds those of b to a, and of those that overlap with some of a what is
+// beside them: nothing that was found by either stays.
 func merge(a, b []edit) []edit {
 	if len(a) == 0 {
 		return b
@@ -39,7 +40,18 @@ func merge(a, b []edit) []edit {
 			out = append(out, a[i])
 			i++
 		}
-		if i == len(a) || e.end <= a[i].start {
+		for i < len(a) && a[i].start < e.end {
+			if a[i].start > e.start {
+				out = append(out, edit{e.start, a[i].start, e.text})
+				e.text = nil
+			}
+			if e.start = a[i].end; a[i].end > e.end {
+				break // it may overlap with the next as well
+			}
+			out = append(out, a[i])
+			i++
+		}
+		if e.start < e.end {
 			out = append(out, e)
 		}
 	}
@@ -154,8 +166,12 @@ func outside(b []byte, edits []edit, quoted bool) []edit {
 	for i := range edits {
 		edits[i].start = to(edits[i].start)
 		edits[i].end = to(edits[i].end)
+		e := &edits[i]
 		if quoted {
-			edits[i].text = requote(edits[i].text)
+			e.text = requote(e.text)
+		}
+		if bytes.IndexByte(e.text, '\n') >= 0 && bytes.IndexByte(b[e.start:e.end], '\n') < 0 { // lines of base64, which are escaped here
+			e.text = bytes.ReplaceAll(bytes.ReplaceAll(e.text, []byte{'\r'}, []byte(`\r`)), []byte{'\n'}, []byte(`\n`))
 		}
 	}
 	return edits

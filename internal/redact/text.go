@@ -47,6 +47,8 @@ type scanner struct {
 	tokenStart, tokenEnd int // the last run of characters of tokens that was measured
 	noEnd                bool
 
+	base64 run // the last one that was looked at
+
 	groups     groups // of the number that begins at groupsFrom; -1: of none
 	groupsFrom int
 	dialled    [maxPhone + 2]byte
@@ -78,7 +80,7 @@ func (s *scanner) scan() []edit {
 		}
 		// Plain words are most of any text, and never a beginning; the others are
 		// tokens, numbers, or are followed by what goes on with a token.
-		if seen&(digit|underscore) != 0 || end-i >= 16 || end < len(b) && goesOn(b[i], b[end], end-i, seen) {
+		if seen&(digit|underscore) != 0 || end-i >= minEncoded || end < len(b) && goesOn(b[i], b[end], end-i, seen) {
 			i = max(s.word(i, end, seen), end)
 			continue
 		}
@@ -142,6 +144,11 @@ func (s *scanner) sign(i int) int {
 func (s *scanner) word(i, end int, seen uint8) int {
 	if at := s.secret(i, end); at > i {
 		return at
+	}
+	if end-i >= 8 {
+		if at := s.encoded(i, end); at > i {
+			return at
+		}
 	}
 	if seen&digit == 0 {
 		if s.r.kinds.has(ipAddress) && end < len(s.b) && s.b[end] == ':' {
