@@ -68,6 +68,7 @@ type Trail interface {
 	AddHold(h audit.Hold, e *audit.Event) error
 	RemoveHold(name string, e *audit.Event) error
 	SetHolds(list []audit.Hold, e *audit.Event) error
+	VerifyWith(ctx context.Context, o audit.VerifyOptions) (audit.Report, error)
 	HoldsDoubt() error
 	HoldsAltered() error
 	Checkpoint() error
@@ -160,9 +161,10 @@ const (
 
 type server struct {
 	Deps
-	followers followers
-	table     routing.Table[route]
-	started   time.Time
+	followers    followers
+	verification verification
+	table        routing.Table[route]
+	started      time.Time
 	// description is the text of GET /api/openapi.json, and its ETag.
 	description func() (text []byte, etag string)
 

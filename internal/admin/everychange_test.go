@@ -121,6 +121,8 @@ func everyChange(w *world) []step {
 		{"POST /api/sluice/v1/audit/sinks/{name}/dead-letters/retry", own + "/audit/sinks/siem/dead-letters/retry", "", "",
 			sink.KindRetryLetters, "", ""},
 		{"POST /api/sluice/v1/audit/holds", own + "/audit/holds", `{"name":"case","from":"2026-03-10","reason":"4711"}`, "", "CreateHold", "", ""},
+		{"POST /api/sluice/v1/audit/verify", own + "/audit/verify", "", "", "VerifyTrail", "", ""},
+		{"DELETE /api/sluice/v1/audit/verify", own + "/audit/verify", "", "", "VerifyTrail", "", ""},
 		{"PUT /api/sluice/v1/audit/holds", own + "/audit/holds", `{"holds":[{"name":"case","from":"2026-03-10","to":"2026-03-11","reason":"4711"}]}`, "",
 			"SetHolds", "case", "2026-03-10 to open: 4711 → 2026-03-10 to 2026-03-11: 4711"},
 		{"DELETE /api/sluice/v1/audit/holds/{name}", own + "/audit/holds/case", "", "", "DeleteHold", "", ""},
@@ -132,6 +134,7 @@ func everyChange(w *world) []step {
 func TestEveryRouteThatChangesWritesAnEvent(t *testing.T) {
 	w := newWorld(t)
 	w.serve(func(d *admin.Deps) { d.Sinks = oneSink{} })
+	w.trail.verifying = make(chan struct{}) // until it is stopped
 	phone, _ := w.browser("alice", "phone")
 	w.browser("alice", "laptop")
 	kept := []string{"{session}", phone.ID}

@@ -18,7 +18,7 @@ func (s *server) routes() []route {
 	for _, group := range [][]route{
 		s.openRoutes(), s.endpointRoutes(), s.targetRoutes(), s.providerRoutes(),
 		s.userRoutes(), s.organizationRoutes(), s.tokenRoutes(), s.sessionRoutes(), s.scimRoutes(), s.credentialRoutes(), s.vaultRoutes(),
-		s.auditRoutes(), s.trailKeyRoutes(), s.sinkRoutes(), s.custodyRoutes(), s.dominoRoutes(), s.operationRoutes(),
+		s.auditRoutes(), s.trailKeyRoutes(), s.sinkRoutes(), s.custodyRoutes(), s.verificationRoutes(), s.dominoRoutes(), s.operationRoutes(),
 		s.usageRoutes(), s.candidateRoutes(),
 		s.mlflowRoutes(""), s.mlflowRoutes(dialect.Prefix),
 	} {

@@ -403,12 +403,16 @@ func (t *Trail) Healthy() error {
 // Verify walks the whole trail up to what was written when it was called, and
 // compares its end with what is in memory.
 func (t *Trail) Verify(ctx context.Context) (Report, error) {
+	return t.VerifyWith(ctx, VerifyOptions{})
+}
+
+// VerifyWith is Verify with other keys than those of the signer, or for a range.
+func (t *Trail) VerifyWith(ctx context.Context, o VerifyOptions) (Report, error) {
 	if t.reading {
-		return VerifyDir(ctx, t.dir)
+		return VerifyDirWith(ctx, t.dir, o)
 	}
-	var o VerifyOptions
-	if signer := t.signer.Load(); signer != nil {
-		o.Keys = (*signer).Public()
+	if o.Keys == nil {
+		o.Keys = t.PublicKeys()
 	}
 	return verifyDir(ctx, t.dir, o, t.now(), func() *position { p := t.writer.position(); return &p })
 }

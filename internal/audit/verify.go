@@ -43,7 +43,7 @@ func VerifyDirWith(ctx context.Context, dir string, o VerifyOptions) (Report, er
 func verifyDir(ctx context.Context, dir string, o VerifyOptions, now time.Time, memory func() *position) (Report, error) {
 	v := &walk{dir: dir, seed: maphash.MakeSeed(), open: map[string]underWay{}, witnesses: map[uint64]string{}}
 	v.signed.trust(o.Keys)
-	v.signed.demand = o.Signed
+	v.signed.demand, v.options = o.Signed, o
 	v.report.Checked = now.UTC()
 	// Heads are read before the segments, so that a trail that grows meanwhile
 	// is ahead of them and not behind.
@@ -72,6 +72,7 @@ func verifyDir(ctx context.Context, dir string, o VerifyOptions, now time.Time, 
 		}
 		v.inside = first > 0
 	}
+	v.measure(files[first : last+1])
 	// A range goes on to where a signature covers it and what it says of gaps.
 	for i := first; err == nil && (i <= last || i < len(files) && v.unsettled()); i++ {
 		last = max(last, i)
@@ -127,6 +128,8 @@ type walk struct {
 	manifest  *excerptManifest // set where the folder holds some days only
 	gaps      evidence
 	custody   custody
+	options   VerifyOptions
+	pace      pace
 	signed    signed
 	inside    bool // the walk begins behind the first segment
 	seed      maphash.Seed
@@ -234,6 +237,9 @@ func (v *walk) segment(ctx context.Context, s *scanner, first, last bool) error 
 			v.whole = v.at
 		}
 		v.left = h.more
+		if err := v.advance(ctx, h.size()); err != nil {
+			return err
+		}
 	}
 }
 

@@ -1,9 +1,11 @@
 package audit
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"io"
+	"strconv"
 	"time"
 )
 
@@ -22,10 +24,96 @@ type VerifyOptions struct {
 	// First and Last choose the partitions that hold the records with these
 	// sequences; 0: no bound.
 	First, Last uint64
+	// Pace bounds how many bytes of segments are read in a second; 0: no bound.
+	Pace int64
+	// Progress is told, now and then and from the caller's goroutine, how many
+	// bytes of how many were read. Nil: nobody is.
+	Progress func(read, all int64)
 }
 
 // ErrNoRange says that the trail holds nothing of the range that was asked for.
 var ErrNoRange = errors.New("the trail holds nothing of this range")
+
+// ParseVerifyBound reads a bound of a range: a day, which ends a range as a whole,
+// a time or a sequence; "" is none. The error says what it must be.
+func ParseVerifyBound(text string, end bool) (time.Time, uint64, error) {
+	if text == "" {
+		return time.Time{}, 0, nil
+	}
+	if seq, err := strconv.ParseUint(text, 10, 64); err == nil && seq > 0 {
+		return time.Time{}, seq, nil
+	}
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		if end {
+			day = day.AddDate(0, 0, 1)
+		}
+		return day, 0, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return at, 0, errors.New("a day as 2030-01-31, a time as 2030-01-31T12:00:00Z, or a sequence")
+	}
+	return at, 0, nil
+}
+
+// Check says what is wrong with a range.
+func (o *VerifyOptions) Check(now time.Time) error {
+	switch {
+	case !o.From.IsZero() && !o.To.IsZero() && !o.From.Before(o.To), o.First != 0 && o.Last != 0 && o.First > o.Last:
+		return errors.New("from must be before to")
+	case o.From.After(now):
+		return errors.New("from is in the future")
+	}
+	return nil
+}
+
+// pace is how far a walk has come.
+type pace struct {
+	begun     time.Time
+	read, all int64
+	told      int64 // up to where the last step went
+}
+
+// paceStep is after how many bytes a walk looks whether it is too fast.
+const paceStep = 1 << 20
+
+// advance counts n bytes, and waits where that was too fast.
+func (v *walk) advance(ctx context.Context, n int64) error {
+	p := &v.pace
+	if p.read += n; p.read-p.told < paceStep {
+		return nil
+	}
+	p.told = p.read
+	if v.options.Progress != nil {
+		v.options.Progress(p.read, max(p.all, p.read))
+	}
+	if v.options.Pace <= 0 {
+		return nil
+	}
+	ahead := time.Duration(float64(p.read)/float64(v.options.Pace)*float64(time.Second)) - time.Since(p.begun)
+	if ahead <= 0 {
+		return nil
+	}
+	select {
+	case <-time.After(ahead):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// measure finds out how much there is to read.
+func (v *walk) measure(files []*scanner) {
+	v.pace.begun = time.Now()
+	for _, s := range files {
+		switch info, err := s.file.Stat(); {
+		case v.memory != nil && s.day == v.memory.day:
+			v.pace.all += v.memory.off
+		case err == nil:
+			v.pace.all += info.Size()
+		}
+	}
+}
 
 func (o *VerifyOptions) ranged() bool {
 	return !o.From.IsZero() || !o.To.IsZero() || o.First != 0 || o.Last != 0

@@ -30,6 +30,11 @@ func TestVerifyCommand(t *testing.T) {
 	} {
 		require.Contains(t, g.ok("", append([]string{"audit", "verify"}, args...)...), "signed by", args)
 	}
+	remote := g.run("", "audit", "verify", "--remote", "--key", kept)
+	require.Zero(t, remote.code, remote.err)
+	require.Contains(t, remote.out, "signed by")
+	require.Equal(t, 1, g.run("", "audit", "verify", "--remote", "--from", "1000000").code)
+	require.Equal(t, 2, g.run("", "audit", "verify", "--remote", "--from", "5", "--to", "2").code)
 	var report audit.Report
 	g.json(&report, "audit", "verify", "--key", kept)
 	require.Len(t, report.Signatures.Keys, 2, "the one vouches for the other")

@@ -46,3 +46,21 @@ func (c *Client) ExportEvidence(ctx context.Context, from, to string, w io.Write
 	}
 	return nil
 }
+
+// StartVerification has the gateway verify its trail; it goes on behind the answer.
+func (c *Client) StartVerification(ctx context.Context, in api.NewVerification) (out api.Verification, err error) {
+	err = c.call(ctx, http.MethodPost, own+"/audit/verify", nil, in, &out)
+	return out, err
+}
+
+// Verification returns the one that runs, or ran last.
+func (c *Client) Verification(ctx context.Context) (out api.Verification, err error) {
+	err = c.call(ctx, http.MethodGet, own+"/audit/verify", nil, nil, &out)
+	return out, err
+}
+
+// StopVerification stops the one that runs.
+func (c *Client) StopVerification(ctx context.Context) (out api.Verification, err error) {
+	err = c.call(ctx, http.MethodDelete, own+"/audit/verify", nil, nil, &out)
+	return out, err
+}

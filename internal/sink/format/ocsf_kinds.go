@@ -92,6 +92,7 @@ var kinds = map[string]mapping{
 	"SinkMarkLost":             other(classEventLog, medium),
 	"SinkReceiverLostRecords":  other(classEventLog, high),
 	"SinkRecordsSkipped":       other(classEventLog, high),
+	"VerifyTrail":              {classAPI, 2, "Read", low},
 	"ExportEvidence":           {classEventLog, 3, "Export", medium},
 	"ReplaySink":               {classEventLog, 3, "Export", low},
 	"RetryDeadLetters":         {classEventLog, 3, "Export", low},
