@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -239,4 +240,73 @@ func clientPair(t *testing.T) (cert, key string, pool *x509.CertPool) {
 	pool = x509.NewCertPool()
 	require.True(t, pool.AppendCertsFromPEM(certPEM))
 	return cert, key, pool
+}
+
+// The first connection is dead: nothing comes back on it, and nothing ends it.
+func TestADeadConnectionIsLeft(t *testing.T) {
+	w := sinktest.New(t)
+	c := &collector{}
+	var dead atomic.Pointer[string]
+	over := make(chan struct{})
+	c.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		from := r.RemoteAddr
+		if dead.CompareAndSwap(nil, &from) || *dead.Load() == from {
+			<-over
+			return
+		}
+		c.ServeHTTP(rw, r)
+	}))
+	c.EnableHTTP2 = true
+	c.StartTLS()
+	t.Cleanup(c.Close)
+	t.Cleanup(func() { close(over) })
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate().Raw}), 0o600))
+	ids := w.Write("x", 10)
+	w.Set(to(c.URL, func(h *config.SinkHTTP) {
+		h.TLS, h.Timeout = config.SinkTLS{CAFile: ca, ServerName: "example.com"}, 2*time.Second
+	}))
+	w.Through("a")
+	require.Equal(t, ids, slices.DeleteFunc(c.got.Unique(), func(id string) bool { return id == "" }))
+}
+
+// The certificate of the client is renewed in place: the next connection shows it.
+func TestAClientCertificateThatIsRenewed(t *testing.T) {
+	w := sinktest.New(t)
+	cert, key, pool := clientPair(t)
+	next, nextKey, _ := clientPair(t)
+	shown := make(chan []byte, 100)
+	c := &collector{}
+	c.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Connection", "close")
+		shown <- r.TLS.PeerCertificates[0].Raw
+		c.ServeHTTP(rw, r)
+	}))
+	c.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert, ClientCAs: pool}
+	c.StartTLS()
+	t.Cleanup(c.Close)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate().Raw}), 0o600))
+	w.Set(to(c.URL, func(h *config.SinkHTTP) {
+		h.TLS = config.SinkTLS{CAFile: ca, Certificate: cert, Key: key, ServerName: "example.com"}
+		h.Timeout = 10 * time.Second
+	}))
+	w.Write("x", 1)
+	w.Through("a")
+	first := <-shown
+	for from, at := range map[string]string{next: cert, nextKey: key} {
+		data, err := os.ReadFile(from)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(at, data, 0o600))
+	}
+	w.Write("y", 1)
+	w.Eventually("the new one is shown", func() bool {
+		select {
+		case now := <-shown:
+			return !bytes.Equal(first, now)
+		default:
+			return false
+		}
+	})
+	w.Through("a")
 }

@@ -20,8 +20,12 @@ import (
 	"sluice/internal/sink"
 )
 
-// maxReply is how much is read of a reply.
-const maxReply = 64 << 10
+const (
+	maxReply = 64 << 10 // how much is read of a reply
+	// lifetime is how long a connection is used: the name is looked up and the
+	// certificate verified again behind it.
+	lifetime = 10 * time.Minute
+)
 
 // Dial connects as package egress has it.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -33,6 +37,7 @@ type Poster struct {
 	header  http.Header
 	timeout time.Duration
 	now     func() time.Time
+	begun   time.Time    // when connections were begun anew
 	gz      *gzip.Writer // nil: bodies are not compressed
 	out     bytes.Buffer
 }
@@ -67,6 +72,20 @@ type Reply struct {
 // Post sends a body and returns the reply. The error says why there is none, and
 // holds nothing of the address's path, of headers or of bodies.
 func (p *Poster) Post(ctx context.Context, path string, body []byte, header http.Header) (Reply, error) {
+	if now := p.now(); now.Sub(p.begun).Abs() >= lifetime {
+		p.Close()
+		p.begun = now
+	}
+	r, err := p.post(ctx, path, body, header)
+	if err != nil || r.Status/100 != 2 && !refuses(r.Status) {
+		// The next try connects anew. A connection of HTTP/2 on which nothing comes
+		// back any more would be kept else, and a service that moved not be found.
+		p.Close()
+	}
+	return r, err
+}
+
+func (p *Poster) post(ctx context.Context, path string, body []byte, header http.Header) (Reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	encoding, err := p.encode(body)
@@ -139,8 +158,7 @@ func (p *Poster) after(text string) time.Duration {
 // Failure is the error of a reply that took nothing: a *sink.Refused where the
 // service calls what was sent wrong, so that sending it again would not help.
 func (p *Poster) Failure(r Reply, what string) error {
-	switch r.Status {
-	case http.StatusBadRequest, http.StatusNotAcceptable, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+	if refuses(r.Status) {
 		return &sink.Refused{Reason: what}
 	}
 	err := fmt.Errorf("%s answered %s", p.base, what)
@@ -148,6 +166,15 @@ func (p *Poster) Failure(r Reply, what string) error {
 		return &sink.Later{After: r.After, Err: err}
 	}
 	return err
+}
+
+// refuses reports whether a status calls what was sent wrong.
+func refuses(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusNotAcceptable, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		return true
+	}
+	return false
 }
 
 // StatusText names an HTTP status.

@@ -24,11 +24,18 @@ func secure(c *config.SinkTLS, d *Deps) (*tls.Config, error) {
 		}
 	}
 	if c.Certificate != "" {
-		pair, err := tls.LoadX509KeyPair(c.Certificate, c.Key)
-		if err != nil {
-			return nil, fmt.Errorf("tls.certificate: %w", err)
+		// It is read for each connection: certificates are renewed in place.
+		read := func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			pair, err := tls.LoadX509KeyPair(c.Certificate, c.Key)
+			if err != nil {
+				return nil, fmt.Errorf("tls.certificate: %w", err)
+			}
+			return &pair, nil
 		}
-		out.Certificates = []tls.Certificate{pair}
+		if _, err := read(nil); err != nil {
+			return nil, err
+		}
+		out.GetClientCertificate = read
 	}
 	return out, nil
 }
