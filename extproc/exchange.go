@@ -106,7 +106,7 @@ func (x *exchange) outcome(result string, status int, e *dialect.Error) *audit.O
 		FirstByte: x.firstByte, Duration: since(x.start, now), ResponseBytes: x.sentTotal,
 	}
 	if e != nil {
-		o.Code, o.Message = e.Code, string(x.kept([]byte(e.Message)))
+		o.Code, o.Message = e.Code, x.words(string(x.kept([]byte(e.Message))))
 	}
 	switch {
 	case x.tries != nil:

@@ -2,6 +2,8 @@ package extproc
 
 import (
 	"bytes"
+	"strconv"
+	"strings"
 	"sync"
 
 	"go.uber.org/zap"
@@ -10,6 +12,7 @@ import (
 	"sluice/extproc/provider"
 	"sluice/internal/audit"
 	"sluice/internal/decision"
+	"sluice/internal/identity"
 )
 
 // Names of obligations, as the record lists those that were carried out.
@@ -70,11 +73,25 @@ func (x *exchange) oblige(d decision.Decision) {
 }
 
 // settleRecord takes out of the record what its mode does not let stay, before
-// it is written. Paths of providers' own APIs are the client's words.
+// it is written. Paths of providers' own APIs are the client's words. So is the
+// name of an endpoint that there is not.
 func (x *exchange) settleRecord() {
 	if x.record.Bodies == audit.BodiesNone && x.route.Dialect == dialect.Native {
 		x.record.Path = x.record.Path[:min(x.below, len(x.record.Path))]
 	}
+	x.record.Path = x.words(x.record.Path)
+	if x.entry == nil {
+		x.record.EndpointName = x.words(x.record.EndpointName)
+	}
+}
+
+// words are a short text of the request's as it may be recorded: some take the
+// place of a name for that of their token.
+func (x *exchange) words(s string) string {
+	if len(x.credential) >= shortestSecret {
+		s = strings.ReplaceAll(s, x.credential, identity.Removed)
+	}
+	return identity.WithoutTokens(s)
 }
 
 // kept is a body as it may be recorded: without the credentials that the
@@ -109,16 +126,71 @@ const (
 	longestSecret = 4 << 10
 )
 
-var removed = []byte("[credential]")
+var removed = []byte(identity.Removed)
 
 func without(body []byte, secret string) []byte {
 	if len(secret) < shortestSecret || len(secret) > longestSecret {
 		return body
 	}
-	if !bytes.Contains(body, []byte(secret)) { // the conversion does not allocate
+	if bytes.Contains(body, []byte(secret)) { // the conversion does not allocate
+		body = bytes.ReplaceAll(body, []byte(secret), removed)
+	}
+	if bytes.Contains(body, []byte(`\u00`)) || bytes.Contains(body, []byte(`\/`)) {
+		body = withoutEscaped(body, secret)
+	}
+	return body
+}
+
+// withoutEscaped takes out a secret that is written with escapes of JSON.
+func withoutEscaped(body []byte, secret string) []byte {
+	var out []byte
+	done := 0
+	for i := 0; i < len(body); {
+		n := 0
+		if body[i] == '\\' || body[i] == secret[0] {
+			n = escapedAt(body[i:], secret)
+		}
+		if n == 0 {
+			i++
+			continue
+		}
+		out = append(append(out, body[done:i]...), removed...)
+		i += n
+		done = i
+	}
+	if done == 0 {
 		return body
 	}
-	return bytes.ReplaceAll(body, []byte(secret), removed)
+	return append(out, body[done:]...)
+}
+
+// escapedAt is how long a secret is, as JSON may write it, at the beginning of
+// b; 0 where there is another text.
+func escapedAt(b []byte, secret string) int {
+	at := 0
+	for i := range len(secret) {
+		c, rest := secret[i], b[at:]
+		switch {
+		case len(rest) > 0 && rest[0] == c && c != '\\' && c != '"':
+			at++
+		case len(rest) > 1 && rest[0] == '\\' && rest[1] == c && (c == '/' || c == '\\' || c == '"'):
+			at += 2
+		case len(rest) > 5 && string(rest[:4]) == `\u00` && hexByte(rest[4], rest[5]) == int(c):
+			at += 6
+		default:
+			return 0
+		}
+	}
+	return at
+}
+
+// hexByte is the value of two hexadecimal digits; -1 where they are none.
+func hexByte(high, low byte) int {
+	v, err := strconv.ParseUint(string([]byte{high, low}), 16, 8)
+	if err != nil {
+		return -1
+	}
+	return int(v)
 }
 
 // secretsOnce are a target's secret parameters, looked up once.

@@ -1,6 +1,8 @@
 package extproc_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -294,4 +296,55 @@ func TestUnknownStreamsAreKeptAsTheyAre(t *testing.T) {
 	}
 	require.Len(t, all, int(w.last.ResponseBytes))
 	require.Equal(t, audit.FormEvents, w.last.BodyForm)
+}
+
+// TestCredentialsAreInNoWords: some put their token where a name belongs, or write
+// it with JSON's escapes.
+func TestCredentialsAreInNoWords(t *testing.T) {
+	escaped := ""
+	for _, c := range []byte(goodToken) {
+		escaped += fmt.Sprintf(`\u%04X`, c)
+	}
+	lost := "slu_" + strings.Repeat("9", 49) // of the same form, and not what was presented
+	for path, body := range map[string]string{
+		"/endpoints/" + goodToken + "/invocations":     chat,
+		"/native/chat/v1/files/" + goodToken:           chat,
+		"/native/chat/v1/files/" + lost:                chat,
+		"/nowhere/" + goodToken:                        "",
+		"/v1/chat/completions":                         chatOf(goodToken),
+		"/v1/completions":                              `{"model":"` + lost + `","prompt":"hello"}`,
+		"/v1/embeddings":                               `{"model":"chat","input":"` + escaped + ` \\u0073"}`,
+		"/endpoints/chat/invocations?key=" + goodToken: strings.Replace(chat, "{", `{"`+escaped+`":1,`, 1),
+	} {
+		w := newWorld(t)
+		s := w.open()
+		s.say(requestHead(path, bearer...))
+		if body != "" {
+			s.say(requestBody(body))
+		}
+		require.NotEmpty(t, w.events, path)
+		if w.req.Bodies == audit.BodiesNone {
+			w.wanted = "" // the trail keeps none of it
+		}
+		told, err := json.Marshal([]any{w.req, w.last, w.wanted})
+		require.NoError(t, err)
+		for _, secret := range []string{goodToken, lost, escaped, strings.ReplaceAll(escaped, `\`, `\\`)} {
+			require.NotContains(t, string(told), secret, path)
+		}
+		if strings.Contains(path+body, goodToken+`"`) || strings.HasPrefix(path, "/native") {
+			require.Contains(t, string(told), "[credential]", path)
+		}
+	}
+}
+
+func TestEscapedCredentialsOfProviders(t *testing.T) {
+	for in, want := range map[string]string{
+		`"a\/b+c12345"`: `"[credential]"`,
+		`"a/b+c12345"`:  `"[credential]"`,
+		`"x\u0061/b\u002bc12345y\u0061\/b+c12345"`: `"x[credential]y[credential]"`,
+		`"\u0061/b+c1234"`:                         `"\u0061/b+c1234"`,
+		`"a\/b+c1234\u00"`:                         `"a\/b+c1234\u00"`,
+	} {
+		require.Equal(t, want, string(extproc.Without([]byte(in), "a/b+c12345")))
+	}
 }

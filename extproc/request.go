@@ -55,6 +55,9 @@ func (x *exchange) judgeHead(h *extprocv3.HttpHeaders) *extprocv3.ProcessingResp
 	route, ok := dialect.Match(method, full)
 	if !ok {
 		x.keepAs(x.s.Table().Strictest())
+		// Nobody asks who it is; the path may repeat what was presented.
+		presented, _ := identity.PresentedBy(func(name string) []string { return headerValues(h.Headers, name) }, x.record.ClientAddr)
+		x.credential = presented.Credential
 		return x.stranger(audit.ResultRefused, dialect.Refuse(method, path))
 	}
 	x.route = route

@@ -245,7 +245,7 @@ func (s *server) beyond(c *call) error {
 func (s *server) refuse(c *call, result string, e *dialect.Error) error {
 	x := &audit.Exchange{
 		ID: c.id, Time: c.start, Caller: c.caller, Dialect: string(c.dialect), Operation: operationAPI,
-		Method: c.r.Method, Path: short(c.r.URL.Path), ClientAddr: c.client, Decision: c.decision,
+		Method: c.r.Method, Path: identity.WithoutTokens(short(c.r.URL.Path)), ClientAddr: c.client, Decision: c.decision,
 	}
 	if c.caller != nil {
 		x.Credential = c.caller.Credential
@@ -257,7 +257,7 @@ func (s *server) refuse(c *call, result string, e *dialect.Error) error {
 	}
 	now := s.Now()
 	err := s.Trail.Refuse(x, nil, &audit.Outcome{
-		Time: now, Result: result, Status: e.Status, Code: e.Code, Message: e.Message, Duration: now.Sub(c.start),
+		Time: now, Result: result, Status: e.Status, Code: e.Code, Message: identity.WithoutTokens(e.Message), Duration: now.Sub(c.start),
 		InputTokens: -1, OutputTokens: -1, CachedTokens: -1, ReasoningTokens: -1,
 	})
 	if err != nil {

@@ -34,6 +34,9 @@ const (
 // by the endpoint filters of Query.
 const TargetEndpoint = "endpoint"
 
+// TargetUser is the TargetType of events about a user.
+const TargetUser = "user"
+
 // Event is an administrative change or something that happened to the system.
 type Event struct {
 	Time         time.Time         `json:"time"` // zero means now

@@ -11,15 +11,22 @@ import (
 // Outgoing is the record as it may leave: with its bodies as they were recorded
 // (BodiesFull), redacted, or without them, and with at most the first most bytes
 // of each; what is cut is marked as truncated. With less than the full bodies
-// paths, reasons and messages are redacted, and a stream in several parts is left
-// out, since what is to be found may be cut by any of them. It is r itself where nothing has
+// paths, reasons, messages and what changes of events say are redacted, and a
+// stream in several parts is left out, since what is to be found may be cut by
+// any of them. It is r itself where nothing has
 // to be changed, else a copy that shares what it can. What was redacted when it
 // was recorded stays so.
 func (t *Trail) Outgoing(r *Record, bodies string, most int64) *Record {
-	if r.Event != nil || r.Exchange == nil {
+	out := *r
+	if r.Event != nil {
+		if out.Event = t.redaction.event(bodies, r.Event); out.Event == r.Event {
+			return r
+		}
+		return &out
+	}
+	if r.Exchange == nil {
 		return r
 	}
-	out := *r
 	same := true
 	switch kept := r.Exchange.Bodies; {
 	case bodies == BodiesRedacted && (kept == BodiesRedacted || kept == BodiesNone):

@@ -1,7 +1,9 @@
 package audit
 
 import (
+	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -150,4 +152,32 @@ func (r *redaction) outcome(mode string, o *Outcome) *Outcome {
 		p.Message = ""
 	}
 	return &p
+}
+
+// event is e as it may be written. Who did what to what stays: By, the address,
+// the target with its name. The values of changes and metadata are what
+// somebody wrote, and are redacted where bodies are, also where none are kept:
+// a change is to be seen. What the system tells of itself is nobody's words.
+func (r *redaction) event(mode string, e *Event) *Event {
+	whole := mode != BodiesRedacted && mode != BodiesNone || len(e.Changes)+len(e.Metadata) == 0
+	if whole || e.Kind == KindKeyRotated || e.By == nil && e.TargetType != TargetUser {
+		return e
+	}
+	text := func(s string) string {
+		if s == e.TargetName || s == e.TargetID {
+			return s // it is told anyway
+		}
+		return r.text(s)
+	}
+	f := *e
+	f.Changes = slices.Clone(e.Changes)
+	for i := range f.Changes {
+		c := &f.Changes[i]
+		c.Before, c.After = text(c.Before), text(c.After)
+	}
+	f.Metadata = maps.Clone(e.Metadata)
+	for name, value := range f.Metadata {
+		f.Metadata[name] = text(value)
+	}
+	return &f
 }

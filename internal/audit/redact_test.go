@@ -15,6 +15,7 @@ import (
 
 	"sluice/internal/audit"
 	"sluice/internal/decision"
+	"sluice/internal/identity"
 )
 
 const planted = "planted@example.com"
@@ -183,4 +184,50 @@ func TestPartsAreRedacted(t *testing.T) {
 	require.Equal(t, "***", string(r.Parts[0].Body))
 	require.NoError(t, trail.Close())
 	require.False(t, inFiles(t, dir))
+}
+
+// TestEventsAreRedacted: of what somebody wrote into a change nothing is kept
+// that is not kept of bodies; who did what to what is.
+func TestEventsAreRedacted(t *testing.T) {
+	by := &identity.Caller{UserID: "u1", UserName: planted}
+	events := map[string]*audit.Event{
+		"changed": {Kind: "CreateUser", By: by, TargetType: audit.TargetUser, TargetID: "u2", TargetName: "eve" + planted, Changes: []audit.Change{
+			{Field: "userName", After: "eve" + planted}, {Field: "description", Before: "was " + planted, After: "is " + planted},
+		}, Metadata: map[string]string{"reason": "asked by " + planted}},
+		"claims": {Kind: "UpdateUser", TargetType: audit.TargetUser, TargetID: "u2", Changes: []audit.Change{{Field: "email", After: planted}}},
+		"system": {Kind: "RefusePolicy", Metadata: map[string]string{"problem": planted}},
+		"key":    {Kind: audit.KindKeyRotated, By: by, Metadata: map[string]string{"publicKey": planted}},
+	}
+	for _, mode := range []string{audit.BodiesFull, audit.BodiesRedacted, audit.BodiesNone} {
+		trail := openTrail(t, audit.Options{Dir: t.TempDir(), Bodies: mode, Now: newClock(noon).Now})
+		trail.SetRedactor(stars{})
+		for id, e := range events {
+			e.RequestID = id
+			require.NoError(t, trail.Event(e))
+		}
+		for _, sink := range []string{audit.BodiesFull, audit.BodiesRedacted, audit.BodiesNone} {
+			kept := planted
+			if mode != audit.BodiesFull || sink != audit.BodiesFull {
+				kept = "***"
+			}
+			for _, recorded := range query(t, trail, audit.Filter{}) {
+				r := trail.Outgoing(recorded, sink, 1<<20)
+				switch e := r.Event; r.ID {
+				case "changed":
+					require.Equal(t, planted, e.By.UserName)
+					require.Equal(t, "eve"+planted, e.TargetName)
+					require.Equal(t, []audit.Change{
+						{Field: "userName", After: "eve" + planted}, {Field: "description", Before: "was " + kept, After: "is " + kept},
+					}, e.Changes)
+					require.Equal(t, "asked by "+kept, e.Metadata["reason"])
+				case "claims":
+					require.Equal(t, kept, e.Changes[0].After)
+				case "system":
+					require.Equal(t, planted, e.Metadata["problem"])
+				case "key":
+					require.Equal(t, planted, e.Metadata["publicKey"], "it is no key any more if it is changed")
+				}
+			}
+		}
+	}
 }

@@ -335,7 +335,7 @@ func (t *Trail) Refuse(x *Exchange, requestBody []byte, o *Outcome) error {
 // Event writes an administrative change or a system event. The errors are
 // those of Begin without ErrDuplicate and ErrNoID.
 func (t *Trail) Event(v *Event) error {
-	event := *v
+	event := *t.redaction.event(t.keeps, v)
 	event.Time, event.Node = t.moment(v.Time).UTC(), cmp.Or(v.Node, t.encoder.node)
 	meta, err := json.Marshal(&event)
 	if err != nil {

@@ -74,8 +74,8 @@ func auditReplayCommand(r *remote) *cobra.Command {
 		}),
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&from, "from", "", "send what is not older, RFC 3339")
-	fl.StringVar(&to, "to", "", "send what is older, RFC 3339")
+	fl.StringVar(&from, "from", "", "send what is not older than this day or time")
+	fl.StringVar(&to, "to", "", "send what is older than this day or time")
 	fl.Uint64Var(&first, "first", 0, "send from this sequence on")
 	fl.Uint64Var(&last, "last", 0, "send up to this sequence")
 	fl.BoolVar(&letters, "dead-letters", false, "send what the receiver refused again")
@@ -114,9 +114,9 @@ func moment(name, text string, into **time.Time) error {
 	if text == "" {
 		return nil
 	}
-	t, err := time.Parse(time.RFC3339Nano, text)
+	t, err := dayOrTime(text)
 	if err != nil {
-		return usagef("--%s takes a time such as %s", name, "2026-03-10T08:00:00Z")
+		return usagef("--%s takes a day or a time, as 2030-01-31 or 2030-01-31T12:00:00Z", name)
 	}
 	*into = &t
 	return nil

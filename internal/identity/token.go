@@ -89,3 +89,36 @@ func (t *Token) takenFrom(address string) bool {
 func isBase62(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
+
+// minTelling is how many digits of a token behind its prefix are more than a
+// name, also of one that was cut off or mistyped.
+const minTelling = 8
+
+// Removed stands where a credential was.
+const Removed = "[credential]"
+
+// WithoutTokens is a text with Removed in place of everything that has the form
+// of a token of the gateway, whole or cut off.
+func WithoutTokens(s string) string {
+	at := strings.Index(s, TokenPrefix)
+	if at < 0 {
+		return s
+	}
+	var b strings.Builder
+	for at >= 0 {
+		end := at + len(TokenPrefix)
+		for end < len(s) && isBase62(s[end]) {
+			end++
+		}
+		b.WriteString(s[:at])
+		if end-at >= len(TokenPrefix)+minTelling {
+			b.WriteString(Removed)
+		} else {
+			b.WriteString(s[at:end])
+		}
+		s = s[end:]
+		at = strings.Index(s, TokenPrefix)
+	}
+	b.WriteString(s)
+	return b.String()
+}

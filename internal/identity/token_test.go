@@ -120,3 +120,16 @@ func FuzzParseToken(f *testing.F) {
 		}
 	})
 }
+
+func TestWithoutTokens(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                                     "",
+		"/v1/models/" + sample:                 "/v1/models/[credential]",
+		"a " + sample + ", b " + sample + "/c": "a [credential], b [credential]/c",
+		"/v1/models/" + sample[:20]:            "/v1/models/[credential]",
+		"/v1/models/slu_model":                 "/v1/models/slu_model",
+		"slu_":                                 "slu_",
+	} {
+		require.Equal(t, want, identity.WithoutTokens(in))
+	}
+}

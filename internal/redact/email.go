@@ -24,6 +24,9 @@ func (s *scanner) email(i, width int) int {
 	for start < i && !isWord(b[start]) && b[start] < 0x80 {
 		start++
 	}
+	if i > 1 && b[i-1] == '"' {
+		start = s.quotedLocal(i - 1)
+	}
 	if start == i || b[i-1] == '.' {
 		return i + width
 	}
@@ -51,6 +54,20 @@ func (s *scanner) email(i, width int) int {
 	}
 	normal := append(append(append([]byte(nil), b[start:i]...), '@'), b[i+width:end]...)
 	return s.found(email, start, end, bytes.ToLower(normal))
+}
+
+// quotedLocal is where the quoted part of an address begins whose quotation mark
+// at its end is at i ("john doe"@example.com), or behind i where it is none.
+func (s *scanner) quotedLocal(i int) int {
+	for start := i - 1; start >= s.done && i-start <= maxLocal && s.b[start] != '\n'; start-- {
+		if s.b[start] == '"' {
+			if start+1 == i {
+				break
+			}
+			return start
+		}
+	}
+	return i + 1
 }
 
 func isLocal(c byte) bool {

@@ -62,7 +62,10 @@ var taxWords = []string{"nhs"}
 
 // forms, in the order in which they are tried.
 var forms = []form{
-	{card, []int{4, 4, 4, 4}, " -.", "", isCard, nil},
+	{card, []int{4, 4, 4, 4}, " -./", "", isCard, nil},
+	{card, []int{4, 4, 8}, " -", "", isCard, nil},
+	{card, []int{8, 8}, " -", "", isCard, nil},
+	{card, []int{4, 12}, " -", "", isCard, nil},
 	{card, []int{4, 6, 5}, " -", "", isCard, nil},
 	{card, []int{4, 6, 4}, " -", "", isCard, nil},
 	{card, []int{4, 4, 4, 4, 3}, " -", "", isCard, nil},

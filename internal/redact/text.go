@@ -123,6 +123,9 @@ func (s *scanner) sign(i int) int {
 		if s.r.kinds.has(privateKey) && bytes.HasPrefix(b[i:], []byte("-----BEGIN ")) {
 			return s.privateKey(i)
 		}
+		if s.r.kinds.has(urlPassword) {
+			return s.account(i)
+		}
 	case '=':
 		return s.named(i)
 	case ':':

@@ -41,7 +41,7 @@ var descriptions = map[string]string{
 	"Exchange.operation":    "What was asked for: chat, completions, embeddings, count_tokens or native.",
 	"Exchange.method":       "The HTTP method.",
 	"Exchange.path":         "The path and query as they arrived.",
-	"Exchange.clientAddr":   "The client's address and port.",
+	"Exchange.clientAddr":   "The client's address.",
 	"Exchange.tls":          "What the client's connection agreed on; absent where it is not encrypted.",
 	"Exchange.node":         "The gateway that served.",
 	"Exchange.stream":       "The client asked for a stream.",

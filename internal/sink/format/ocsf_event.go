@@ -77,7 +77,11 @@ func ocsfEvent(w *writer, r *audit.Record) {
 
 // failures are the kinds of events that say by themselves that something did not
 // work.
-var failures = map[string]bool{"FailSignIn": true, "RefuseConfiguration": true, "RefusePolicy": true, "SinkFailing": true}
+var failures = map[string]bool{
+	"FailSignIn": true, "RefuseConfiguration": true, "RefusePolicy": true, "SinkFailing": true,
+	"SinkMarkLost": true, "SinkReceiverLostRecords": true, "SinkRecordsSkipped": true,
+	"TrailRecordsMissing": true, "TrailTailCut": true,
+}
 
 // failed reports whether the event says that something did not work.
 func failed(e *audit.Event) bool {

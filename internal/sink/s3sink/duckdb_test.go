@@ -52,7 +52,7 @@ func TestDuckDBAnswersTheQueriesOfTheGuide(t *testing.T) {
 	queries := append(guideQueries(t),
 		"SELECT request_body, response_body, user_name, array_to_string(organizations, ','), time, cached_tokens, tls_version "+
 			"FROM read_parquet('s3://BUCKET/sluice/parquet/**/*.parquet') ORDER BY sequence LIMIT 1",
-		"SELECT kind, target_name, changes->>'$[0].field', metadata->>'a', status "+
+		"SELECT kind, target_name, changes->>'$[0].field', metadata->>'a', status, node, certificate, credential "+
 			"FROM read_parquet('s3://BUCKET/sluice/parquet/**/*.parquet') WHERE kind = 'CreateEndpoint'")
 	in, err := json.Marshal(queries)
 	require.NoError(t, err)
@@ -68,6 +68,6 @@ func TestDuckDBAnswersTheQueriesOfTheGuide(t *testing.T) {
 		{{"2026-11-30 14:00:00+00:00", "practice", "2"}, {"2026-11-30 15:00:00+00:00", "practice", "2"}}, // denials per hour
 		{{"second", "large", "16", "1600", "160"}},                                                       // tokens per model
 		{{"hällo", `{"base64":"/wA="}`, "user-0", "o1,o2", "2026-11-30 14:59:00+00:00", "None", "None"}},
-		{{"CreateEndpoint", "practice", "model", "b", "None"}},
+		{{"CreateEndpoint", "practice", "model", "b", "None", "gw-2", "CN=ops", "token"}},
 	}, got)
 }

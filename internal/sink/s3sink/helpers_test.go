@@ -77,7 +77,8 @@ func entries(t testing.TB, first uint64, n int, apart time.Duration) []sink.Entr
 		if i == n-1 {
 			r = &audit.Record{
 				RecordID: r.RecordID, Sequence: seq, Time: r.Time,
-				Event: &audit.Event{Time: r.Time, Kind: audit.KindCreateEndpoint, TargetName: "practice",
+				Event: &audit.Event{Time: r.Time, Kind: audit.KindCreateEndpoint, TargetName: "practice", Node: "gw-2", Certificate: "CN=ops",
+					By:      &identity.Caller{UserID: "root", Credential: identity.CredentialToken},
 					Changes: []audit.Change{{Field: "model", After: "large"}}, Metadata: map[string]string{"a": "b"}},
 			}
 		}

@@ -207,8 +207,13 @@ func (w *row) event(e *audit.Event) (err error) {
 	if c := e.By; c != nil {
 		w.UserID, w.UserName, w.Organizations, w.Roles = text(c.UserID), text(c.UserName), c.Organizations, c.Roles
 		w.Project, w.Execution, w.TokenID, w.TokenName = text(c.Project), text(c.Execution), text(c.TokenID), text(c.TokenName)
+		w.Credential = text(string(c.Credential))
 	}
-	w.ClientAddr, w.RequestID, w.EndpointType = text(e.ClientAddr), text(e.RequestID), text(e.EndpointType)
+	if e.Node != "" {
+		w.Node = e.Node
+	}
+	w.Certificate, w.ClientAddr = text(e.Certificate), text(e.ClientAddr)
+	w.RequestID, w.EndpointType = text(e.RequestID), text(e.EndpointType)
 	w.TargetType, w.TargetID, w.TargetName = text(e.TargetType), text(e.TargetID), text(e.TargetName)
 	if len(e.Changes) > 0 {
 		if w.Changes, err = jsonText(e.Changes); err != nil {
