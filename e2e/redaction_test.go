@@ -85,6 +85,45 @@ func TestPlantedDataIsInNoRecord(t *testing.T) {
 	absent(t, plantedData, "the log", g.Output())
 }
 
+// TestPlantedDataIsInNoChange: what administrators write is not told by the trail
+// that is not to keep it, nor is a token that somebody gives for a name.
+func TestPlantedDataIsInNoChange(t *testing.T) {
+	for _, mode := range []string{"redacted", "none"} {
+		out := filepath.Join(t.TempDir(), "sink.jsonl")
+		g := rig.Start(t, rig.Options{Config: "audit:\n  bodies: " + mode + "\n  sinks: [{ name: file, type: file, path: " + out + " }]\n"})
+		words := "for " + plantedData["email"] + ", " + plantedData["card"] + ", " + plantedData["api_key"]
+		do := func(method, path, body string) {
+			t.Helper()
+			r := g.Admin(method, path, body)
+			require.Equal(t, 200, r.Status, "%s", r.Body)
+		}
+		do("PATCH", "/api/aigateway/v1/endpoints/chat-openai", `{"description":"`+words+`"}`)
+		do("POST", "/api/sluice/v1/audit/holds", `{"name":"case","from":"2030-01-01","reason":"`+words+`"}`)
+		do("POST", "/api/sluice/v1/users", `{"userName":"erika","email":"`+plantedData["email"]+`"}`)
+		for _, path := range []string{"/endpoints/" + g.UserToken + "/invocations", "/v1/models/" + g.UserToken, "/nowhere/" + g.UserToken} {
+			require.NotEqual(t, 200, g.Call("POST", path, g.UserToken, hello).Status)
+		}
+		listed := string(g.Call("GET", "/api/sluice/v1/audit?limit=1000", g.AdminToken, "").Body)
+		require.Equal(t, 3, strings.Count(listed, "[email:"), "%s", listed)
+		require.Contains(t, listed, `"targetName":"erika"`)
+		require.Contains(t, listed, "/endpoints/[credential]/invocations")
+		g.Stop()
+		secrets := map[string]string{"token": g.UserToken}
+		for name, value := range plantedData {
+			secrets[name] = value
+		}
+		absent(t, secrets, "the list of records", listed)
+		absent(t, secrets, "what the sink wrote", readFile(t, out))
+		absent(t, secrets, "the log", g.Output())
+		require.NoError(t, filepath.WalkDir(filepath.Join(g.Data, "audit"), func(path string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() && d.Name() != "holds.json" {
+				absent(t, secrets, path, readFile(t, path))
+			}
+			return err
+		}))
+	}
+}
+
 func readFile(t *testing.T, path string) string {
 	t.Helper()
 	b, err := os.ReadFile(path)
