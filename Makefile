@@ -9,6 +9,8 @@ BUILD := $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 # The race detector needs a C compiler; where there is none and we may, it is installed.
 RACE = $(shell command -v cc >/dev/null 2>&1 && echo -race)
 CASES ?= 20
+# Packages whose tests take longest begin first, so that none of them is left alone in the end.
+LONGEST := ./e2e ./internal/audit ./e2e/browser ./internal/admin ./e2e/conformance ./e2e/keycloak ./e2e/openapi ./e2e/clients
 # Programs built with -race wait a second when they end; each of the tests does, and each command of the gateway.
 export GORACE ?= atexit_sleep_ms=20
 FUZZTIME ?= 60s
@@ -48,7 +50,7 @@ lint: $(TOOLS)/bin/staticcheck $(TOOLS)/bin/opa ## gofmt, go vet, staticcheck, o
 test: debian tools $(TOOLS)/bin/opa ## every test that needs no container
 	$(TOOLS)/bin/opa test policies/bundle
 	$(GO) build $(RACE) -o bin/sluice-test ./cmd/sluice
-	SLUICE_BIN=$(CURDIR)/bin/sluice-test $(GO) test $(RACE) -timeout 30m ./...
+	SLUICE_BIN=$(CURDIR)/bin/sluice-test $(GO) test $(RACE) -timeout 30m $(LONGEST) ./...
 
 test-long: build debian tools ## the series of kills, changes, edits and outages at full length
 	SLUICE_LONG=1 SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -timeout 80m -count 1 -v ./e2e ./e2e/trail ./internal/audit ./internal/sink/redissink

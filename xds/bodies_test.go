@@ -105,7 +105,7 @@ func TestStreamPassesAtOnce(t *testing.T) {
 
 // TestClientGone cancels the call to the provider.
 func TestClientGone(t *testing.T) {
-	gone := make(chan struct{}, 1)
+	begun, gone := make(chan struct{}, 1), make(chan struct{}, 1)
 	w := newWorld(t, func(o *envoytest.Options) {
 		o.Local["practice"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
@@ -114,6 +114,7 @@ func TestClientGone(t *testing.T) {
 				_, _ = w.Write([]byte("data: 1\n\n"))
 				w.(http.Flusher).Flush()
 			}
+			begun <- struct{}{}
 			<-r.Context().Done()
 			gone <- struct{}{}
 		})
@@ -121,7 +122,11 @@ func TestClientGone(t *testing.T) {
 	for _, to := range []string{"/head", "/stream"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		client := w.Client("h2")
-		time.AfterFunc(300*time.Millisecond, cancel)
+		go func() {
+			<-begun
+			time.Sleep(100 * time.Millisecond) // what the provider has sent may reach the client
+			cancel()
+		}()
 		resp, err := client.Do(w.request(ctx, t, call{route: "local:practice", to: to, body: []byte("x")}))
 		if err == nil {
 			_, err = io.Copy(io.Discard, resp.Body)

@@ -15,7 +15,7 @@ import (
 // TestFaultsBeforeTheHead are told to ext_proc as a local reply, so that it
 // words and records them.
 func TestFaultsBeforeTheHead(t *testing.T) {
-	w := newWorld(t, func(o *envoytest.Options) { o.IdleTimeout = time.Second })
+	w := newWorld(t, func(o *envoytest.Options) { o.IdleTimeout = 3 * time.Second })
 	cases := map[string]struct {
 		route, to, details string
 		status             int
@@ -43,7 +43,7 @@ func TestFaultsBeforeTheHead(t *testing.T) {
 // TestFaultsAfterTheHead of a reply that is held back: ext_proc sees the head
 // and then the end, the client has an error in its dialect.
 func TestFaultsAfterTheHead(t *testing.T) {
-	w := newWorld(t, func(o *envoytest.Options) { o.IdleTimeout = time.Second })
+	w := newWorld(t, func(o *envoytest.Options) { o.IdleTimeout = 3 * time.Second })
 	cases := map[string]struct {
 		to, code string
 		status   int
@@ -69,7 +69,7 @@ func TestFaultsAfterTheHead(t *testing.T) {
 // TestFaultsInTheStream reach the client as a broken stream, and ext_proc as a
 // stream that ends without its end.
 func TestFaultsInTheStream(t *testing.T) {
-	w := newWorld(t, func(o *envoytest.Options) { o.IdleTimeout = time.Second })
+	w := newWorld(t, func(o *envoytest.Options) { o.IdleTimeout = 3 * time.Second })
 	for _, protocol := range []string{"h2", "http/1.1"} {
 		for to, first := range map[string]string{"/reset?after=stream": "hello", "/stalled-stream": "data: 1\n\n"} {
 			r := w.do(t, call{protocol: protocol, route: w.provider.Key(), to: to, body: []byte("x")})

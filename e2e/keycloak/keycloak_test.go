@@ -144,8 +144,11 @@ func (w *world) refused(t *testing.T) {
 	require.NoError(t, err)
 	forged := base64.RawURLEncoding.EncodeToString(changed)
 	none := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT"}`))
-	brief := w.k.UserToken("brief", "ann")
-	require.Equal(t, http.StatusOK, w.call(t, brief).Status)
+	var brief string
+	require.Eventually(t, func() bool { // one that a busy machine has shown too late says nothing
+		brief = w.k.UserToken("brief", "ann")
+		return w.call(t, brief).Status == http.StatusOK
+	}, time.Minute, 10*time.Millisecond)
 	time.Sleep(3 * time.Second)
 	for name, tt := range map[string]struct{ token, code string }{
 		"tampered":        {part[0] + "." + forged + "." + part[2], "untrusted_token"},

@@ -225,7 +225,7 @@ func TestTrailIsFollowed(t *testing.T) {
 	line := all.next()
 	latency := time.Since(begin)
 	t.Logf("a record is shown %v after its answer", latency)
-	require.Less(t, latency, 2*time.Second)
+	require.Less(t, latency, 30*time.Second)
 	require.Equal(t, []string{"y-b"}, found(t, line))
 	require.NotContains(t, line, "Question", "nobody asked for bodies")
 

@@ -13,7 +13,7 @@ import (
 // tests. Those of sources are watched by testing/synctest as well.
 func TestMain(m *testing.M) {
 	status := m.Run()
-	if left := leftBehind(5 * time.Second); left != "" && status == 0 {
+	if left := leftBehind(time.Minute); left != "" && status == 0 {
 		fmt.Fprintf(os.Stderr, "goroutines are left behind:\n%s\n", left)
 		status = 1
 	}

