@@ -112,7 +112,8 @@ type Outcome struct {
 	// BodyForm is one of the Form constants where the reply was streamed and a
 	// body was to be kept.
 	BodyForm string `json:"bodyForm,omitempty"`
-	// Partial says that the kept body ends where the exchange broke off.
+	// Partial says that the kept body ends where the exchange, or the stream of the
+	// provider, broke off.
 	Partial bool `json:"partial,omitempty"`
 }
 

@@ -228,7 +228,7 @@ func recoded(plain, like []byte) []byte {
 	line := bytes.IndexAny(like, "\r\n")
 	content := bytes.TrimRight(like, "=")
 	padded := len(content) < len(like)
-	if bytes.IndexAny(content, "-_") >= 0 {
+	if bytes.ContainsAny(content, "-_") {
 		encoding = base64.URLEncoding
 	}
 	characters := len(content) - bytes.Count(content, []byte{'\n'}) - bytes.Count(content, []byte{'\r'})

@@ -103,5 +103,5 @@ func isHexDigit(c byte) bool { return isDigit(c) || isHex(c|0x20) }
 // between, and no spaces.
 func isForm(b []byte) bool {
 	head := b[:min(len(b), 256)]
-	return isWord(b[0]) && bytes.IndexByte(head, '=') > 0 && bytes.IndexAny(bytes.TrimRight(head, "\r\n"), " \r\n\t{<") < 0
+	return isWord(b[0]) && bytes.IndexByte(head, '=') > 0 && !bytes.ContainsAny(bytes.TrimRight(head, "\r\n"), " \r\n\t{<")
 }

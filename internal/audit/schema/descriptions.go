@@ -91,7 +91,7 @@ var descriptions = map[string]string{
 	"Outcome.durationNs":       "Nanoseconds from the arrival of the request to the end of the answer.",
 	"Outcome.responseBytes":    "The length of the body that the client was sent.",
 	"Outcome.bodyForm":         "Of a streamed reply, what responseBody is: the message put together, the events as they were sent, or nothing because it can't be put together.",
-	"Outcome.partial":          "responseBody ends where the exchange broke off.",
+	"Outcome.partial":          "responseBody ends where the exchange, or the stream of the provider, broke off.",
 
 	"Attempt.target":     "The name of the target.",
 	"Attempt.provider":   "The provider of the target.",
