@@ -63,6 +63,7 @@ type Trail interface {
 	EndMark() audit.Mark
 	Healthy() error
 	Stats() audit.Stats
+	Damaged() []audit.Damage
 	Days() []string
 	evidence.Source
 	AddHold(h audit.Hold, e *audit.Event) error

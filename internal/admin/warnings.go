@@ -63,6 +63,10 @@ func (s *server) warnings(st *api.Status) []string {
 	if err := s.Trail.HoldsAltered(); err != nil {
 		add("%s. Find out who can write the folder of the trail; the event TrailHoldsFileChanged says what was found.", sentence(err))
 	}
+	if at := s.Trail.Damaged(); len(at) > 0 {
+		add("The audit trail is damaged at %d places, the first in %s.log at byte %d: %s. What can be read is read; sluice audit verify names the first place.",
+			len(at), at[0].Day, at[0].Offset, at[0].Reason)
+	}
 	for _, k := range st.Sinks {
 		if k.State == api.SinkFailing {
 			add("The sink %s of the audit trail fails since %s: %s. Records wait in the trail.", k.Name, k.Since.Format(time.RFC3339), k.LastError)

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -16,8 +15,8 @@ const wholeSegment = math.MaxUint64
 
 // buildIndex makes the index of a partition from its segment, up to and with
 // the frame last, and puts it in place whole. complete says that the segment
-// has ended there.
-func buildIndex(ctx context.Context, dir string, d day, last uint64, boot string, complete bool) (tableState, error) {
+// has ended there. saw is told of what is damaged.
+func buildIndex(ctx context.Context, dir string, d day, last uint64, boot string, complete bool, saw func(Damage)) (tableState, error) {
 	state := tableState{times: noTimes, complete: complete, pos: position{day: d}}
 	path := filepath.Join(dir, d.dbName())
 	building := path + ".building"
@@ -28,7 +27,7 @@ func buildIndex(ctx context.Context, dir string, d day, last uint64, boot string
 	if err != nil {
 		return state, err
 	}
-	if state, err = fillIndex(ctx, t, dir, state, last); err != nil {
+	if state, err = fillIndex(ctx, t, dir, state, last, saw); err != nil {
 		t.close()
 		removeIndex(building)
 		return state, fmt.Errorf("building %s: %w", d.dbName(), err)
@@ -45,31 +44,38 @@ func buildIndex(ctx context.Context, dir string, d day, last uint64, boot string
 	return state, nil
 }
 
-func fillIndex(ctx context.Context, t *table, dir string, state tableState, last uint64) (tableState, error) {
+func fillIndex(ctx context.Context, t *table, dir string, state tableState, last uint64, saw func(Damage)) (tableState, error) {
 	d := state.pos.day
-	_, meta, err := readSegmentMeta(dir, d)
+	b, err := readBegin(dir, d)
 	if err != nil {
 		return state, err
 	}
-	known := carriedOver(dir, meta)
+	known := carriedOver(dir, b.meta)
+	seq := b.seq - 1
 	s, err := scanSegment(dir, d, 0, false)
 	if err != nil {
 		return state, err
 	}
 	defer s.close()
+	s.saw = saw
 	for state.pos.seq < last {
 		if err := ctx.Err(); err != nil {
 			return state, err
 		}
-		items, _, err := readItems(s, known, last)
-		if err != nil && err != io.EOF && !(last == wholeSegment && errors.Is(err, errShort)) {
+		var items []item
+		items, seq, err = readItems(s, known, seq, last)
+		if err != nil && err != io.EOF && !isTorn(err) {
 			return state, err
 		}
-		if len(items) == 0 && last == wholeSegment {
-			return state, nil
-		}
 		if len(items) == 0 {
-			return state, fmt.Errorf("%s ends at record %d, not at %d", d.logName(), state.pos.seq, last)
+			if last == wholeSegment {
+				return state, nil
+			}
+			// The end is damaged: the index is as far as it can be.
+			s.noted(Damage{Day: d.String(), Offset: s.off, Sequence: state.pos.seq + 1,
+				Reason: fmt.Sprintf("the records up to %d can't be read", last)})
+			state.pos.seq = last
+			return state, t.commit(nil, state)
 		}
 		var rows []*row
 		for _, it := range items {

@@ -22,12 +22,12 @@ type head struct {
 	Day      string `json:"day"`      // the segment it is in
 	Offset   int64  `json:"offset"`   // where it ends in the segment
 	// Clean says that the trail was closed and nothing came after.
-	Clean bool `json:"clean"`
+	Clean bool   `json:"clean"`
+	Trail string `json:"trail,omitempty"` // the id of the trail
 	// Holding is what stands about holds: how often they were changed, and the
 	// SHA-256 of them, or that they are in doubt (see holds.doubt).
 	Holding string `json:"holding"`
 	// The following are there when it is signed (see Signer), Clean with it.
-	Trail     string     `json:"trail,omitempty"`
 	Time      *time.Time `json:"time,omitempty"`
 	KeyID     string     `json:"keyId,omitempty"`
 	Signature string     `json:"signature,omitempty"`
@@ -80,8 +80,8 @@ type position struct {
 	last int64 // start of the last frame
 }
 
-func (p position) head(clean bool) head {
-	return head{Sequence: p.seq, Hash: hex.EncodeToString(p.hash[:]), Day: p.day.String(), Offset: p.off, Clean: clean}
+func (p position) head(trail string, clean bool) head {
+	return head{Trail: trail, Sequence: p.seq, Hash: hex.EncodeToString(p.hash[:]), Day: p.day.String(), Offset: p.off, Clean: clean}
 }
 
 // readHead returns nil when there is no head.

@@ -69,13 +69,9 @@ func (n incarnations) restored(dir string, last uint64) (incarnations, *Event, e
 	} else if err != nil {
 		return nil, nil, fmt.Errorf("looking for a restore: %w", err)
 	}
-	next := append(n[:len(n):len(n)], incarnation{From: last + 1, ID: newID()})
-	data, err := json.Marshal(next[1:])
+	next, err := n.anew(dir, last)
 	if err != nil {
-		return nil, nil, fmt.Errorf("encoding the ids of the trail: %w", err)
-	}
-	if err := writeWhole(filepath.Join(dir, IDsFile), append(data, '\n')); err != nil {
-		return nil, nil, fmt.Errorf("writing the ids of the trail: %w", err)
+		return nil, nil, err
 	}
 	if err := os.Remove(mark); err != nil {
 		return nil, nil, fmt.Errorf("noting a restore: %w", err)
@@ -83,4 +79,36 @@ func (n incarnations) restored(dir string, last uint64) (incarnations, *Event, e
 	return next, &Event{Kind: KindRestored, TargetType: "trail", TargetName: next.current(), Changes: []Change{
 		{Field: "id", Before: n.current(), After: next.current()},
 	}}, nil
+}
+
+// anew gives what follows last another id.
+func (n incarnations) anew(dir string, last uint64) (incarnations, error) {
+	next := append(n[:len(n):len(n)], incarnation{From: last + 1, ID: newID()})
+	data, err := json.Marshal(next[1:])
+	if err != nil {
+		return nil, fmt.Errorf("encoding the ids of the trail: %w", err)
+	}
+	if err := writeWhole(filepath.Join(dir, IDsFile), append(data, '\n')); err != nil {
+		return nil, fmt.Errorf("writing the ids of the trail: %w", err)
+	}
+	return next, nil
+}
+
+// renamed gives what follows another id when records are missing at the end: their
+// sequences are used again, and receivers may have them.
+func (t *Trail) renamed(state *found) error {
+	if state.used == 0 {
+		return nil
+	}
+	before := t.ids.current()
+	var err error
+	if t.ids, err = t.ids.anew(t.dir, state.pos.seq); err != nil {
+		return err
+	}
+	for _, e := range state.events {
+		if e.Kind == KindRecordsMissing {
+			e.Changes = []Change{{Field: "id", Before: before, After: t.ids.current()}}
+		}
+	}
+	return nil
 }

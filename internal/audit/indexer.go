@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ type indexer struct {
 	dir  string
 	boot string
 	log  *zap.Logger
+	saw  func(Damage)
 	wake chan struct{} // there is something to do
 	stop chan struct{}
 	over chan struct{}
@@ -185,7 +187,7 @@ func (x *indexer) apply(items []item) error {
 		items = items[1:]
 	}
 	for len(items) > 0 {
-		if items[0].at.seq != x.done.seq+1 {
+		if items[0].at.seq != x.done.seq+1+items[0].lost {
 			return errGap
 		}
 		if items[0].kind == frameSegment && items[0].at.day != x.done.day {
@@ -251,7 +253,7 @@ func (x *indexer) attach() error {
 	}
 	if x.done.off > 0 && state.pos != x.done {
 		t.close()
-		if state, err = buildIndex(context.Background(), x.dir, x.done.day, x.done.seq, x.boot, false); err != nil {
+		if state, err = buildIndex(context.Background(), x.dir, x.done.day, x.done.seq, x.boot, false, x.saw); err != nil {
 			return err
 		}
 		if t, _, err = openTable(path, x.boot, x.done.day); err != nil {
@@ -358,7 +360,7 @@ func (x *indexer) skip(days []day) error {
 	if i < 0 {
 		return errDropped
 	}
-	h, meta, err := readSegmentMeta(x.dir, days[i])
+	b, err := readBegin(x.dir, days[i])
 	if err != nil {
 		return err
 	}
@@ -366,33 +368,36 @@ func (x *indexer) skip(days []day) error {
 		x.table.close()
 		x.table = nil
 	}
-	x.goOn(days[i], h, meta)
+	x.goOn(days[i], b)
 	return nil
 }
 
-// goOn makes the segment of d, whose first frame is given, the next to index.
-func (x *indexer) goOn(d day, h header, meta segmentMeta) {
+// goOn makes the segment of d, which begins with b, the next to index.
+func (x *indexer) goOn(d day, b segmentBegin) {
 	x.times = noTimes
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.done = position{day: d, seq: h.seq - 1, hash: h.prev}
-	x.open = carriedOver(x.dir, meta)
+	x.done = position{day: d, seq: b.seq - 1, hash: b.prev}
+	if b.why == nil { // else what was under way is what it was at the end of the day before
+		x.open = carriedOver(x.dir, b.meta)
+	}
 }
 
 // leap passes over partitions that were dropped between the one that was being
-// indexed, which a hold keeps, and that of d.
+// indexed, which a hold keeps, and that of d; and over what is damaged where d
+// begins.
 func (x *indexer) leap(d day) error {
 	if d == x.done.day {
 		return nil
 	}
-	h, meta, err := readSegmentMeta(x.dir, d)
-	if err != nil || h.seq <= x.done.seq+1 {
+	b, err := readBegin(x.dir, d)
+	if err != nil || b.why == nil && b.seq <= x.done.seq+1 {
 		return err
 	}
 	if err := x.turn(position{day: d}); err != nil {
 		return err
 	}
-	x.goOn(d, h, meta)
+	x.goOn(d, b)
 	return nil
 }
 
@@ -406,10 +411,11 @@ func (x *indexer) catchUpDay(d day, target uint64) error {
 		return err
 	}
 	defer s.close()
+	s.saw = x.saw
 	known := maps.Clone(x.open)
 	for last := x.done.seq; last < target; {
 		var items []item
-		items, last, err = readItems(s, known, target)
+		items, last, err = readItems(s, known, last, target)
 		if applyErr := x.apply(items); applyErr != nil {
 			return applyErr
 		}
@@ -423,18 +429,34 @@ func (x *indexer) catchUpDay(d day, target uint64) error {
 	return nil
 }
 
-// readItems reads up to a batch of frames, none behind target. known is kept
-// up with what is under way.
-func readItems(s *scanner, known map[string]*row, target uint64) (items []item, last uint64, err error) {
+// readItems reads up to a batch of frames, behind the sequence last and none
+// behind target, and passes over what is damaged. known is kept up with what is
+// under way.
+func readItems(s *scanner, known map[string]*row, last, target uint64) ([]item, uint64, error) {
+	var items []item
+	var lost uint64
 	for len(items) < indexBatch && last < target {
 		h, content, err := s.next()
+		if isTorn(err) {
+			on, found, lookErr := s.passDamage(last, err)
+			if found {
+				lost, last = lost+on-last, on
+				continue
+			}
+			err = cmp.Or(lookErr, err)
+		}
 		if err != nil {
 			return items, last, err
 		}
 		it, err := decodeItem(&h, content[:h.meta], s.at(&h), func(id string) *row { return known[id] })
+		if isTorn(err) {
+			s.noted(Damage{Day: s.day.String(), Offset: it.at.last, Sequence: h.seq, Reason: err.Error()})
+			err = nil
+		}
 		if err != nil {
 			return items, last, err
 		}
+		it.lost, lost = lost, 0
 		it.keep(known)
 		items, last = append(items, it), h.seq
 	}

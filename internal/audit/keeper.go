@@ -1,9 +1,11 @@
 package audit
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,10 +27,11 @@ type keeper struct {
 	trail   *Trail
 	stop    chan struct{}
 	over    chan struct{}
-	signed  time.Time   // last signed checkpoint
-	kept    uint64      // sequence of the last checkpoint
-	swept   day         // day of the last retention
-	failure string      // why the last one failed, "" when it did not
+	signed  time.Time // last signed checkpoint
+	kept    uint64    // sequence of the last checkpoint
+	swept   day       // day of the last retention
+	failure string    // why the last one failed, "" when it did not
+	telling sync.WaitGroup
 	again   atomic.Bool // retention has to look again: a hold was lifted
 }
 
@@ -38,12 +41,38 @@ func startKeeper(t *Trail) *keeper {
 	k.sweep()
 	t.watch()
 	go k.run()
+	k.telling.Go(k.tell)
 	return k
 }
 
 func (k *keeper) close() {
 	close(k.stop)
 	<-k.over
+	k.telling.Wait()
+}
+
+// tell has the trail tell of damage. That looks through indexes, and so nothing
+// else waits for it.
+func (k *keeper) tell() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	k.telling.Go(func() {
+		select {
+		case <-k.stop:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	ticker := time.NewTicker(keepEvery)
+	defer ticker.Stop()
+	for {
+		k.trail.tellDamage(ctx)
+		select {
+		case <-ticker.C:
+		case <-k.stop:
+			return
+		}
+	}
 }
 
 func (k *keeper) run() {

@@ -62,10 +62,13 @@ func openRead(dir string) (_ *Trail, err error) {
 	if t.ids, err = readIncarnations(dir, t.id); err != nil {
 		return nil, err
 	}
-	t.readers = newReaders(dir, boot, state)
+	t.readers = newReaders(dir, boot, state, t.damages.saw)
 	t.readers.guard = func() (func(), error) { return lockFile(filepath.Join(dir, readingLock)) }
 	if err := t.readers.readWhole(state); err != nil {
 		return nil, err
+	}
+	for _, x := range state.damaged {
+		t.damages.saw(x)
 	}
 	t.arrivals.push(state.pos)
 	t.holds = openHolds(dir, state, false, t.now())
@@ -73,7 +76,7 @@ func openRead(dir string) (_ *Trail, err error) {
 	// To queries the indexer has come to a day behind the last: every index is
 	// one of a day that has ended.
 	t.indexer = &indexer{
-		dir: dir, boot: boot, log: t.log, wake: make(chan struct{}, 1), over: make(chan struct{}), progress: make(chan struct{}),
+		dir: dir, boot: boot, log: t.log, saw: t.damages.saw, wake: make(chan struct{}, 1), over: make(chan struct{}), progress: make(chan struct{}),
 		done: position{seq: state.pos.seq, day: state.pos.day + 1}, open: state.open, pushed: state.pos.seq,
 	}
 	return t, nil
@@ -96,7 +99,7 @@ func (r *readers) readWhole(state *found) error {
 			return err
 		}
 		defer release()
-		built, err := buildIndex(context.Background(), r.dir, p.day, state.pos.seq, r.boot, false)
+		built, err := buildIndex(context.Background(), r.dir, p.day, state.pos.seq, r.boot, false, r.saw)
 		if err != nil {
 			return err
 		}

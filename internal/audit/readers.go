@@ -46,6 +46,7 @@ type partition struct {
 type readers struct {
 	dir  string
 	boot string
+	saw  func(Damage) // told of what is damaged
 	// guard, where it is set, keeps other processes from building indexes.
 	guard func() (release func(), err error)
 
@@ -57,8 +58,8 @@ type readers struct {
 	tick  uint64
 }
 
-func newReaders(dir, boot string, state *found) *readers {
-	r := &readers{dir: dir, boot: boot, stop: make(chan struct{})}
+func newReaders(dir, boot string, state *found, saw func(Damage)) *readers {
+	r := &readers{dir: dir, boot: boot, saw: saw, stop: make(chan struct{})}
 	for i, info := range state.partitions {
 		p := &partition{span: span{day: info.day, first: info.first, times: everAt}}
 		if i+1 < len(state.partitions) {
@@ -82,13 +83,13 @@ func (p *partition) ends(next partitionInfo) {
 	}
 }
 
-// endsBeforeGap finds the end of a partition whose successor was dropped; the
-// times of its records are known when its index is opened.
+// endsBeforeGap finds the end of a partition whose successor was dropped or does
+// not tell it; the times of its records are known when its index is opened.
 func (p *partition) endsBeforeGap(dir string, known gaps, next partitionInfo) {
-	if p.last != 0 || !next.readable {
+	if p.last != 0 {
 		return
 	}
-	if g, ok := known.after(p.first); ok && g.Last < next.first {
+	if g, ok := known.after(p.first); ok && next.readable && g.Last < next.first {
 		p.last = g.First - 1
 		return
 	}
@@ -199,7 +200,7 @@ func (r *readers) check(ctx context.Context, p part) error {
 		p.closeDB()
 	}
 	r.mu.Unlock()
-	state, err := buildIndex(ctx, r.dir, p.span.day, p.span.last, r.boot, true)
+	state, err := buildIndex(ctx, r.dir, p.span.day, p.span.last, r.boot, true, r.saw)
 	if err != nil {
 		return err
 	}
@@ -226,7 +227,7 @@ func (r *readers) checkLast(ctx context.Context, p part) error {
 	}
 	t.close()
 	if !state.complete {
-		if state, err = buildIndex(ctx, r.dir, p.span.day, wholeSegment, r.boot, true); err != nil {
+		if state, err = buildIndex(ctx, r.dir, p.span.day, wholeSegment, r.boot, true, r.saw); err != nil {
 			return err
 		}
 	}

@@ -1,14 +1,17 @@
 package audit
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -38,6 +41,8 @@ type found struct {
 	head       *head    // as it was kept; nil: there is none, or it can't be read
 	gaps       gaps     // what was dropped, and is told of in the trail
 	holding    *holding // what is held, as the trail tells
+	damaged    []Damage // places that stay as they are
+	used       uint64   // the highest sequence that there was, when records are missing at the end
 }
 
 // recovery reads the folder and cuts off what is not whole.
@@ -50,9 +55,11 @@ type recovery struct {
 	look bool   // only look: mend nothing
 	lost uint64 // highest sequence seen among what was cut off
 
-	at   position // behind the last good frame
-	left int      // frames that still belong to the one before them
-	held []item   // of a record whose frames were not all read yet
+	at    position // behind the last good frame
+	left  int      // frames that still belong to the one before them
+	held  []item   // of a record whose frames were not all read yet
+	wound []Damage // passed over, with no whole record behind it yet
+	gone  uint64   // how many frames these were
 }
 
 // recoverTrail finds the end of the log, and what is under way there.
@@ -76,33 +83,50 @@ func (r *recovery) all() (*found, error) {
 		return nil, err
 	}
 	for _, d := range days {
-		h, meta, err := readSegmentMeta(r.dir, d)
+		b, err := readBegin(r.dir, d)
+		if isTorn(err) {
+			b, err = segmentBegin{why: err}, nil
+		}
 		if err != nil {
-			r.log.Error("a segment of the trail is damaged; see sluice audit verify", zap.String("file", d.logName()), zap.Error(err))
+			return nil, err
 		}
-		if meta.Trail != "" {
-			r.trail = meta.Trail
+		if b.why != nil {
+			r.damaged = append(r.damaged, Damage{Day: d.String(), Reason: b.why.Error()})
+		} else {
+			r.trail, r.gaps = b.meta.Trail, b.meta.Gaps // each segment tells all gaps
+			r.holding = r.holding.later(b.meta.Holding)
 		}
-		if err == nil {
-			r.gaps = meta.Gaps // each segment tells all of them
-			r.holding = r.holding.later(meta.Holding)
-		}
-		r.partitions = append(r.partitions, partitionInfo{d, h.seq, h.prev, err == nil, meta.Previous})
+		r.partitions = append(r.partitions, partitionInfo{d, b.seq, b.prev, b.why == nil, b.meta.Previous})
 	}
 	if len(days) > 0 {
 		if err := r.readTail(r.partitions[len(days)-1]); err != nil {
 			return nil, err
 		}
 	}
-	return &r.found, nil
+	return &r.found, r.nameTrail()
 }
 
-// dropHeadless sets segments aside, from the end, that have no whole first
-// frame: they were being started when the process died.
+// nameTrail finds the id of a trail of which no segment tells it any more.
+func (r *recovery) nameTrail() error {
+	if r.trail != "" {
+		return nil
+	}
+	kept, err := readHead(r.dir)
+	if errors.Is(err, ErrDamaged) {
+		return nil // compareHead says so
+	}
+	if kept != nil {
+		r.trail = kept.Trail
+	}
+	return err
+}
+
+// dropHeadless sets segments aside, from the end, of which nothing can be read:
+// mostly they were being started when the process died.
 func (r *recovery) dropHeadless(days []day) ([]day, error) {
 	for len(days) > 0 {
 		last := days[len(days)-1]
-		_, _, err := readSegmentMeta(r.dir, last)
+		_, err := readBegin(r.dir, last)
 		if !isTorn(err) {
 			return days, err
 		}
@@ -127,10 +151,14 @@ func isTorn(err error) bool {
 }
 
 // readTail goes from where the index of the last partition ends to the end of
-// its segment, and cuts off what is not whole there.
+// its segment, and cuts off what is not whole there. What is damaged and has
+// whole records behind it stays where it is.
 func (r *recovery) readTail(last partitionInfo) error {
 	d := last.day
 	r.pos = position{day: d, seq: last.first - 1, hash: last.prev}
+	if !last.readable {
+		r.carryOver()
+	}
 	r.fromIndex(d)
 	r.at = r.pos
 	off := r.pos.off
@@ -149,15 +177,72 @@ func (r *recovery) readTail(last partitionInfo) error {
 			err = r.follow(s, &h, content)
 		}
 		switch {
-		case err == io.EOF && r.left == 0:
+		case err == nil:
+			continue
+		case err == io.EOF && r.at == r.pos:
 			return nil
 		case err == io.EOF:
-			return r.setAside(d, r.pos.off, errShort)
-		case isTorn(err):
-			return r.setAside(d, r.pos.off, err)
-		case err != nil:
+			err = errShort
+		case !isTorn(err):
 			return err
 		}
+		on, lookErr := r.passOver(s, err)
+		if lookErr != nil {
+			return lookErr
+		}
+		if !on {
+			return r.setAside(d, r.pos.off, err)
+		}
+	}
+}
+
+// passOver goes on behind a place that is damaged. It is false when no whole
+// record is there: then a crash has torn the end.
+func (r *recovery) passOver(s *scanner, why error) (bool, error) {
+	from := r.at
+	h, off, found, err := s.resync(from.off, from.seq, math.MaxInt64)
+	if err != nil || !found {
+		if len(r.wound) > 0 {
+			r.at = r.pos // all from the damage on is cut off
+		}
+		return false, err
+	}
+	if from.off > 0 || !slices.ContainsFunc(r.damaged, func(x Damage) bool { return x.Day == s.day.String() }) {
+		r.wound = append(r.wound, Damage{Day: s.day.String(), Offset: from.off, Sequence: from.seq + 1, Reason: why.Error()})
+	}
+	r.gone += h.seq - 1 - from.seq
+	r.at = position{day: s.day, seq: h.seq - 1, hash: h.prev, off: off}
+	r.left = 0 // a response half without the rest of its body still ends its exchange
+	s.seek(off)
+	return true, nil
+}
+
+// carryOver makes up for the first frame of the last segment, which can't be
+// read: it would tell of gaps and of what was under way.
+func (r *recovery) carryOver() {
+	n := len(r.partitions)
+	if n < 2 {
+		return
+	}
+	before := r.partitions[n-2].day
+	if state, err := peekIndex(filepath.Join(r.dir, before.dbName()), before); err == nil {
+		for _, p := range state.open {
+			if begun, err := p.read(r.dir); err == nil {
+				r.open[begun.id] = begun
+			}
+		}
+	}
+	s, err := scanSegment(r.dir, before, 0, false)
+	if err != nil {
+		return
+	}
+	defer s.close()
+	for {
+		h, meta, err := s.skimOn()
+		if err != nil {
+			return
+		}
+		r.heed(toldIn(h.kind, meta))
 	}
 }
 
@@ -172,21 +257,27 @@ func (r *recovery) follow(s *scanner, h *header, content []byte) error {
 		return err
 	}
 	it, err := decodeItem(h, content[:h.meta], at, func(id string) *row { return r.open[id] })
+	if isTorn(err) {
+		r.wound = append(r.wound, Damage{Day: at.day.String(), Offset: at.last, Sequence: h.seq, Reason: err.Error()})
+		err = nil
+	}
 	if err != nil {
 		return err
 	}
 	if h.kind == frameSegment {
 		var meta segmentMeta
-		if err := json.Unmarshal(content, &meta); err != nil {
-			return wrapMeta(err)
+		if err := json.Unmarshal(content, &meta); err == nil { // else it was noted when the segments were listed
+			r.open = carriedOver(r.dir, meta)
 		}
-		r.open = carriedOver(r.dir, meta)
 	}
 	r.at, r.left = at, h.more
+	it.lost, r.gone = r.gone, 0
 	r.held = append(r.held, it)
+	r.trailIn(h.kind, content[:h.meta])
 	if h.more > 0 {
 		return nil
 	}
+	r.damaged, r.wound = append(r.damaged, r.wound...), nil
 	r.heed(toldIn(h.kind, content[:h.meta]))
 	for _, it := range r.held {
 		it.keep(r.open)
@@ -203,6 +294,17 @@ func (r *recovery) follow(s *scanner, h *header, content []byte) error {
 
 func (r *recovery) heed(t told) {
 	r.gaps, r.holding = r.gaps.withAll(t.gaps), r.holding.later(t.holding)
+}
+
+// trailIn takes the id of the trail from a checkpoint, where no segment tells it.
+func (r *recovery) trailIn(kind frameKind, meta []byte) {
+	if r.trail != "" || kind != frameEvent {
+		return
+	}
+	var e Event
+	if json.Unmarshal(meta, &e) == nil && e.Kind == KindCheckpoint {
+		r.trail = e.TargetName
+	}
 }
 
 // fromIndex goes to the end of the index of d if that agrees with the
@@ -369,6 +471,9 @@ func (r *recovery) compareHead() error {
 	if r.lost <= r.pos.seq {
 		return nil
 	}
+	r.used = r.lost
+	r.damaged = append(r.damaged, Damage{Day: cmp.Or(r.pos.day, dayOf(r.now)).String(), Offset: r.pos.off, Sequence: r.pos.seq + 1,
+		Reason: fmt.Sprintf("the records up to %d are missing behind it", r.lost)})
 	r.log.Error("records are missing at the end of the trail",
 		zap.Uint64("first", r.pos.seq+1), zap.Uint64("last", r.lost))
 	r.events = append(r.events, &Event{Kind: KindRecordsMissing, TargetType: "trail", Metadata: map[string]string{

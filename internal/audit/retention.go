@@ -53,6 +53,9 @@ func (t *Trail) leapt(parts []part) error {
 	}
 	last := parts[n-1].span.day
 	h, _, err := readSegmentMeta(t.dir, last)
+	if isTorn(err) {
+		return nil // when it began is not known
+	}
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", last.logName(), err)
 	}
@@ -168,7 +171,7 @@ func lastFrame(dir string, d day, x gap) (uint64, string) {
 	}
 	defer s.close()
 	for {
-		h, _, err := s.skim()
+		h, _, err := s.skimOn()
 		if err != nil {
 			return last, hash
 		}

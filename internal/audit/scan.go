@@ -18,7 +18,8 @@ type scanner struct {
 	day  day
 	off  int64 // of the next frame
 	buf  []byte
-	deep bool // compare digests, not only checksums
+	deep bool         // compare digests, not only checksums
+	saw  func(Damage) // told of what passDamage passes over; nil: nobody
 }
 
 func scanSegment(dir string, d day, off int64, deep bool) (*scanner, error) {
@@ -112,7 +113,8 @@ type wholeMeta struct {
 type item struct {
 	kind frameKind
 	at   position // behind the frame
-	row  *row     // nil for the start of a segment and for what belongs to a frame before
+	row  *row     // nil for the start of a segment, for what belongs to a frame before, and where it can't be decoded
+	lost uint64   // how many frames directly before it are damaged
 }
 
 // completes reports whether the frame completes a record.
@@ -153,10 +155,12 @@ func decodeItem(h *header, meta []byte, at position, known func(id string) *row)
 		it.row = exchangeRow(&x, when)
 	case frameEnd:
 		var e endMeta
-		_, err = decodeEnd(string(meta), &e)
+		if _, err = decodeEnd(string(meta), &e); err != nil {
+			break
+		}
 		if begun := known(e.ID); begun != nil {
 			it.row = begun.completed(&e.Outcome, first)
-			return it, wrapMeta(err)
+			return it, nil
 		}
 		it.row = exchangeRow(&Exchange{ID: e.ID}, when)
 		it.row.setOutcome(&e.Outcome)
@@ -173,8 +177,11 @@ func decodeItem(h *header, meta []byte, at position, known func(id string) *row)
 	default:
 		return it, fmt.Errorf("%w: kind %d of a record is not known", ErrDamaged, h.kind)
 	}
+	if err != nil {
+		return item{kind: h.kind, at: at}, readable(err)
+	}
 	it.row.seq, it.row.first = h.seq, first
-	return it, wrapMeta(err)
+	return it, nil
 }
 
 func wrapMeta(err error) error {
@@ -202,5 +209,5 @@ func readSegmentMeta(dir string, d day) (header, segmentMeta, error) {
 	if h.kind != frameSegment {
 		return h, meta, badRecord("it does not begin as a segment does")
 	}
-	return h, meta, wrapMeta(json.Unmarshal(content, &meta))
+	return h, meta, readable(json.Unmarshal(content, &meta))
 }

@@ -58,7 +58,7 @@ func (t *Trail) SegmentHead(name string) (kept, held []byte, err error) {
 	var end position
 	var stood *holding
 	for {
-		h, meta, err := s.skim()
+		h, meta, err := s.skimOn()
 		if err == io.EOF {
 			break
 		}

@@ -210,7 +210,7 @@ func (t *Trail) writeHead(p position, clean bool) error {
 // signedHead is the head at a place, signed where there is a key. holding is
 // what it says of holds.
 func (t *Trail) signedHead(p position, clean bool, holding string) head {
-	h := p.head(clean)
+	h := p.head(t.id, clean)
 	h.Holding = holding
 	signer := t.signer.Load()
 	if signer == nil {
@@ -218,7 +218,7 @@ func (t *Trail) signedHead(p position, clean bool, holding string) head {
 	}
 	at := t.now().UTC()
 	signed := h
-	signed.Trail, signed.Time = t.id, &at
+	signed.Time = &at
 	_, signature, err := signWith(*signer, func(keyID string) []byte {
 		signed.KeyID = keyID
 		return signed.text(signed.label())

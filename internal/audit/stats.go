@@ -15,6 +15,7 @@ type Stats struct {
 	Reserved   int64  `json:"reserved"` // bytes kept free for the outcomes of exchanges under way
 	Partitions int    `json:"partitions"`
 	Disk       Disk   `json:"disk"`
+	Damaged    int    `json:"damaged"`              // places that are known to be damaged (Trail.Damaged)
 	IndexLag   uint64 `json:"indexLag"`             // frames written and not yet in the index
 	IndexErrs  uint64 `json:"indexErrors"`          // failed batches of the index since Open
 	IndexErr   string `json:"indexError,omitempty"` // the last error of the index, "" while it works
@@ -27,7 +28,7 @@ func (t *Trail) Stats() Stats {
 		Sequence: pos.seq, Day: pos.day.String(),
 		Frames: uint64(c.frames.Load()), Bytes: uint64(c.bytes.Load()), Writes: uint64(c.writes.Load()),
 		Syncs: uint64(c.syncs.Load()), Failures: uint64(c.failures.Load()), Open: int(c.open.Load()), Reserved: c.reserved.Load(),
-		Partitions: len(t.readers.list()), Disk: t.disk.current(),
+		Partitions: len(t.readers.list()), Disk: t.disk.current(), Damaged: len(t.Damaged()),
 	}
 	t.indexer.mu.Lock()
 	defer t.indexer.mu.Unlock()

@@ -40,6 +40,7 @@ type Trail struct {
 	keeper     *keeper
 	holds      *holds
 	disk       *diskWatch
+	damages    *damages
 	removing   sync.WaitGroup // indexes of dropped partitions that were being built
 	closing    atomic.Bool
 	signer     atomic.Pointer[Signer]
@@ -105,7 +106,7 @@ func newTrail(opts Options) (*Trail, error) {
 	if t.log == nil {
 		t.log = zap.NewNop()
 	}
-	t.redaction.log, t.downloads = t.log, newDownloads()
+	t.redaction.log, t.downloads, t.damages = t.log, newDownloads(), newDamages(t.log)
 	t.disk = newDiskWatch(opts)
 	t.entries.New = func() any { return &entry{wake: make(chan bool, 1)} }
 	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
@@ -131,6 +132,12 @@ func (t *Trail) start(opts Options, opener fileOpener) error {
 	if t.ids, err = readIncarnations(t.dir, t.id); err != nil {
 		return err
 	}
+	for _, x := range state.damaged {
+		t.damages.saw(x)
+	}
+	if err := t.renamed(state); err != nil {
+		return err
+	}
 	var restored *Event
 	if t.ids, restored, err = t.ids.restored(t.dir, state.pos.seq); err != nil {
 		return err
@@ -141,7 +148,7 @@ func (t *Trail) start(opts Options, opener fileOpener) error {
 		state.events = append(state.events, restored)
 	}
 	t.indexer = &indexer{
-		dir: t.dir, boot: boot, log: t.log,
+		dir: t.dir, boot: boot, log: t.log, saw: t.damages.saw,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), over: make(chan struct{}),
 		done: state.indexed, open: state.indexOpen, progress: make(chan struct{}), times: noTimes,
 	}
@@ -150,7 +157,7 @@ func (t *Trail) start(opts Options, opener fileOpener) error {
 		t.indexer.pushed = state.pos.seq
 		t.indexer.lost = t.indexer.lost || state.items[len(state.items)-1].at.seq != state.pos.seq
 	}
-	t.readers = newReaders(t.dir, boot, state)
+	t.readers = newReaders(t.dir, boot, state, t.damages.saw)
 	t.arrivals.push(state.pos)
 	if err := removeOrphans(t.dir, t.readers.has); err != nil {
 		return err
@@ -194,7 +201,7 @@ func (t *Trail) resume(state *found) error {
 		w.open, w.reserved = state.open, reservedFor(state.open)
 		// The head must not call the trail closed when records follow. A signed
 		// one stays until there is a key again.
-		kept := state.pos.head(false)
+		kept := state.pos.head(t.id, false)
 		if state.head != nil && state.head.Signature != "" && state.head.Sequence <= state.pos.seq {
 			kept = *state.head
 			kept.Clean = false
@@ -430,7 +437,10 @@ func (t *Trail) Close() error {
 	}
 	t.keeper.close()
 	t.removing.Wait()
-	err := t.Checkpoint()
+	err := t.tellPending() // what the keeper did not come to
+	if signErr := t.Checkpoint(); err == nil {
+		err = signErr
+	}
 	if closeErr := t.writer.close(); err == nil {
 		err = closeErr
 	}

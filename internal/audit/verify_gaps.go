@@ -1,11 +1,13 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"slices"
@@ -133,6 +135,20 @@ func (s *scanner) skim() (header, []byte, error) {
 	}
 	s.off += h.size()
 	return h, meta, nil
+}
+
+// skimOn is skim that goes on behind what is damaged. Its error is io.EOF at the
+// end, also where that is torn.
+func (s *scanner) skimOn() (header, []byte, error) {
+	h, meta, err := s.skim()
+	if err == nil || !isTorn(err) {
+		return h, meta, err
+	}
+	// The sequence before is not known here: where a frame is whole, it is taken.
+	if _, found, lookErr := s.passDamage(0, err); lookErr != nil || !found {
+		return h, nil, cmp.Or(lookErr, io.EOF)
+	}
+	return s.skim()
 }
 
 // missing judges what is not there before the segment that begins with h.

@@ -97,6 +97,7 @@ var kinds = map[string]mapping{
 	"ReplaySink":               {classEventLog, 3, "Export", low},
 	"RetryDeadLetters":         {classEventLog, 3, "Export", low},
 	audit.KindTailCut:          other(classEventLog, high),
+	audit.KindDamaged:          other(classEventLog, critical),
 	audit.KindRecordsMissing:   other(classEventLog, critical),
 	audit.KindRestored:         other(classEventLog, medium),
 	audit.KindPartitionDropped: {classEventLog, 2, "Delete", medium},

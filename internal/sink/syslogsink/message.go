@@ -95,7 +95,7 @@ func node(r *audit.Record, own string) string {
 func severity(r *audit.Record) int {
 	if r.Event != nil {
 		switch r.Event.Kind {
-		case audit.KindRecordsMissing, audit.KindTailCut, sink.KindSkipped, sink.KindMarkLost:
+		case audit.KindRecordsMissing, audit.KindTailCut, audit.KindDamaged, sink.KindSkipped, sink.KindMarkLost:
 			return severityError
 		case sink.KindFailing, sink.KindReceiverLost:
 			return severityWarning
