@@ -118,6 +118,8 @@ func TestAnAdministratorKeepsPeopleAndWatches(t *testing.T) {
 	b.Click("Hold")
 	b.Await("The hold case-4711 stands")
 	b.Await("2026-03-10 to open")
+	b.Click("Verify")
+	b.Await("All is as it was written")
 	b.Shots("holds")
 	b.Axe()
 	b.Shots("settings")

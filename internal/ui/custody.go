@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"sluice/internal/admin/api"
@@ -13,10 +14,14 @@ import (
 // holdsPath is the page of holds and evidence.
 const holdsPath = auditPath + "/holds"
 
+const verifyPath = auditPath + "/verify"
+
 func (s *UI) custodyRoutes() []route {
 	routes := []route{
 		{pattern: "GET " + holdsPath, handle: s.holds},
 		{pattern: "GET " + auditPath + "/evidence", handle: s.evidence},
+		{pattern: "POST " + verifyPath, handle: s.verify},
+		{pattern: "POST " + verifyPath + "/stop", handle: s.stopVerify},
 	}
 	routes = append(routes, both(holdsPath+"/new", s.newHold)...)
 	return append(routes, both(holdsPath+"/{id}/remove", s.removeHold)...)
@@ -47,8 +52,16 @@ func (s *UI) holds(c *call) error {
 	for _, h := range list.Holds {
 		rows = append(rows, holdRow{h, holdsPath + "/" + url.PathEscape(h.Name)})
 	}
+	var job *api.Verification
+	if c.may(policies.ResourceEvidence, policies.VerbRead) {
+		found, err := c.rest.Verification(c.ctx())
+		if err != nil {
+			return err
+		}
+		job = &found
+	}
 	return c.page("holds", "Holds and evidence", map[string]any{
-		"Rows": rows, "Doubt": list.Doubt, "Tabs": c.auditTabs(), "Today": s.Now().UTC().Format(time.DateOnly),
+		"Verification": job, "Rows": rows, "Doubt": list.Doubt, "Tabs": c.auditTabs(), "Today": s.Now().UTC().Format(time.DateOnly),
 	})
 }
 
@@ -89,6 +102,27 @@ func (s *UI) removeHold(c *call) error {
 		return err
 	}
 	return c.done(holdsPath, "The hold "+name+" was removed.")
+}
+
+// verify is POST /ui/audit/verify: the gateway goes through its trail, and the
+// page shows how far it is.
+func (s *UI) verify(c *call) error {
+	in := api.NewVerification{From: c.r.PostFormValue("from"), To: c.r.PostFormValue("to")}
+	if key := strings.TrimSpace(c.r.PostFormValue("key")); key != "" {
+		in.Keys = []string{key}
+	}
+	if _, err := c.rest.StartVerification(c.ctx(), in); err != nil {
+		return err
+	}
+	return c.done(holdsPath, "The trail is being verified.")
+}
+
+// stopVerify is POST /ui/audit/verify/stop.
+func (s *UI) stopVerify(c *call) error {
+	if _, err := c.rest.StopVerification(c.ctx()); err != nil {
+		return err
+	}
+	return c.done(holdsPath, "The verification was stopped.")
 }
 
 // evidence is GET /ui/audit/evidence: days of the trail as one file, passed on

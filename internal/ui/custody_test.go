@@ -40,3 +40,19 @@ func TestHoldsAndEvidence(t *testing.T) {
 	w.post("root", holds+"/case-1/remove", nil).must(303)
 	w.get("root", holds).must(200).has("No holds")
 }
+
+// TestVerificationOnThePage is started, shown and refused there.
+func TestVerificationOnThePage(t *testing.T) {
+	w := newWorld(t)
+	const holds = "/ui/audit/holds"
+	w.get("eve", holds).must(200).has("Proves that no record").inert()
+	w.post("alice", "/ui/audit/verify", nil).must(403)
+	w.post("eve", "/ui/audit/verify", url.Values{"key": {bold}}).must(400).inert()
+	w.post("eve", "/ui/audit/verify", url.Values{"from": {""}, "to": {""}}).must(303)
+	require.Eventually(t, func() bool {
+		return strings.Contains(w.get("root", holds).must(200).body, "All is as it was written")
+	}, time.Minute, 20*time.Millisecond)
+	w.get("eve", holds).must(200).has("eve", "records in 1 day").inert()
+	w.post("eve", "/ui/audit/verify/stop", nil).must(409).has("No verification runs")
+	w.post("eve", "/ui/audit/verify", url.Values{"from": {"2999-01-01"}}).must(400).has("in the future")
+}
