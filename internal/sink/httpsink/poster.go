@@ -37,7 +37,8 @@ type Poster struct {
 	header  http.Header
 	timeout time.Duration
 	now     func() time.Time
-	begun   time.Time    // when connections were begun anew
+	fresh   func()       // leaves all connections behind
+	begun   time.Time    // when that was
 	gz      *gzip.Writer // nil: bodies are not compressed
 	out     bytes.Buffer
 }
@@ -49,13 +50,16 @@ func NewPoster(c *config.SinkHTTP, dial Dial, secure *tls.Config, now func() tim
 	for _, h := range c.Headers {
 		p.header.Set(h.Name, h.Secret)
 	}
-	p.client = &http.Client{
-		Transport: &http.Transport{
-			DialContext: dial, TLSClientConfig: secure, TLSHandshakeTimeout: c.Timeout, ForceAttemptHTTP2: true,
+	p.client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	p.fresh = func() {
+		p.client.CloseIdleConnections()
+		p.client.Transport = &http.Transport{
+			DialContext: dial, TLSClientConfig: secure.Clone(), TLSHandshakeTimeout: c.Timeout, ForceAttemptHTTP2: true,
 			MaxIdleConns: 2, IdleConnTimeout: 90 * time.Second, DisableCompression: true,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
+		p.begun = p.now()
 	}
+	p.fresh()
 	if c.Compress == "gzip" {
 		p.gz, _ = gzip.NewWriterLevel(io.Discard, gzip.BestSpeed) // the level is one of gzip's
 	}
@@ -72,15 +76,15 @@ type Reply struct {
 // Post sends a body and returns the reply. The error says why there is none, and
 // holds nothing of the address's path, of headers or of bodies.
 func (p *Poster) Post(ctx context.Context, path string, body []byte, header http.Header) (Reply, error) {
-	if now := p.now(); now.Sub(p.begun).Abs() >= lifetime {
-		p.Close()
-		p.begun = now
+	if p.now().Sub(p.begun).Abs() >= lifetime {
+		p.fresh()
 	}
 	r, err := p.post(ctx, path, body, header)
 	if err != nil || r.Status/100 != 2 && !refuses(r.Status) {
 		// The next try connects anew. A connection of HTTP/2 on which nothing comes
-		// back any more would be kept else, and a service that moved not be found.
-		p.Close()
+		// back any more would be kept else, and a service that moved not be found. To
+		// close what is idle is not enough: it is not, until the request has ended.
+		p.fresh()
 	}
 	return r, err
 }
