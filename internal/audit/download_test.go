@@ -23,15 +23,15 @@ import (
 // characters of several bytes where pieces of bodies meet, bytes that are no
 // text, parts, and what is found across pieces.
 func allSizes(t testing.TB, trail *audit.Trail, c *clock) {
-	text := func(n int) []byte { return []byte(strings.Repeat("é€\"𝄞\n", n/11+1)) }
+	text := func(n int) []byte { return []byte(strings.Repeat("é€\"𝄞\nand eighteen more.", n/29+1)) }
 	bodies := [][]byte{
 		nil, []byte("short"), chatBody(5000), chatBody(40_000), text(300_000), randomBody(300_001), text(1<<20 + 5), randomBody(1<<20 + 100),
 		slices.Concat(chatBody(1<<20 - 7)[:1<<20-7], []byte("Needle-0815"), text(200_000)), slices.Concat(text(1<<20), []byte{0xff}),
 	}
 	for i, request := range bodies {
-		for _, j := range []int{0, 2, i, len(bodies) - 1 - i} {
+		for _, j := range [][]int{{0, i}, {2, len(bodies) - 1 - i}}[i%2] {
 			response := bodies[j]
-			c.Add(25 * time.Minute)
+			c.Add(50 * time.Minute)
 			id := fmt.Sprintf("x-%d-%d-%s", i, j, c.Now().Format("1504"))
 			if j == 0 && i%3 == 1 {
 				o := denied()
@@ -84,9 +84,9 @@ func TestDownloadsAreWhatIsInTheTrail(t *testing.T) {
 	allSizes(t, trail, c)
 	whole := query(t, trail, audit.Filter{Bodies: true})
 	require.NotEmpty(t, whole)
-	byID := map[string]*audit.Record{}
+	texts := map[string]string{} // the JSON of the records with their bodies
 	for _, r := range whole {
-		byID[r.RecordID] = r
+		texts[r.RecordID] = encoded(t, r)
 	}
 	reader, err := trail.Reader(audit.Mark{})
 	require.NoError(t, err)
@@ -100,7 +100,7 @@ func TestDownloadsAreWhatIsInTheTrail(t *testing.T) {
 		}
 		for _, r := range records {
 			ended++
-			require.Equal(t, encoded(t, r), encoded(t, byID[r.RecordID]))
+			require.True(t, encoded(t, r) == texts[r.RecordID], "%s differs", r.ID)
 		}
 	}
 	require.Equal(t, len(whole)-1, ended, "one is under way")
@@ -122,14 +122,16 @@ func TestDownloadsAreWhatIsInTheTrail(t *testing.T) {
 				if skip--; skip >= 0 || f.Limit > 0 && count == f.Limit {
 					continue
 				}
-				shown := *r
+				text := texts[r.RecordID]
 				if !f.Bodies {
+					shown := *r
 					shown.RequestBody, shown.ResponseBody, shown.Parts = nil, nil, slices.Clone(r.Parts)
 					for i := range shown.Parts {
 						shown.Parts[i].Body = nil
 					}
+					text = encoded(t, &shown)
 				}
-				want = append(append(want, encoded(t, &shown)...), '\n')
+				want = append(append(want, text...), '\n')
 				count++
 			}
 			if name != "nowhere" {
@@ -144,6 +146,9 @@ func TestDownloadsAreWhatIsInTheTrail(t *testing.T) {
 					}, write)
 				},
 			} {
+				if how == "rendered" && f.Bodies && name != "bodies" && len(f.Text) == 0 {
+					continue // once is enough of these
+				}
 				var got []byte
 				n, err := export(func(b []byte) error { got = append(got, b...); return nil })
 				require.NoError(t, err)
@@ -196,12 +201,12 @@ func liveHeap() int64 {
 	return int64(sample[0].Value.Uint64())
 }
 
-// TestMemoryOfDownloadsIsBounded downloads records of three bodies of 4 MB each and
+// TestMemoryOfDownloadsIsBounded downloads records of three bodies of 2 MB each and
 // many small ones, several times at once, to clients that stand still now and then,
 // and looks at what is in memory then.
 func TestMemoryOfDownloadsIsBounded(t *testing.T) {
 	trail := openTrail(t, audit.Options{Dir: t.TempDir()})
-	const long, small, size = 2, 3000, 4 << 20
+	const long, small, size = 2, 3000, 2 << 20
 	text := []byte(strings.Repeat("all that was said € ", size/22))
 	for i := range long {
 		id := name("long", i)
