@@ -71,6 +71,9 @@ func (s *server) warnings(st *api.Status) []string {
 		if k.State == api.SinkFailing {
 			add("The sink %s of the audit trail fails since %s: %s. Records wait in the trail.", k.Name, k.Since.Format(time.RFC3339), k.LastError)
 		}
+		if k.State == api.SinkStopping {
+			add("The sink %s of the audit trail was changed or taken out and does not end: what it writes to hangs.", k.Name)
+		}
 		if k.DeadLetters > 0 {
 			add("The receiver of the sink %s refused %d records for good; they are its dead letters.", k.Name, k.DeadLetters)
 		}

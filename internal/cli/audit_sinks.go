@@ -106,6 +106,9 @@ func sinkText(k api.Sink) string {
 	if k.State == api.SinkFailing {
 		return fmt.Sprintf("%d behind, since %s: %s", k.Lag, second(k.Since), k.LastError)
 	}
+	if k.State == api.SinkStopping {
+		return fmt.Sprintf("%d behind, does not end: what it writes to hangs", k.Lag)
+	}
 	return fmt.Sprintf("%d behind, %d sent", k.Lag, k.Sent)
 }
 

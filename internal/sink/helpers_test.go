@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap/zaptest"
 
@@ -44,9 +45,16 @@ type receiver struct {
 	calls   int
 	deliver func(entries []sink.Entry) (int, error) // nil: takes all
 	closed  bool
+	hang    func() // called first; nil: not
 }
 
 func (r *receiver) Deliver(_ context.Context, entries []sink.Entry) (int, error) {
+	r.mu.Lock()
+	hang := r.hang
+	r.mu.Unlock()
+	if hang != nil {
+		hang()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls++
@@ -104,17 +112,20 @@ func (r *receiver) events() []string {
 
 // world is a trail, a manager, and a receiver for each sink by name.
 type world struct {
-	t     testing.TB
-	dir   string
-	trail *audit.Trail
-	m     *sink.Manager
-	mu    sync.Mutex // guards the following field
-	by    map[string]*receiver
-	now   func() time.Time
+	t        testing.TB
+	dir      string
+	trail    *audit.Trail
+	m        *sink.Manager
+	mu       sync.Mutex // guards the following two fields
+	by       map[string]*receiver
+	opens    map[string]int
+	now      func() time.Time
+	patience time.Duration
+	gathered *prometheus.Registry
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{t: t, dir: t.TempDir(), by: map[string]*receiver{}, now: time.Now}
+	w := &world{t: t, dir: t.TempDir(), by: map[string]*receiver{}, opens: map[string]int{}, now: time.Now}
 	w.trail = openTrail(t, audit.Options{Dir: t.TempDir()})
 	w.manage()
 	return w
@@ -123,9 +134,35 @@ func newWorld(t testing.TB) *world {
 func (w *world) manage() {
 	var err error
 	w.m, err = sink.New(sink.Options{Dir: w.dir, Trail: w.trail, Now: func() time.Time { return w.now() }, Log: zaptest.NewLogger(w.t),
-		Open: func(c *config.Sink) (sink.Target, error) { return w.receiver(c.Name), nil }})
+		Patience: w.patience, Registerer: w.metrics(),
+		Open: func(c *config.Sink) (sink.Target, error) {
+			w.mu.Lock()
+			w.opens[c.Name]++
+			w.mu.Unlock()
+			return w.receiver(c.Name), nil
+		}})
 	require.NoError(w.t, err)
 	w.t.Cleanup(w.close)
+}
+
+// metrics is where the next manager puts its metrics.
+func (w *world) metrics() prometheus.Registerer {
+	w.gathered = prometheus.NewRegistry()
+	return w.gathered
+}
+
+// metric is the value of a metric of a sink, -1 where there is none.
+func (w *world) metric(name, of string) float64 {
+	families, err := w.gathered.Gather()
+	require.NoError(w.t, err)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name && m.GetLabel()[0].GetValue() == of {
+				return m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			}
+		}
+	}
+	return -1
 }
 
 func (w *world) close() {
@@ -141,6 +178,13 @@ func (w *world) receiver(name string) *receiver {
 		w.by[name] = &receiver{}
 	}
 	return w.by[name]
+}
+
+// opened is how often the target of a sink was opened.
+func (w *world) opened(name string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.opens[name]
 }
 
 func (w *world) set(sinks ...config.Sink) { require.NoError(w.t, w.m.Set(sinks)) }

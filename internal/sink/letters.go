@@ -1,7 +1,6 @@
 package sink
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -35,29 +34,36 @@ type Letter struct {
 // letters keeps the dead letters of a sink in a file of one line each.
 type letters struct {
 	path string
-	log  *zap.Logger
 
 	mu      sync.Mutex // guards the following fields
 	list    []Letter   // the newest last
 	dropped int64      // that gave way to newer ones since the start
 }
 
-// openLetters reads what is kept. A line that a crash cut off is passed over: its
-// record was not passed by the mark, and comes again.
-func openLetters(dir, name string, log *zap.Logger) *letters {
-	l := &letters{path: filepath.Join(dir, name+lettersSuffix), log: log}
+func newLetters(dir, name string) *letters {
+	return &letters{path: filepath.Join(dir, name+lettersSuffix)}
+}
+
+// load reads what is kept. A line that a crash cut off is passed over: its record
+// was not passed by the mark, and comes again.
+func (l *letters) load() error {
 	data, err := os.ReadFile(l.path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Error("the dead letters can't be read", zap.Error(err))
+		return err
 	}
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	for lines.Scan() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = nil
+	for line := range bytes.Lines(data) {
 		var d Letter
-		if err := json.Unmarshal(lines.Bytes(), &d); err == nil {
+		if err := json.Unmarshal(line, &d); err == nil {
 			l.put(d)
 		}
 	}
-	return l
+	if len(data) > 0 && data[len(data)-1] != '\n' {
+		return l.rewrite() // else the next letter would be added to half a line
+	}
+	return nil
 }
 
 // put adds a letter in memory, in place of an older one of the same record.
@@ -120,7 +126,7 @@ func (l *letters) rewrite() error {
 			return err
 		}
 	}
-	return writeDurably(l.path, out.Bytes())
+	return WriteDurably(l.path, out.Bytes())
 }
 
 // raise takes letters out whose records were delivered after all.

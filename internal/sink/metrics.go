@@ -13,7 +13,7 @@ const prefix = "sluice_audit_sink_"
 func newMetrics(r prometheus.Registerer, m *Manager) {
 	x := &metrics{m: m, descs: map[string]*prometheus.Desc{}}
 	for name, help := range map[string]string{
-		"up":                          "1 while the sink works, 0 while it fails.",
+		"up":                          "1 while the sink works, 0 while it fails or does not end.",
 		"lag":                         "Sequences of the trail that the sink has not come to; an exchange has two or more.",
 		"oldest_unsent_age_seconds":   "How long the oldest record that was not sent has been waiting; 0: there is none.",
 		"sent_total":                  "Records that the receiver confirmed.",
@@ -50,7 +50,7 @@ func (x *metrics) Collect(out chan<- prometheus.Metric) {
 			out <- prometheus.MustNewConstMetric(x.descs[name], prometheus.CounterValue, v, s.Name)
 		}
 		up, last, replays := 1.0, 0.0, 0
-		if s.State == StateFailing {
+		if s.State != StateRunning {
 			up = 0
 		}
 		if !s.LastSent.IsZero() {

@@ -131,7 +131,7 @@ func (w *worker) failed(err error) bool {
 		w.told, w.toldAt = true, now
 		w.event(KindFailing, map[string]string{"since": since.UTC().Format(time.RFC3339), "error": err.Error()})
 	}
-	if w.unsaved {
+	if w.begun && w.unsaved {
 		w.save()
 	}
 	if w.stopping() {

@@ -10,6 +10,9 @@ import (
 const (
 	StateRunning = "running" // it sends, or has nothing to send
 	StateFailing = "failing" // the last try failed; it is tried again
+	// StateStopping is that of a sink that was changed or taken out and does not
+	// end: what it writes to hangs. One that has its name begins when it has ended.
+	StateStopping = "stopping"
 )
 
 // Status is how a sink does.
@@ -41,6 +44,7 @@ type figures struct {
 	mu                     sync.Mutex // guards the following fields
 	failing                bool
 	since                  time.Time
+	fresh                  time.Time // when the worker was made
 	mark                   uint64
 	sentRecords, sentBytes int64
 	errors, refused        int64
@@ -50,6 +54,13 @@ type figures struct {
 	oldest                 time.Time // completion of the oldest record at hand; zero: there is none
 	caughtUp               time.Time
 	notes                  []string
+}
+
+// begun notes what was kept.
+func (f *figures) begun(mark, skipped uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mark, f.skipped = mark, f.skipped+skipped
 }
 
 func (f *figures) moved(to uint64) {
@@ -133,6 +144,10 @@ func (w *worker) report() Status {
 	if f.failing {
 		s.State = StateFailing
 	}
+	delayed := w.delayed()
+	if delayed {
+		s.State = StateStopping
+	}
 	s.Since, s.Mark, s.Lag = f.since, f.mark, end-min(end, f.mark)
 	switch {
 	case s.Lag == 0:
@@ -142,6 +157,8 @@ func (w *worker) report() Status {
 		s.OldestAge = max(now.Sub(f.caughtUp), 0)
 	case f.failing: // it has not come so far as to read
 		s.OldestAge = max(now.Sub(f.since), 0)
+	case delayed:
+		s.OldestAge = max(now.Sub(f.fresh), 0)
 	}
 	s.Sent, s.SentBytes, s.Errors, s.Refused, s.Skipped = f.sentRecords, f.sentBytes, f.errors, f.refused, f.skipped
 	s.LastSent, s.LastError, s.LastErrorAt = f.lastSent, f.lastError, f.lastErrorAt
@@ -149,6 +166,9 @@ func (w *worker) report() Status {
 	f.mu.Unlock()
 	s.DeadLetters, s.DeadLettersDropped = w.dead.count()
 	s.Notes = append(s.Notes, w.targetNotes()...)
+	if delayed {
+		s.Notes = append(s.Notes, "The sink that had this name before does not end: what it writes to hangs. This one begins when it has ended.")
+	}
 	w.store.mu.Lock()
 	defer w.store.mu.Unlock()
 	for _, r := range slices.Backward(w.store.replays) {

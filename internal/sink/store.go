@@ -55,25 +55,65 @@ type saved struct {
 	Replays   []*Replay     `json:"replays,omitempty"`
 }
 
-func openStore(dir, name string) (*store, error) {
-	s := &store{path: filepath.Join(dir, name+markSuffix)}
+func newStore(dir, name string) *store { return &store{path: filepath.Join(dir, name+markSuffix)} }
+
+// damagedError says that what is kept of a sink is not what a sink writes. It was
+// set aside.
+type damagedError struct {
+	aside string // the file's name now
+	err   error
+}
+
+func (d *damagedError) Error() string { return fmt.Sprintf("it is damaged: %v", d.err) }
+func (d *damagedError) Unwrap() error { return d.err }
+
+// load reads what is kept. The error is a *damagedError where that is not what a
+// sink writes, and then the store is empty; or what the disk says.
+func (s *store) load() error {
 	data, err := os.ReadFile(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		s.isNew = true
-		return s, nil
+		return nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the mark: %w", err)
+		return fmt.Errorf("reading the mark: %w", err)
 	}
 	var v saved
-	if err := json.Unmarshal(data, &v); err != nil {
-		return nil, fmt.Errorf("reading the mark: %s is not what a sink writes: remove it to begin as a new sink: %w", s.path, err)
+	err = json.Unmarshal(data, &v)
+	var mark audit.Mark
+	if err == nil {
+		mark, err = audit.ParseMark(v.Mark)
 	}
-	if s.mark, err = audit.ParseMark(v.Mark); err != nil {
-		return nil, fmt.Errorf("reading the mark: %s: remove it to begin as a new sink: %w", s.path, err)
+	if err != nil {
+		aside, moveErr := SetAside(s.path)
+		if moveErr != nil {
+			return fmt.Errorf("reading the mark: %w", errors.Join(err, moveErr))
+		}
+		return &damagedError{aside, err}
 	}
-	s.confirmed, s.earlier, s.skipped, s.replays = v.Confirmed, v.Earlier, v.Skipped, v.Replays
-	return s, nil
+	s.mark, s.confirmed, s.earlier, s.skipped = mark, v.Confirmed, v.Earlier, v.Skipped
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.replays = append(v.Replays, s.replays...) // some may have been asked for already
+	return nil
+}
+
+// SetAside renames a file that can't be understood, and returns its new name
+// without the folder: NAME.damaged-N with the first N that is free.
+func SetAside(path string) (string, error) {
+	for n := 1; ; n++ {
+		aside := fmt.Sprintf("%s.damaged-%d", path, n)
+		if _, err := os.Lstat(aside); !errors.Is(err, fs.ErrNotExist) {
+			if err != nil {
+				return "", fmt.Errorf("setting a damaged file aside: %w", err)
+			}
+			continue
+		}
+		if err := os.Rename(path, aside); err != nil {
+			return "", fmt.Errorf("setting a damaged file aside: %w", err)
+		}
+		return filepath.Base(aside), nil
+	}
 }
 
 // save makes the store durable.
@@ -83,7 +123,7 @@ func (s *store) save() error {
 	data, err := json.Marshal(v)
 	s.mu.Unlock()
 	if err == nil {
-		err = writeDurably(s.path, data)
+		err = WriteDurably(s.path, data)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the mark: %w", err)
@@ -126,8 +166,8 @@ func (s *store) nearest(t *audit.Trail) (*audit.Reader, error) {
 	return t.Reader(audit.Mark{})
 }
 
-// writeDurably puts data in place of a file: after a crash either is there.
-func writeDurably(path string, data []byte) error {
+// WriteDurably puts data in place of a file: after a crash either is there.
+func WriteDurably(path string, data []byte) error {
 	next := path + ".new"
 	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,9 +51,12 @@ type worker struct {
 	wake    chan struct{} // a replay was asked for
 	figures figures
 	dead    *letters
+	before  []*worker             // of the same name, that have to end first
+	fresh   audit.Mark            // from where it sends when it is new
 	noter   atomic.Pointer[Noter] // the target, when it is one
 
 	// The following fields belong to the goroutine of run.
+	begun   bool // what is kept was read
 	store   *store
 	target  Target
 	reader  *audit.Reader
@@ -74,16 +79,22 @@ type worker struct {
 	toldAt   time.Time
 }
 
-func newWorker(m *Manager, c config.Sink, f format.Func, s *store) *worker {
+// newWorker makes the worker of a sink. before are those that had its name and may
+// not have ended.
+func newWorker(m *Manager, c config.Sink, before []*worker) *worker {
 	w := &worker{
-		m: m, cfg: c, format: f, store: s, log: m.o.Log.With(zap.String("sink", c.Name)),
+		m: m, cfg: c, log: m.o.Log.With(zap.String("sink", c.Name)), before: before,
 		ending: make(chan struct{}), over: make(chan struct{}), wake: make(chan struct{}, 1),
 		limits: Batch{Entries: batchEntries, Bytes: batchBytes, Age: batchAge},
+		store:  newStore(m.o.Dir, c.Name), dead: newLetters(m.o.Dir, c.Name),
 	}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
-	w.dead = openLetters(m.o.Dir, c.Name, w.log)
 	w.figures.since = m.o.Now()
-	w.figures.mark, w.figures.skipped = s.mark.Sequence(), s.skipped
+	w.figures.fresh = w.figures.since
+	if c.Start != config.SinkStartOldest {
+		w.fresh = m.o.Trail.EndMark()
+		w.figures.mark = w.fresh.Sequence()
+	}
 	return w
 }
 
@@ -106,9 +117,31 @@ func (w *worker) stopping() bool {
 	}
 }
 
+// ended reports whether the worker has come to an end.
+func (w *worker) ended() bool {
+	select {
+	case <-w.over:
+		return true
+	default:
+		return false
+	}
+}
+
+// delayed reports whether another worker of this name has not ended.
+func (w *worker) delayed() bool {
+	return slices.ContainsFunc(w.before, func(b *worker) bool { return !b.ended() })
+}
+
 func (w *worker) run() {
 	defer close(w.over)
 	defer w.cancel()
+	for _, b := range w.before {
+		select {
+		case <-b.over:
+		case <-w.ending:
+			return // it has begun nothing
+		}
+	}
 	defer w.close()
 	for w.ctx.Err() == nil && w.round() {
 	}
@@ -150,7 +183,7 @@ func (w *worker) targetNotes() []string {
 
 // close gives back what the worker holds.
 func (w *worker) close() {
-	if w.unsaved {
+	if w.begun && w.unsaved {
 		w.save()
 	}
 	if w.reader != nil {
@@ -164,9 +197,15 @@ func (w *worker) close() {
 	}
 }
 
-// prepare makes the target, asks its receiver what it has, and finds the place
-// to go on from.
+// prepare reads what is kept of the sink, makes the target, asks its receiver
+// what it has, and finds the place to go on from.
 func (w *worker) prepare() error {
+	if !w.begun {
+		if err := w.begin(); err != nil {
+			return err
+		}
+		w.begun = true
+	}
 	if w.target == nil {
 		t, err := w.m.o.Open(&w.cfg)
 		if err != nil {
@@ -192,6 +231,42 @@ func (w *worker) prepare() error {
 		return nil
 	}
 	return w.check()
+}
+
+// begin reads what is kept of the sink, or settles from where a new one sends.
+func (w *worker) begin() error {
+	f, known := format.Named(w.cfg.Format)
+	if !known {
+		return fmt.Errorf("the format %q is not known", w.cfg.Format)
+	}
+	w.format = f
+	if err := w.dead.load(); err != nil {
+		return fmt.Errorf("reading the dead letters: %w", err)
+	}
+	err := w.store.load()
+	var damaged *damagedError
+	switch {
+	case errors.As(err, &damaged):
+		w.damaged(damaged)
+	case err != nil:
+		return err
+	case w.store.isNew:
+		w.store.mark = w.fresh
+	}
+	w.figures.begun(w.store.mark.Sequence(), w.store.skipped)
+	if w.store.isNew || damaged != nil {
+		return w.store.save()
+	}
+	return nil
+}
+
+// damaged goes on where the file of the mark can't be understood: with the oldest
+// that the trail has, since records that come again do less harm than records that
+// never come.
+func (w *worker) damaged(d *damagedError) {
+	w.figures.note("The file with the mark was damaged and is kept as " + d.aside + ". It was gone on from the oldest record.")
+	w.log.Error("the file with the mark is damaged; it is gone on from the oldest record", zap.String("kept", d.aside), zap.Error(d.err))
+	w.event(KindMarkLost, map[string]string{"reason": "the file with the mark was damaged", "kept": d.aside, "from": number(0)})
 }
 
 // size settles how much is gathered: what the settings say, else the target,

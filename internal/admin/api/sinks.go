@@ -4,8 +4,9 @@ import "time"
 
 // States of a sink.
 const (
-	SinkRunning = "running"
-	SinkFailing = "failing"
+	SinkRunning  = "running"
+	SinkFailing  = "failing"
+	SinkStopping = "stopping"
 )
 
 // SinkList are the sinks of the trail.
@@ -22,8 +23,9 @@ type Sink struct {
 	Type   string `json:"type"`
 	Format string `json:"format"`
 	Bodies string `json:"bodies"` // what leaves of bodies: full, redacted or none
-	// State is SinkRunning, or SinkFailing while the last try failed; it is tried
-	// again until it succeeds.
+	// State is SinkRunning, SinkFailing while the last try failed (it is tried again
+	// until it succeeds), or SinkStopping where one that was changed or taken out
+	// does not end; what is new under its name waits for that.
 	State string    `json:"state"`
 	Since time.Time `json:"since"` // of the state
 	// Mark is the sequence of the trail up to which all was sent, and Lag how many
