@@ -19,6 +19,7 @@ const (
 	KindReceiverLost = "SinkReceiverLostRecords" // the receiver lost what it had confirmed
 	KindReplay       = "ReplaySink"              // somebody asked for a range to be sent again
 	KindRetryLetters = "RetryDeadLetters"        // somebody asked for dead letters to be sent again
+	KindCancelReplay = "CancelReplay"            // somebody ended the replays of a sink
 )
 
 // TargetSink is the TargetType of events about a sink.

@@ -50,7 +50,11 @@ func (w *worker) gather() ([]Entry, error) {
 				w.moved(w.reader.Mark()) // the filter let none of them pass
 				w.keep()
 			}
-			continue
+			// What a rare filter let pass does not wait for the rest of the backlog.
+			if len(b.entries) == 0 || w.m.o.Now().Sub(first) < w.limits.Age {
+				continue
+			}
+			break
 		}
 		wait := w.limits.Age - w.m.o.Now().Sub(first)
 		if len(b.entries) == 0 || wait <= 0 || w.stopping() {
@@ -64,7 +68,9 @@ func (w *worker) gather() ([]Entry, error) {
 // unwanted reports whether a record is not for the sink, or is there already.
 func (w *worker) unwanted(r *audit.Record) bool {
 	completed := max(r.Sequence, r.EndSequence)
-	return completed <= w.past || !w.since.IsZero() && r.Time.Before(w.since) || !matches(&w.cfg.Filter, r)
+	// What was never confirmed is wanted however old it is: it never had its time there.
+	tooOld := completed <= w.had && !w.since.IsZero() && r.Time.Before(w.since)
+	return completed <= w.past || tooOld || !matches(&w.cfg.Filter, r)
 }
 
 // add puts a record into a batch, as the sink's settings let it out. What its

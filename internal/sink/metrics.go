@@ -57,7 +57,7 @@ func (x *metrics) Collect(out chan<- prometheus.Metric) {
 			last = float64(s.LastSent.UnixNano()) / 1e9
 		}
 		for _, r := range s.Replays {
-			if r.State != ReplayDone {
+			if !r.Over() {
 				replays++
 			}
 		}

@@ -2,12 +2,8 @@ package sink
 
 import (
 	"errors"
-	"fmt"
-	"math"
 	"slices"
 	"time"
-
-	"go.uber.org/zap"
 
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
@@ -15,9 +11,10 @@ import (
 
 // States of a Replay.
 const (
-	ReplayWaiting = "waiting"
-	ReplayRunning = "running"
-	ReplayDone    = "done"
+	ReplayWaiting   = "waiting"
+	ReplayRunning   = "running"
+	ReplayDone      = "done"
+	ReplayCancelled = "cancelled"
 )
 
 // maxWaiting is how many replays of a sink may be under way.
@@ -25,6 +22,9 @@ const maxWaiting = 8
 
 // ErrReplays says that enough replays of the sink are under way.
 var ErrReplays = errors.New("too many replays of this sink are under way; wait until one is done")
+
+// ErrNoReplay says that nothing is under way that could be cancelled.
+var ErrNoReplay = errors.New("no replay of this sink is under way")
 
 // ErrRange says that a range selects nothing.
 var ErrRange = errors.New("the range ends before it begins")
@@ -47,21 +47,13 @@ type Replay struct {
 	Sent    int64     `json:"sent"`
 	At      uint64    `json:"at,omitempty"` // what was completed up to here was sent
 	Ended   time.Time `json:"ended,omitzero"`
+	// Error is why its last try failed, "" where it did not. It is tried again, and
+	// what is new is sent meanwhile.
+	Error string `json:"error,omitempty"`
 }
 
-// playing is the replay that a worker is at.
-type playing struct {
-	*Replay
-	store  *store
-	r      *audit.RangeReader
-	wanted map[uint64]bool // nil: all of the range
-}
-
-func (p *playing) passed(completed uint64) {
-	p.store.mu.Lock()
-	defer p.store.mu.Unlock()
-	p.At = completed
-}
+// Over reports whether the replay has come to an end.
+func (r *Replay) Over() bool { return r.State == ReplayDone || r.State == ReplayCancelled }
 
 // Replay sends a range again. The sequence of a record is that of the frame that
 // completed it. The errors are ErrNoSink, ErrReplays, ErrRange and what the disk
@@ -89,7 +81,7 @@ func (m *Manager) ask(name string, r Replay) (Replay, error) {
 	s.mu.Lock()
 	busy := 0
 	for _, o := range s.replays {
-		if o.State != ReplayDone {
+		if !o.Over() {
 			busy++
 		}
 	}
@@ -98,17 +90,47 @@ func (m *Manager) ask(name string, r Replay) (Replay, error) {
 		return Replay{}, ErrReplays
 	}
 	job := r
-	s.replays = append(s.replays, &job)
+	s.replays, s.touched = append(s.replays, &job), true
 	if len(s.replays) > keptReplays {
-		i := slices.IndexFunc(s.replays, func(o *Replay) bool { return o.State == ReplayDone })
+		i := slices.IndexFunc(s.replays, func(o *Replay) bool { return o.Over() })
 		s.replays = slices.Delete(s.replays, i, i+1)
 	}
 	s.mu.Unlock()
+	w.rouse()
+	return r, nil
+}
+
+// CancelReplays ends the replays of a sink that are under way, and returns them. A
+// batch that is being sent at that moment still is. The errors are ErrNoSink and
+// ErrNoReplay.
+func (m *Manager) CancelReplays(name string) ([]Replay, error) {
+	w, err := m.named(name)
+	if err != nil {
+		return nil, err
+	}
+	var ended []Replay
+	w.store.mu.Lock()
+	for _, r := range w.store.replays {
+		if !r.Over() {
+			r.State, r.Ended = ReplayCancelled, m.o.Now().UTC()
+			ended = append(ended, *r)
+		}
+	}
+	w.store.touched = w.store.touched || len(ended) > 0
+	w.store.mu.Unlock()
+	if len(ended) == 0 {
+		return nil, ErrNoReplay
+	}
+	w.rouse()
+	return ended, nil
+}
+
+// rouse tells the worker that its replays have changed.
+func (w *worker) rouse() {
 	select {
 	case w.wake <- struct{}{}:
 	default:
 	}
-	return r, nil
 }
 
 // Letters returns the dead letters of a sink, the newest first. The error is
@@ -119,109 +141,4 @@ func (m *Manager) Letters(name string) ([]Letter, error) {
 		return nil, err
 	}
 	return w.dead.all(), nil
-}
-
-// replaying reports whether there is a replay to go on with, and takes it up.
-func (w *worker) replaying() bool {
-	if w.playing != nil {
-		return true
-	}
-	w.store.mu.Lock()
-	defer w.store.mu.Unlock()
-	for _, r := range w.store.replays {
-		if r.State == ReplayDone {
-			continue
-		}
-		if r.State == ReplayWaiting {
-			r.State = ReplayRunning
-			w.unsaved = true
-		}
-		w.playing = &playing{Replay: r, store: w.store}
-		return true
-	}
-	return false
-}
-
-// begin opens the range of the replay.
-func (p *playing) begin(w *worker) error {
-	r := audit.Range{From: p.From, To: p.To, First: p.First, Last: p.Last}
-	if p.Letters {
-		p.wanted = map[uint64]bool{}
-		r.First = math.MaxUint64
-		for _, l := range w.dead.all() {
-			p.wanted[l.Sequence] = true
-			r.First, r.Last = min(r.First, l.Sequence), max(r.Last, l.Sequence)
-		}
-	}
-	r.First = max(r.First, p.At+1)
-	var err error
-	p.r, err = w.m.o.Trail.ReadRange(r)
-	return err
-}
-
-// replayStep sends the next batch of a replay. It is false when the worker is to
-// stop.
-func (w *worker) replayStep() bool {
-	p := w.playing
-	if p.r == nil {
-		if err := p.begin(w); err != nil {
-			return w.stumbled(err)
-		}
-	}
-	records, err := p.r.Next(w.ctx, min(w.limits.Entries, readRecords), min(w.limits.Bytes, readBytes))
-	if err != nil {
-		return w.stumbled(err)
-	}
-	if len(records) == 0 {
-		w.log.Info("the replay is done", zap.String("replay", p.ID), zap.Int64("sent", p.Sent))
-		w.store.mu.Lock()
-		p.State, p.Ended = ReplayDone, w.m.o.Now().UTC()
-		w.store.mu.Unlock()
-		w.endReplay()
-		w.save()
-		return true
-	}
-	b := batch{}
-	w.buf = w.buf[:0]
-	for _, r := range records {
-		if (p.wanted == nil || p.wanted[max(r.Sequence, r.EndSequence)]) && matches(&w.cfg.Filter, r) &&
-			!w.add(&b, r, true) {
-			return w.stumbled(errUnkept)
-		}
-	}
-	if entries := w.sealed(&b); len(entries) > 0 && !w.send(entries, true) {
-		return false
-	}
-	if w.wentBack { // the batch was given up
-		p.r.Close()
-		p.r = nil
-		return true
-	}
-	last := records[len(records)-1]
-	p.passed(max(last.Sequence, last.EndSequence))
-	w.unsaved = true
-	w.keep()
-	return true
-}
-
-// endReplay gives back what the replay at hand holds.
-func (w *worker) endReplay() {
-	if w.playing != nil && w.playing.r != nil {
-		w.playing.r.Close()
-	}
-	w.playing = nil
-}
-
-// resent notes entries of a replay that were confirmed.
-func (w *worker) resent(entries []Entry) {
-	w.store.mu.Lock()
-	w.playing.Sent += int64(len(entries))
-	w.store.mu.Unlock()
-	ids := make(map[string]bool, len(entries))
-	for i := range entries {
-		ids[entries[i].Record.RecordID] = true
-	}
-	if err := w.dead.raise(ids); err != nil {
-		w.log.Error("dead letters that were delivered are still listed", zap.Error(fmt.Errorf("writing them: %w", err)))
-	}
 }

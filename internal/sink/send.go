@@ -32,11 +32,11 @@ var errNoReason = errors.New("the target took only a part and does not say why")
 
 // send hands entries to the target until all of them are where they are to be,
 // whatever that takes. It is false when the worker is to stop, or has to go back.
-func (w *worker) send(entries []Entry, replay bool) bool {
+func (w *worker) send(entries []Entry) bool {
 	for len(entries) > 0 {
 		n, err := w.target.Deliver(w.ctx, entries)
 		if n > 0 {
-			w.sent(entries[:n], replay)
+			w.sent(entries[:n])
 			entries = entries[n:]
 		}
 		var refused *Refused
@@ -58,7 +58,7 @@ func (w *worker) send(entries []Entry, replay bool) bool {
 				}
 				continue
 			}
-			w.passed(&entries[0], replay)
+			w.passed(&entries[0])
 			entries = entries[1:]
 		case errors.As(err, &lost):
 			err := w.goBack(lost)
@@ -90,26 +90,23 @@ func (w *worker) send(entries []Entry, replay bool) bool {
 }
 
 // sent notes entries that were confirmed.
-func (w *worker) sent(entries []Entry, replay bool) {
+func (w *worker) sent(entries []Entry) {
+	w.wentBack, w.refusals = false, 0
+	w.count(entries)
+	w.passed(&entries[len(entries)-1])
+}
+
+// count notes how much was confirmed.
+func (w *worker) count(entries []Entry) {
 	var bytes int64
 	for i := range entries {
 		bytes += int64(len(entries[i].Data))
 	}
-	w.wentBack, w.refusals = false, 0
-	if replay {
-		w.resent(entries)
-	}
 	w.figures.sent(len(entries), bytes, w.m.o.Now())
-	w.passed(&entries[len(entries)-1], replay)
 }
 
 // passed notes that nothing before and with e is to be sent any more.
-func (w *worker) passed(e *Entry, replay bool) {
-	if replay {
-		w.playing.passed(e.Completed())
-		w.unsaved = true
-		return
-	}
+func (w *worker) passed(e *Entry) {
 	w.store.confirmed = e.Completed()
 	w.moved(e.Record.Mark())
 	w.keep()
@@ -131,9 +128,7 @@ func (w *worker) failed(err error) bool {
 		w.told, w.toldAt = true, now
 		w.event(KindFailing, map[string]string{"since": since.UTC().Format(time.RFC3339), "error": err.Error()})
 	}
-	if w.begun && w.unsaved {
-		w.save()
-	}
+	w.saveChanges()
 	if w.stopping() {
 		return false
 	}
@@ -149,7 +144,12 @@ func (w *worker) backoff(err error) time.Duration {
 	if errors.As(err, &later) && later.After > 0 {
 		return min(later.After, maxLater)
 	}
-	d := min(firstBackoff<<min(w.tries-1, 10), lastBackoff)
+	return backoff(w.tries)
+}
+
+// backoff is how long to wait after so many failures, one after the other.
+func backoff(tries int) time.Duration {
+	d := min(firstBackoff<<min(tries-1, 10), lastBackoff)
 	return d + time.Duration((rand.Float64()*0.4-0.2)*float64(d))
 }
 
@@ -176,6 +176,7 @@ func (w *worker) goBack(lost *Lost) error {
 		return err
 	}
 	w.reader.Close()
+	w.had = max(w.had, w.store.confirmed)
 	w.reader, w.past, w.since, w.wentBack = r, lost.After, lost.Since, true
 	w.store.confirmed = lost.After
 	w.moved(r.Mark())

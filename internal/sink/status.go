@@ -124,6 +124,14 @@ func (f *figures) failed(text string, now time.Time) time.Time {
 	return f.since
 }
 
+// stumbled notes a failure of something beside what is new.
+func (f *figures) stumbled(text string, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.errors++
+	f.lastError, f.lastErrorAt = text, now
+}
+
 // recover notes that the sink works, and returns since when it had failed.
 func (f *figures) recover(now time.Time) (since time.Time, failing bool) {
 	f.mu.Lock()

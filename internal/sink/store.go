@@ -37,8 +37,9 @@ type store struct {
 	skipped   uint64
 	written   time.Time // of earlier's last
 
-	mu      sync.Mutex // guards the following field
+	mu      sync.Mutex // guards the following fields
 	replays []*Replay
+	touched bool // somebody else than the worker has changed replays
 }
 
 type earlierMark struct {
@@ -116,9 +117,18 @@ func SetAside(path string) (string, error) {
 	}
 }
 
+// wasTouched reports whether there are replays to be kept that the worker did not
+// change itself.
+func (s *store) wasTouched() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.touched
+}
+
 // save makes the store durable.
 func (s *store) save() error {
 	s.mu.Lock()
+	s.touched = false
 	v := saved{Mark: s.mark.String(), Confirmed: s.confirmed, Earlier: s.earlier, Skipped: s.skipped, Replays: s.replays}
 	data, err := json.Marshal(v)
 	s.mu.Unlock()
@@ -126,6 +136,9 @@ func (s *store) save() error {
 		err = WriteDurably(s.path, data)
 	}
 	if err != nil {
+		s.mu.Lock()
+		s.touched = true
+		s.mu.Unlock()
 		return fmt.Errorf("writing the mark: %w", err)
 	}
 	return nil

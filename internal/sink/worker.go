@@ -62,7 +62,8 @@ type worker struct {
 	reader  *audit.Reader
 	limits  Batch
 	past    uint64    // what was completed up to here the receiver has
-	since   time.Time // what is older the receiver does not want
+	since   time.Time // what is older the receiver does not want, of what it had
+	had     uint64    // what was completed up to here it had confirmed before it lost it
 	buf     []byte
 	saved   time.Time
 	unsaved bool
@@ -183,9 +184,7 @@ func (w *worker) targetNotes() []string {
 
 // close gives back what the worker holds.
 func (w *worker) close() {
-	if w.begun && w.unsaved {
-		w.save()
-	}
+	w.saveChanges()
 	if w.reader != nil {
 		w.reader.Close()
 	}
@@ -307,7 +306,7 @@ func (w *worker) check() error {
 // when the worker is to stop.
 func (w *worker) step() bool {
 	final := w.stopping()
-	if !final && w.replaying() && (w.turn || w.reader.Behind() == 0) {
+	if !final && w.replaying() && w.playing.due(w.m.o.Now()) && (w.turn || w.reader.Behind() == 0) {
 		w.turn = false
 		return w.replayStep()
 	}
@@ -319,7 +318,7 @@ func (w *worker) step() bool {
 	if w.trouble {
 		w.recovered()
 	}
-	if len(entries) > 0 && !w.send(entries, false) {
+	if len(entries) > 0 && !w.send(entries) {
 		return false
 	}
 	w.moved(w.reader.Mark())
@@ -350,7 +349,7 @@ func (w *worker) rest() bool {
 		return w.ctx.Err() == nil
 	}
 	if moved := w.reader.Arrival(); moved != nil {
-		timer := time.NewTimer(checkEvery)
+		timer := time.NewTimer(w.idle())
 		defer timer.Stop()
 		select {
 		case <-moved:
@@ -366,6 +365,14 @@ func (w *worker) rest() bool {
 	}
 	w.pause(min(drowse, w.limits.Age))
 	return w.ctx.Err() == nil
+}
+
+// idle is how long a worker waits when nothing arrives.
+func (w *worker) idle() time.Duration {
+	if w.playing == nil {
+		return checkEvery
+	}
+	return min(max(w.playing.until.Sub(w.m.o.Now()), 0), checkEvery)
 }
 
 // pause waits, unless the worker is to stop.
@@ -390,8 +397,18 @@ func (w *worker) moved(to audit.Mark) {
 
 // keep writes the mark when that is due.
 func (w *worker) keep() {
+	if w.store.wasTouched() {
+		w.save()
+	}
 	if now := w.m.o.Now(); w.unsaved && now.Sub(w.saved).Abs() >= saveEvery {
 		w.store.remember(now)
+		w.save()
+	}
+}
+
+// saveChanges writes what changed since the last time, at once.
+func (w *worker) saveChanges() {
+	if w.begun && (w.unsaved || w.store.wasTouched()) {
 		w.save()
 	}
 }
