@@ -49,10 +49,7 @@ var auditFilters = append(endpointFilters[:len(endpointFilters):len(endpointFilt
 )
 
 // auditResults are how exchanges end.
-var auditResults = []string{
-	audit.ResultAnswered, audit.ResultProviderError, audit.ResultGatewayError, audit.ResultClientGone,
-	audit.ResultInterrupted, audit.ResultDenied, audit.ResultUnauthenticated, audit.ResultRefused,
-}
+var auditResults = audit.Results()
 
 func (s *server) readAuditQuery(c *call) (q auditQuery, err error) {
 	v := c.r.URL.Query()

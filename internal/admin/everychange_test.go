@@ -118,6 +118,7 @@ func everyChange(w *world) []step {
 		{"POST /api/sluice/v1/policies/reload", own + "/policies/reload", "", "", "ReloadPolicies", "", ""},
 		{"POST /api/sluice/v1/audit/sinks/{name}/replay", own + "/audit/sinks/siem/replay", `{"firstSequence":1,"lastSequence":2}`, "",
 			sink.KindReplay, "", ""},
+		{"DELETE /api/sluice/v1/audit/sinks/{name}/replay", own + "/audit/sinks/siem/replay", "", "", sink.KindCancelReplay, "", ""},
 		{"POST /api/sluice/v1/audit/sinks/{name}/dead-letters/retry", own + "/audit/sinks/siem/dead-letters/retry", "", "",
 			sink.KindRetryLetters, "", ""},
 		{"POST /api/sluice/v1/audit/holds", own + "/audit/holds", `{"name":"case","from":"2026-03-10","reason":"4711"}`, "", "CreateHold", "", ""},
@@ -192,13 +193,17 @@ func TestEveryRouteThatChangesWritesAnEvent(t *testing.T) {
 // oneSink takes what is asked of it, under any name.
 type oneSink struct{}
 
-func (oneSink) Status() []sink.Status                          { return nil }
+func (oneSink) Status() []sink.Status {
+	return []sink.Status{{Name: "siem", Replays: []sink.Replay{{ID: "r", State: sink.ReplayRunning}}}}
+}
 func (oneSink) Forgotten() []string                            { return nil }
 func (oneSink) Letters(string) ([]sink.Letter, error)          { return nil, nil }
 func (oneSink) RetryLetters(_, by string) (sink.Replay, error) { return sink.Replay{By: by}, nil }
 func (oneSink) Replay(_ string, _ audit.Range, by string) (sink.Replay, error) {
 	return sink.Replay{By: by}, nil
 }
+
+func (oneSink) CancelReplays(string) ([]sink.Replay, error) { return []sink.Replay{{ID: "r"}}, nil }
 
 // eventOf is the event of a kind that a request wrote.
 func (w *world) eventOf(request, kind string) *audit.Event {

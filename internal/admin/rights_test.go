@@ -136,6 +136,7 @@ var rights = map[string]string{
 	"GET /api/aigateway/v1/audit":                               "-xoo",
 	"GET /api/sluice/v1/audit/sinks":                            "-xoo",
 	"POST /api/sluice/v1/audit/sinks/{name}/replay":             "-xxo",
+	"DELETE /api/sluice/v1/audit/sinks/{name}/replay":           "-xxo",
 	"GET /api/sluice/v1/audit/sinks/{name}/dead-letters":        "-xoo",
 	"POST /api/sluice/v1/audit/sinks/{name}/dead-letters/retry": "-xxo",
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"sluice/internal/admin/api"
@@ -18,6 +19,7 @@ type Sinks interface {
 	Forgotten() []string
 	Replay(name string, r audit.Range, by string) (sink.Replay, error)
 	RetryLetters(name, by string) (sink.Replay, error)
+	CancelReplays(name string) ([]sink.Replay, error)
 	Letters(name string) ([]sink.Letter, error)
 }
 
@@ -34,6 +36,13 @@ func (s *server) sinkRoutes() []route {
 			doc: doc{
 				id: "replaySink", tag: tagAudit, summary: "Send a range of the trail to a sink again, beside what is new.",
 				in: api.NewReplay{}, out: api.Replay{}, status: 202, also: []int{404},
+			},
+		},
+		{
+			pattern: "DELETE " + all + "/{name}/replay", access: decided, resource: sinks, verb: policies.VerbUpdate, handle: s.cancelReplays,
+			doc: doc{
+				id: "cancelReplays", tag: tagAudit, summary: "Cancel the replays of a sink that are under way, those of dead letters too.",
+				out: api.ReplayList{}, also: []int{404},
 			},
 		},
 		{
@@ -97,7 +106,7 @@ func maybe(t time.Time) *time.Time {
 func shownReplay(r sink.Replay) api.Replay {
 	return api.Replay{
 		ID: r.ID, From: maybe(r.From), To: maybe(r.To), FirstSequence: r.First, LastSequence: r.Last, DeadLetters: r.Letters,
-		By: r.By, Asked: shown(r.Asked), State: r.State, Sent: r.Sent, Ended: maybe(r.Ended),
+		By: r.By, Asked: shown(r.Asked), State: r.State, Sent: r.Sent, Ended: maybe(r.Ended), Error: r.Error,
 	}
 }
 
@@ -165,6 +174,55 @@ func (s *server) startReplay(c *call, kind string, metadata map[string]string, s
 		return err
 	}
 	return c.reply(http.StatusAccepted, shownReplay(replay))
+}
+
+// cancelReplays is DELETE /api/sluice/v1/audit/sinks/{name}/replay.
+func (s *server) cancelReplays(c *call) error {
+	name := c.r.PathValue("name")
+	if s.Sinks == nil {
+		return notFound("sink", name)
+	}
+	if _, err := s.Sinks.Letters(name); err != nil {
+		return notFound("sink", name)
+	}
+	// The event says which, and is written before.
+	var under []string
+	for _, x := range s.Sinks.Status() {
+		for _, r := range x.Replays {
+			if x.Name == name && !r.Over() {
+				under = append(under, r.ID)
+			}
+		}
+	}
+	if len(under) == 0 {
+		return noReplay(name)
+	}
+	ev := c.event(sink.KindCancelReplay, sink.TargetSink, "", name, nil)
+	ev.Metadata = map[string]string{"replays": strings.Join(under, " ")}
+	out := api.ReplayList{Replays: []api.Replay{}}
+	err := s.change(c, func() error {
+		ended, err := s.Sinks.CancelReplays(name)
+		for _, r := range ended {
+			out.Replays = append(out.Replays, shownReplay(r))
+		}
+		return err
+	}, ev)
+	switch {
+	case errors.Is(err, sink.ErrNoSink):
+		return notFound("sink", name)
+	case errors.Is(err, sink.ErrNoReplay):
+		return noReplay(name)
+	case err != nil:
+		return err
+	}
+	return c.reply(http.StatusOK, out)
+}
+
+// noReplay is the answer where nothing is under way that could be cancelled.
+func noReplay(name string) error {
+	e := notFound("replay", name)
+	e.Message = sentence(sink.ErrNoReplay) + "."
+	return e
 }
 
 // listDeadLetters is GET /api/sluice/v1/audit/sinks/{name}/dead-letters.

@@ -19,12 +19,12 @@ import (
 )
 
 // fussy is a receiver that refuses what a test says, and fails when it is told to.
-type fussy struct{ refuse, fail atomic.Bool }
+type fussy struct{ refuse, fail, failOld atomic.Bool }
 
 func (f *fussy) Deliver(_ context.Context, entries []sink.Entry) (int, error) {
 	for i, e := range entries {
 		switch {
-		case f.fail.Load():
+		case f.fail.Load(), f.failOld.Load() && e.Again:
 			return i, errors.New("the receiver is down")
 		case f.refuse.Load() && e.Record.ID == "odd":
 			return i, &sink.Refused{Reason: "too odd"}
@@ -94,6 +94,22 @@ func TestSinksByREST(t *testing.T) {
 		require.Equal(t, http.StatusNotFound, w.as("root", "POST", all+path, `{"firstSequence": 1}`).status)
 	}
 	require.Equal(t, http.StatusNotFound, w.as("root", "GET", all+"/other/dead-letters", "").status)
+	require.Equal(t, http.StatusNotFound, w.as("root", "DELETE", all+"/other/replay", "").status)
+
+	require.Contains(t, w.as("root", "DELETE", all+"/siem/replay", "").must(http.StatusNotFound).body, "No replay of this sink is under way.")
+	f.failOld.Store(true)
+	w.as("root", "POST", all+"/siem/replay", `{"firstSequence": 1}`).must(http.StatusAccepted)
+	eventually(func() bool { return look().Replays[0].Error == "the receiver is down" })
+	var ended api.ReplayList
+	require.NoError(t, json.Unmarshal([]byte(w.as("root", "DELETE", all+"/siem/replay", "").must(http.StatusOK).body), &ended))
+	require.Len(t, ended.Replays, 1)
+	require.Equal(t, "cancelled", look().Replays[0].State)
+	require.NoError(t, w.trail.Query(context.Background(), audit.Filter{Kinds: []string{sink.KindCancelReplay}}, func(r *audit.Record) error {
+		require.Equal(t, ended.Replays[0].ID, r.Event.Metadata["replays"])
+		kinds = append(kinds, r.Event.Kind)
+		return nil
+	}))
+	require.Equal(t, []string{sink.KindRetryLetters, sink.KindReplay, sink.KindCancelReplay}, kinds)
 
 	f.fail.Store(true)
 	require.NoError(t, w.trail.Trail.Event(&audit.Event{Kind: "CreateUser"}))

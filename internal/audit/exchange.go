@@ -19,6 +19,14 @@ const (
 	ResultRefused         = "refused"         // the request itself was wrong: malformed, too large, unknown endpoint
 )
 
+// Results lists how exchanges end: the Result constants.
+func Results() []string {
+	return []string{
+		ResultAnswered, ResultProviderError, ResultGatewayError, ResultClientGone, ResultInterrupted, ResultDenied, ResultUnauthenticated,
+		ResultRefused,
+	}
+}
+
 // Unknown stands for a number of tokens that nobody reported.
 const Unknown = -1
 

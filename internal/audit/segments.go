@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -45,33 +46,58 @@ func (t *Trail) OpenSegment(name string) (*os.File, error) {
 // SegmentHead is what head.json of a trail that ends with the day would have,
 // signed now, and what HoldsFile would: a copy of the days up to it is a trail of
 // its own.
-func (t *Trail) SegmentHead(name string) (kept, held []byte, err error) {
+func (t *Trail) SegmentHead(ctx context.Context, name string) (kept, held []byte, err error) {
 	d, err := parseDay(name)
 	if err != nil {
 		return nil, nil, fmt.Errorf("making the head of a segment: %q is no day", name)
 	}
-	s, err := scanSegment(t.dir, d, 0, false)
+	end, stood, err := t.segmentEnd(ctx, d)
 	if err != nil {
 		return nil, nil, fmt.Errorf("making the head of a segment: %w", err)
-	}
-	defer s.close()
-	var end position
-	var stood *holding
-	for {
-		h, meta, err := s.skimOn()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, nil, fmt.Errorf("making the head of a segment: %w", err)
-		}
-		end, stood = s.at(&h), stood.later(toldIn(h.kind, meta).holding)
 	}
 	data, err := json.Marshal(t.signedHead(end, false, stood.heading()))
 	if err != nil {
 		return nil, nil, fmt.Errorf("making the head of a segment: %w", err)
 	}
 	return append(data, '\n'), holdsFileText(stood.list()), nil
+}
+
+// segmentEnd is the place at the end of a day, and what was held then. The start of
+// the next day has both, so that a day of gigabytes is only read where that is
+// damaged.
+func (t *Trail) segmentEnd(ctx context.Context, d day) (end position, stood *holding, err error) {
+	parts := t.readers.list()
+	for i := range len(parts) - 1 {
+		if parts[i].span.day != d {
+			continue
+		}
+		info, err := os.Stat(filepath.Join(t.dir, d.logName()))
+		if err != nil {
+			return end, nil, err
+		}
+		next, meta, err := readSegmentMeta(t.dir, parts[i+1].span.day)
+		if err == nil && next.seq == parts[i].span.last+1 {
+			return position{seq: next.seq - 1, hash: next.prev, day: d, off: info.Size()}, meta.Holding, nil
+		}
+	}
+	s, err := scanSegment(t.dir, d, 0, false)
+	if err != nil {
+		return end, nil, err
+	}
+	defer s.close()
+	for {
+		if err := ctx.Err(); err != nil {
+			return end, nil, err
+		}
+		h, meta, err := s.skimOn()
+		if err == io.EOF {
+			return end, stood, nil
+		}
+		if err != nil {
+			return end, nil, err
+		}
+		end, stood = s.at(&h), stood.later(toldIn(h.kind, meta).holding)
+	}
 }
 
 // Hash is the chain hash of the last frame before the mark, hex; "" at the

@@ -39,13 +39,13 @@ func auditSinksCommand(r *remote) *cobra.Command {
 func auditReplayCommand(r *remote) *cobra.Command {
 	var from, to string
 	var first, last uint64
-	var letters bool
+	var letters, cancel bool
 	cmd := &cobra.Command{
 		Use:   "replay NAME",
-		Short: "Send a range of the trail to a sink again, or its dead letters",
+		Short: "Send a range of the trail to a sink again, or its dead letters, or cancel that",
 		Long: "Send a range of the trail to a sink again, beside what is new: by the time of the records (--from and --to), by the\n" +
 			"sequence that completed them (--first and --last), or both. Or send the dead letters again (--dead-letters).\n" +
-			"The replay goes on by itself; sluice audit sinks -o json shows how far it is.",
+			"The replay goes on by itself; sluice audit sinks -o json shows how far it is. --cancel ends all that are under way.",
 		Example: "  sluice audit replay siem --from 2026-03-10T08:00:00Z --to 2026-03-10T12:00:00Z",
 		Args:    Exactly("NAME"),
 		RunE: r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
@@ -55,12 +55,24 @@ func auditReplayCommand(r *remote) *cobra.Command {
 			switch {
 			case err != nil:
 				return err
+			case cancel && (letters || in != (api.NewReplay{})):
+				return usagef("--cancel takes no range and not --dead-letters: it ends what is under way")
+			case cancel:
+				ended, err := c.CancelReplays(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return r.show(cmd, ended, "ID STATE SENT", func(add func(...any)) {
+					for _, p := range ended.Replays {
+						add(p.ID, p.State, p.Sent)
+					}
+				})
 			case letters && in != (api.NewReplay{}):
 				return usagef("--dead-letters takes no range")
 			case letters:
 				replay, err = c.RetryDeadLetters(cmd.Context(), args[0])
 			case in == (api.NewReplay{}):
-				return usagef("say what to send again: --from and --to, --first and --last, or --dead-letters")
+				return usagef("say what to send again: --from and --to, --first and --last, or --dead-letters; or --cancel")
 			default:
 				replay, err = c.ReplaySink(cmd.Context(), args[0], in)
 			}
@@ -79,6 +91,7 @@ func auditReplayCommand(r *remote) *cobra.Command {
 	fl.Uint64Var(&first, "first", 0, "send from this sequence on")
 	fl.Uint64Var(&last, "last", 0, "send up to this sequence")
 	fl.BoolVar(&letters, "dead-letters", false, "send what the receiver refused again")
+	fl.BoolVar(&cancel, "cancel", false, "end the replays that are under way")
 	return cmd
 }
 

@@ -21,6 +21,12 @@ func (c *Client) ReplaySink(ctx context.Context, name string, in api.NewReplay) 
 	return out, err
 }
 
+// CancelReplays ends the replays of a sink that are under way, and returns them.
+func (c *Client) CancelReplays(ctx context.Context, name string) (out api.ReplayList, err error) {
+	err = c.call(ctx, http.MethodDelete, own+"/audit/sinks/"+url.PathEscape(name)+"/replay", nil, nil, &out)
+	return out, err
+}
+
 // DeadLetters returns the records that the receiver of a sink refused for good.
 func (c *Client) DeadLetters(ctx context.Context, name string) (out api.DeadLetterList, err error) {
 	err = c.call(ctx, http.MethodGet, own+"/audit/sinks/"+url.PathEscape(name)+"/dead-letters", nil, nil, &out)

@@ -153,20 +153,21 @@ func TestBadFilesSayWhere(t *testing.T) {
 
 func TestWhatNoSingleKeyTells(t *testing.T) {
 	for file, want := range map[string]string{
-		"listen.invalid.yaml":        "listen: want host:port",
-		"plain.invalid.yaml":         "listen_plain: only a loopback address may be served without TLS",
-		"oidc_issuer.invalid.yaml":   "identity.oidc.issuer: want an https address",
-		"oidc_missing.invalid.yaml":  "identity.oidc: issuer is missing",
-		"oidc_audience.invalid.yaml": "identity.oidc: audience is missing",
-		"oidc_scopes.invalid.yaml":   "identity.oidc.scopes: want openid among them",
-		"oidc_skew.invalid.yaml":     "identity.oidc.skew: want at most 5m",
-		"certificates.invalid.yaml":  "identity.certificates: needs tls.client_ca",
-		"client_auth.invalid.yaml":   "tls.client_auth: needs tls.client_ca",
-		"client_crl.invalid.yaml":    "tls.client_crl: testdata/missing.pem can't be read",
-		"pair.invalid.yaml":          "tls: certificate and key go together",
-		"prices.invalid.yaml":        "prices.file: testdata/missing.json can't be read",
-		"sessions.invalid.yaml":      "identity.sessions: idle (2h0m0s) is longer than absolute (1h0m0s)",
-		"missing.invalid.yaml":       "egress.ca_file: testdata/missing.pem can't be read",
+		"sink-file-data.invalid.yaml": "audit.sinks: a: the path /var/lib/sluice/../sluice/audit/2026-03-10.log is inside the data folder",
+		"listen.invalid.yaml":         "listen: want host:port",
+		"plain.invalid.yaml":          "listen_plain: only a loopback address may be served without TLS",
+		"oidc_issuer.invalid.yaml":    "identity.oidc.issuer: want an https address",
+		"oidc_missing.invalid.yaml":   "identity.oidc: issuer is missing",
+		"oidc_audience.invalid.yaml":  "identity.oidc: audience is missing",
+		"oidc_scopes.invalid.yaml":    "identity.oidc.scopes: want openid among them",
+		"oidc_skew.invalid.yaml":      "identity.oidc.skew: want at most 5m",
+		"certificates.invalid.yaml":   "identity.certificates: needs tls.client_ca",
+		"client_auth.invalid.yaml":    "tls.client_auth: needs tls.client_ca",
+		"client_crl.invalid.yaml":     "tls.client_crl: testdata/missing.pem can't be read",
+		"pair.invalid.yaml":           "tls: certificate and key go together",
+		"prices.invalid.yaml":         "prices.file: testdata/missing.json can't be read",
+		"sessions.invalid.yaml":       "identity.sessions: idle (2h0m0s) is longer than absolute (1h0m0s)",
+		"missing.invalid.yaml":        "egress.ca_file: testdata/missing.pem can't be read",
 	} {
 		c, err := config.Load(filepath.Join("testdata", file))
 		require.NoError(t, err, file)

@@ -55,6 +55,13 @@ func redisKeys(s *Sink) fields {
 	}
 }
 
+// sameStream reports whether two sinks would add to one stream: readers would get
+// each record twice, and could not tell by its id which of both they have.
+func sameStream(a, b *SinkRedis) bool {
+	return a != nil && b != nil && a.Stream == b.Stream && a.Database == b.Database && a.Master == b.Master &&
+		slices.ContainsFunc(a.Addresses, func(x string) bool { return slices.Contains(b.Addresses, x) })
+}
+
 // checkRedis returns the key that does not go with the others, and what is wanted.
 func checkRedis(s *Sink) (key, want string) {
 	r := s.Redis

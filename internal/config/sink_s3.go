@@ -78,6 +78,9 @@ var s3Bucket = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 // checkS3 returns the key that does not go with the others, and what is wanted.
 func checkS3(s *Sink) (key, want string) {
 	x := s.S3
+	if x.Prefix != "" && !strings.HasSuffix(x.Prefix, "/") {
+		x.Prefix += "/" // a folder is meant
+	}
 	switch {
 	case !s3Bucket.MatchString(x.Bucket):
 		return "bucket", "want the name of a bucket: 3 to 63 lower-case letters, digits, - and ."
@@ -97,9 +100,18 @@ func checkS3(s *Sink) (key, want string) {
 	return "", ""
 }
 
+// sameBucket reports whether the objects of two sinks would overwrite each other.
+func sameBucket(a, b *SinkS3) bool {
+	return a != nil && b != nil && a.Bucket == b.Bucket && a.Prefix == b.Prefix && a.Endpoint == b.Endpoint
+}
+
 // checkSinks checks what sinks need of other settings.
 func (c *Config) checkSinks(add func(key, format string, args ...any)) {
 	for _, s := range c.Audit.Sinks {
+		if s.File != nil && inside(s.File.Path, c.Data) {
+			add("audit.sinks", "%s: the path %s is inside the data folder, which is the gateway's own: its trail, database and keys are there. "+
+				"Name a path outside of it", s.Name, s.File.Path)
+		}
 		if s.S3 != nil && s.S3.AccessKeyID == "" && !c.Egress.MachineIdentity {
 			add("audit.sinks", "%s: want access_key_id and secret_access_key, or egress.machine_identity: true for the machine's own identity", s.Name)
 		}

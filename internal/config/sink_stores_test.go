@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -73,6 +74,54 @@ func TestBadStoresSayWhere(t *testing.T) {
 	c, err := config.Load("testdata/sink-s3.invalid.yaml")
 	require.NoError(t, err)
 	require.ErrorContains(t, c.Validate(), "archive: want access_key_id and secret_access_key, or egress.machine_identity: true")
+}
+
+func TestSinksThatWouldNotWork(t *testing.T) {
+	for file, want := range map[string]string{
+		"file-empty":     "3: audit.sinks[0].path: want the path of a file",
+		"file-scheme":    "3: audit.sinks[0].path: is the path itself, without file:",
+		"filter-kinds":   `3: audit.sinks[0].filter.kinds: "DenyEndpont" is not known; want some of: `,
+		"filter-results": `3: audit.sinks[0].filter.results: "deny" is not known; want some of: answered, `,
+		"redis-same":     "4: audit.sinks[1].stream: another sink adds to this stream",
+		"s3-same":        "4: audit.sinks[1].prefix: another sink writes to this bucket under this prefix",
+	} {
+		_, err := config.Load(filepath.Join("testdata", "sink-"+file+".bad.yaml"))
+		require.ErrorContains(t, err, "bad.yaml:"+want, file)
+	}
+	c, err := config.Load("testdata/sink-s3.good.yaml")
+	require.NoError(t, err)
+	require.Equal(t, "denials/", c.Audit.Sinks[2].S3.Prefix)
+}
+
+// TestFilesThatAreTheSame by links, and files of the gateway's own.
+func TestFilesThatAreTheSame(t *testing.T) {
+	dir := t.TempDir()
+	data := filepath.Join(dir, "data")
+	require.NoError(t, os.MkdirAll(filepath.Join(data, "audit"), 0o700))
+	require.NoError(t, os.Symlink(data, filepath.Join(dir, "link")))
+	load := func(paths ...string) error {
+		text := "data: " + data + "\naudit:\n  sinks:\n"
+		for i, p := range paths {
+			text += fmt.Sprintf("    - { name: s%d, type: file, path: %q }\n", i, p)
+		}
+		file := filepath.Join(dir, "sluice.yaml")
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		c, err := config.Load(file)
+		if err == nil {
+			err = c.Validate()
+		}
+		return err
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a"), nil, 0o600))
+	require.NoError(t, os.Symlink(filepath.Join(dir, "a"), filepath.Join(dir, "b")))
+	require.ErrorContains(t, load(filepath.Join(dir, "a"), filepath.Join(dir, "b")), "another sink writes to this file")
+	require.ErrorContains(t, load(filepath.Join(dir, "x", "new"), filepath.Join(dir, ".", "x", "..", "x", "new")), "another sink writes to this file")
+	for _, own := range []string{"audit/2026-03-10.log", "sluice.db", "new/file"} {
+		for _, folder := range []string{data, filepath.Join(dir, "link")} {
+			require.ErrorContains(t, load(filepath.Join(folder, own)), "is inside the data folder")
+		}
+	}
+	require.NoError(t, load(filepath.Join(dir, "data-audit"), filepath.Join(dir, "a"), filepath.Join(dir, "data.ndjson")))
 }
 
 func TestTwoSinksHaveTwoFiles(t *testing.T) {

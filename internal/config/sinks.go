@@ -9,13 +9,16 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"sluice/internal/audit"
+	"sluice/internal/sink/format"
 )
 
 // Formats of what sinks send.
 const (
-	FormatSluice = "sluice" // the record's own JSON
-	FormatOCSF   = "ocsf"   // Open Cybersecurity Schema Framework 1.6
-	FormatCEF    = "cef"    // ArcSight Common Event Format
+	FormatSluice = format.NameSluice // the record's own JSON
+	FormatOCSF   = format.NameOCSF   // Open Cybersecurity Schema Framework 1.6
+	FormatCEF    = format.NameCEF    // ArcSight Common Event Format
 )
 
 // Sink is one place that the trail is streamed to. Of the parts that only some
@@ -88,7 +91,7 @@ type sinkType struct {
 
 // sinkTypes are the types of sinks, by the word in the file.
 var sinkTypes = map[string]sinkType{
-	"file": {keys: fileKeys, formats: []string{FormatSluice, FormatOCSF, FormatCEF}, needs: []string{"path"}},
+	"file": {keys: fileKeys, formats: []string{FormatSluice, FormatOCSF, FormatCEF}, needs: []string{"path"}, check: checkFile},
 	"redis": {
 		keys: redisKeys, formats: []string{FormatSluice, FormatOCSF, FormatCEF}, needs: []string{"addresses"}, check: checkRedis,
 	},
@@ -106,6 +109,17 @@ func fileKeys(s *Sink) fields {
 		"rotate_bytes": number(&s.File.RotateBytes, 1<<16, 1<<40),
 		"keep":         number(&s.File.Keep, 0, 10000),
 	}
+}
+
+// checkFile returns the key that does not go with the others, and what is wanted.
+func checkFile(s *Sink) (key, want string) {
+	switch {
+	case strings.TrimSpace(s.File.Path) == "":
+		return "path", "want the path of a file, for example /var/log/sluice/audit.ndjson"
+	case strings.HasPrefix(s.File.Path, "file:"):
+		return "path", "is the path itself, without file: in front of it"
+	}
+	return "", ""
 }
 
 var appName = regexp.MustCompile(`^[!-~]{1,48}$`) // as RFC 5424 has it
@@ -129,6 +143,12 @@ func sinks(into *[]Sink) func(*decoder, string, ast.Node) {
 			if slices.ContainsFunc(out, func(o Sink) bool { return sameFile(o.File, s.File) }) {
 				d.fail(item, fmt.Sprintf("%s[%d].path", key, i), "another sink writes to this file, or renames its own to it; give each a path of its own")
 			}
+			if slices.ContainsFunc(out, func(o Sink) bool { return sameStream(o.Redis, s.Redis) }) {
+				d.fail(item, fmt.Sprintf("%s[%d].stream", key, i), "another sink adds to this stream; give each a stream of its own")
+			}
+			if slices.ContainsFunc(out, func(o Sink) bool { return sameBucket(o.S3, s.S3) }) {
+				d.fail(item, fmt.Sprintf("%s[%d].prefix", key, i), "another sink writes to this bucket under this prefix; give each a prefix of its own")
+			}
 			out = append(out, s)
 		}
 		*into = out
@@ -141,12 +161,39 @@ func sameFile(a, b *SinkFile) bool {
 	if a == nil || b == nil || a.Path == "" || b.Path == "" {
 		return false
 	}
-	one, two := filepath.Clean(a.Path), filepath.Clean(b.Path)
+	one, two := real(a.Path), real(b.Path)
 	if len(one) > len(two) {
 		one, two = two, one
 	}
 	behind, is := strings.CutPrefix(two, one)
 	return is && (behind == "" || rotated.MatchString(behind))
+}
+
+// real is the path of a file without links, as far as it is there already.
+func real(path string) string {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return filepath.Clean(path)
+	}
+	rest := ""
+	for at := path; ; at = filepath.Dir(at) {
+		if found, err := filepath.EvalSymlinks(at); err == nil {
+			return filepath.Join(found, rest)
+		}
+		if at == filepath.Dir(at) {
+			return path
+		}
+		rest = filepath.Join(filepath.Base(at), rest)
+	}
+}
+
+// inside reports whether a file is in a folder, at any depth.
+func inside(path, folder string) bool {
+	if path == "" || folder == "" {
+		return false
+	}
+	way, err := filepath.Rel(real(folder), real(path))
+	return err == nil && way != ".." && !strings.HasPrefix(way, ".."+string(filepath.Separator))
 }
 
 var rotated = regexp.MustCompile(`^(\.[0-9]+)+$`)
@@ -181,7 +228,7 @@ func (d *decoder) sink(key string, n ast.Node) Sink {
 			"age":     duration(&s.Batch.Age, time.Millisecond),
 		}),
 		"filter": group(fields{
-			"kinds": texts(&s.Filter.Kinds), "results": texts(&s.Filter.Results), "endpoints": texts(&s.Filter.Endpoints),
+			"kinds": amongst(&s.Filter.Kinds, format.Kinds()), "results": amongst(&s.Filter.Results, audit.Results()), "endpoints": texts(&s.Filter.Endpoints),
 			"organizations": texts(&s.Filter.Organizations), "users": texts(&s.Filter.Users), "providers": texts(&s.Filter.Providers),
 		}),
 	}) {
@@ -209,6 +256,23 @@ func (d *decoder) sink(key string, n ast.Node) Sink {
 		}
 	}
 	return s
+}
+
+// amongst reads a list of words that are among those: a slip of the pen would let
+// nothing pass.
+func amongst(into *[]string, words []string) func(*decoder, string, ast.Node) {
+	return func(d *decoder, key string, n ast.Node) {
+		before := len(d.errs)
+		texts(into)(d, key, n)
+		if len(d.errs) > before {
+			return
+		}
+		for _, w := range *into {
+			if !slices.Contains(words, w) {
+				d.fail(n, key, fmt.Sprintf("%q is not known; want some of: %s", w, strings.Join(words, ", ")))
+			}
+		}
+	}
 }
 
 // wordOf is the text of a key in a mapping, "" where there is none.

@@ -55,6 +55,21 @@ type Noter interface {
 	Notes() []string
 }
 
+// Worrier is a Target that does something beside delivering, which can fail while
+// delivering works.
+type Worrier interface {
+	// Trouble tells how that does. It may be called from any goroutine.
+	Trouble() Trouble
+}
+
+// Trouble is what fails beside delivering. The sink counts as failing meanwhile.
+type Trouble struct {
+	Failures int64     // tries that have failed since the target was opened
+	Error    string    // of the last try; "": it has not failed
+	Since    time.Time // when it began to fail
+	At       time.Time // of the last failure
+}
+
 // Completed is the sequence that orders records by when they were completed:
 // that of the frame that made the record whole.
 func (e *Entry) Completed() uint64 { return max(e.Record.Sequence, e.Record.EndSequence) }

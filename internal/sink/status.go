@@ -172,6 +172,15 @@ func (w *worker) report() Status {
 	s.LastSent, s.LastError, s.LastErrorAt = f.lastSent, f.lastError, f.lastErrorAt
 	s.Notes = slices.Clone(f.notes)
 	f.mu.Unlock()
+	if t := w.targetTrouble(); t.Failures > 0 {
+		s.Errors += t.Failures
+		if t.At.After(s.LastErrorAt) {
+			s.LastErrorAt = t.At
+		}
+		if t.Error != "" && s.State == StateRunning {
+			s.State, s.Since, s.LastError = StateFailing, t.Since, t.Error
+		}
+	}
 	s.DeadLetters, s.DeadLettersDropped = w.dead.count()
 	s.Notes = append(s.Notes, w.targetNotes()...)
 	if delayed {

@@ -51,9 +51,10 @@ type worker struct {
 	wake    chan struct{} // a replay was asked for
 	figures figures
 	dead    *letters
-	before  []*worker             // of the same name, that have to end first
-	fresh   audit.Mark            // from where it sends when it is new
-	noter   atomic.Pointer[Noter] // the target, when it is one
+	before  []*worker               // of the same name, that have to end first
+	fresh   audit.Mark              // from where it sends when it is new
+	noter   atomic.Pointer[Noter]   // the target, when it is one
+	worrier atomic.Pointer[Worrier] // likewise
 
 	// The following fields belong to the goroutine of run.
 	begun   bool // what is kept was read
@@ -182,6 +183,14 @@ func (w *worker) targetNotes() []string {
 	return nil
 }
 
+// targetTrouble is what fails of the target beside delivering.
+func (w *worker) targetTrouble() Trouble {
+	if n := w.worrier.Load(); n != nil {
+		return (*n).Trouble()
+	}
+	return Trouble{}
+}
+
 // close gives back what the worker holds.
 func (w *worker) close() {
 	w.saveChanges()
@@ -213,6 +222,9 @@ func (w *worker) prepare() error {
 		w.target = t
 		if n, ok := t.(Noter); ok {
 			w.noter.Store(&n)
+		}
+		if n, ok := t.(Worrier); ok {
+			w.worrier.Store(&n)
 		}
 		w.size()
 	}

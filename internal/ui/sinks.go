@@ -58,3 +58,15 @@ func (s *UI) retryLetters(c *call) error {
 	_, err := c.rest.RetryDeadLetters(c.ctx(), name)
 	return c.saved(f, err, statusPath, "The records are being sent again.")
 }
+
+// cancelReplays is GET and POST /ui/status/sinks/{name}/cancel.
+func (s *UI) cancelReplays(c *call) error {
+	name := c.r.PathValue("name")
+	f := confirm("Cancel the replays of "+name+"?", "What they have sent stays sent. What is new goes on.",
+		statusPath+"/sinks/"+url.PathEscape(name)+"/cancel", "Cancel replays", statusPath)
+	if !c.post() {
+		return c.form(f)
+	}
+	_, err := c.rest.CancelReplays(c.ctx(), name)
+	return c.saved(f, err, statusPath, "The replays are cancelled.")
+}

@@ -21,6 +21,8 @@ func (s *UI) statusRoutes() []route {
 		{pattern: "POST " + statusPath + "/sinks/{name}/replay", handle: s.replaySink},
 		{pattern: "GET " + statusPath + "/sinks/{name}/retry", handle: s.retryLetters},
 		{pattern: "POST " + statusPath + "/sinks/{name}/retry", handle: s.retryLetters},
+		{pattern: "GET " + statusPath + "/sinks/{name}/cancel", handle: s.cancelReplays},
+		{pattern: "POST " + statusPath + "/sinks/{name}/cancel", handle: s.cancelReplays},
 	}
 }
 

@@ -1,6 +1,9 @@
 package api
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // States of a sink.
 const (
@@ -52,6 +55,11 @@ type Sink struct {
 	Replays []Replay `json:"replays"` // the newest first
 }
 
+// Replaying reports whether a replay is under way.
+func (s Sink) Replaying() bool {
+	return slices.ContainsFunc(s.Replays, func(r Replay) bool { return !r.Over() })
+}
+
 // NewReplay asks for a range to be sent again: by the time of the records, by
 // the sequence that completed them, or both.
 type NewReplay struct {
@@ -71,9 +79,19 @@ type Replay struct {
 	DeadLetters   bool       `json:"deadLetters,omitempty"` // only the dead letters
 	By            string     `json:"by,omitempty"`
 	Asked         time.Time  `json:"asked"`
-	State         string     `json:"state"` // waiting, running or done
+	State         string     `json:"state"` // waiting, running, done or cancelled
 	Sent          int64      `json:"sent"`
 	Ended         *time.Time `json:"ended,omitempty"`
+	// Error is why its last try failed; it is tried again, beside what is new.
+	Error string `json:"error,omitempty"`
+}
+
+// Over reports whether the replay has come to an end.
+func (r Replay) Over() bool { return r.State == "done" || r.State == "cancelled" }
+
+// ReplayList are replays of a sink.
+type ReplayList struct {
+	Replays []Replay `json:"replays"`
 }
 
 // DeadLetterList are the dead letters of a sink, the newest first.

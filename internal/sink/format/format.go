@@ -3,9 +3,13 @@
 // Framework, or in the Common Event Format. Every format is one line of text.
 package format
 
-import (
-	"sluice/internal/audit"
-	"sluice/internal/config"
+import "sluice/internal/audit"
+
+// Names of the formats, as the configuration has them.
+const (
+	NameSluice = "sluice" // the record's own JSON
+	NameOCSF   = "ocsf"   // Open Cybersecurity Schema Framework 1.6
+	NameCEF    = "cef"    // ArcSight Common Event Format
 )
 
 // Func appends the record to dst, as one line without its end. The record's
@@ -15,12 +19,12 @@ type Func func(dst []byte, r *audit.Record) ([]byte, error)
 
 // formats are the formats by name.
 var formats = map[string]Func{
-	config.FormatSluice: Sluice,
-	config.FormatOCSF:   OCSF,
-	config.FormatCEF:    CEF,
+	NameSluice: Sluice,
+	NameOCSF:   OCSF,
+	NameCEF:    CEF,
 }
 
-// Named returns the format of a name, a config.Format constant; false where
+// Named returns the format of a name, a Name constant; false where
 // there is none of that name.
 func Named(name string) (Func, bool) {
 	f, known := formats[name]

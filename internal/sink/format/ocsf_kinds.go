@@ -95,6 +95,7 @@ var kinds = map[string]mapping{
 	"VerifyTrail":              {classAPI, 2, "Read", low},
 	"ExportEvidence":           {classEventLog, 3, "Export", medium},
 	"ReplaySink":               {classEventLog, 3, "Export", low},
+	"CancelReplay":             other(classEventLog, low),
 	"RetryDeadLetters":         {classEventLog, 3, "Export", low},
 	audit.KindTailCut:          other(classEventLog, high),
 	audit.KindDamaged:          other(classEventLog, critical),

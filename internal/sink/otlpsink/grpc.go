@@ -25,10 +25,6 @@ import (
 // exportMethod is the service's one method.
 const exportMethod = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 
-// usualLimit is the longest message that a receiver of gRPC takes unless it was
-// told otherwise.
-const usualLimit = 4 << 20
-
 type grpcExporter struct {
 	conn    *grpc.ClientConn
 	headers metadata.MD
@@ -76,9 +72,10 @@ func (e *grpcExporter) export(ctx context.Context, request []byte) ([]byte, erro
 	case codes.InvalidArgument:
 		return nil, &rejected{"the receiver answered InvalidArgument"}
 	case codes.ResourceExhausted:
-		// Without a word of when to come again it is either busy or says that the
-		// message is too long.
-		if !told && len(request) > usualLimit {
+		// Without a word of when to come again it says that the message is too long,
+		// by a limit of its own. One that is only busy refuses the smallest as well,
+		// and is left alone after some (see the worker of sinks).
+		if !told {
 			return nil, &rejected{fmt.Sprintf("the receiver answered ResourceExhausted to a message of %d bytes: let it take longer ones, or less of bodies leave (body_bytes)", len(request))}
 		}
 	}

@@ -249,7 +249,6 @@ func TestReceiverIsTriedAgain(t *testing.T) {
 	}{
 		"unavailable":        {"grpc", answer{status: status.Error(codes.Unavailable, "down")}, 0, "Unavailable"},
 		"unavailable, later": {"grpc", answer{status: busy.Err()}, 7 * time.Second, "Unavailable"},
-		"exhausted":          {"grpc", answer{status: status.Error(codes.ResourceExhausted, "full")}, 0, "ResourceExhausted"},
 		"exhausted, later":   {"grpc", answer{status: exhausted.Err()}, 7 * time.Second, "ResourceExhausted"},
 		"unauthenticated":    {"grpc", answer{status: status.Error(codes.Unauthenticated, "no such token: my canary")}, 0, "Unauthenticated"},
 		"429":                {"http", answer{code: 429}, 0, "the receiver answered 429"},
@@ -301,6 +300,24 @@ func TestBatchesFitTheReceiver(t *testing.T) {
 	require.Greater(t, len(r.requests), 5)
 	b := target.Batch()
 	require.Positive(t, b.Entries)
+}
+
+// TestAReceiverWithALowLimit takes messages of 64 KiB at most.
+func TestAReceiverWithALowLimit(t *testing.T) {
+	r := &receiver{}
+	target := open(t, serveGRPC(t, r, grpc.MaxRecvMsgSize(64<<10)), otlpsink.ProtocolGRPC)
+	list := entries(16)
+	for i := range list {
+		list[i].Data = []byte(strings.Repeat("x", 20<<10))
+	}
+	list[11].Data = []byte(strings.Repeat("x", 100<<10))
+	n, err := target.Deliver(ctx, list)
+	require.Equal(t, 11, n)
+	require.ErrorContains(t, err, "ResourceExhausted to a message of 10")
+	require.ErrorAs(t, err, new(*sink.Refused))
+	n, err = target.Deliver(ctx, list[12:])
+	require.NoError(t, err)
+	require.Equal(t, 4, n)
 }
 
 func TestUnreachable(t *testing.T) {

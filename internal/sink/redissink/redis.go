@@ -53,6 +53,7 @@ type Options struct {
 	Connection redisclient.Options
 	Stream     string // key of the stream
 	Trail      string // id of the trail
+	Sink       string // its name; with the trail it names how far the stream is
 	Node       string // for records that name none
 	Compress   string // an Encoding constant
 	// MaxLength is how long the stream becomes where every group has
@@ -119,6 +120,16 @@ func stateKey(stream string) string {
 	return "{" + stream + "}:trails"
 }
 
+// place is the field of the state that says how far this sink is. Two sinks of a
+// trail in one stream, by two names of its server, each have their own: else each
+// would take what the other has sent for sent.
+func (t *Target) place() string {
+	if t.o.Sink == "" {
+		return t.o.Trail
+	}
+	return t.o.Trail + "/" + t.o.Sink
+}
+
 // Deliver implements sink.Target.
 func (t *Target) Deliver(ctx context.Context, entries []sink.Entry) (int, error) {
 	done := 0
@@ -135,7 +146,7 @@ func (t *Target) Deliver(ctx context.Context, entries []sink.Entry) (int, error)
 // add adds the first entries in one call, all or none.
 func (t *Target) add(ctx context.Context, entries []sink.Entry) (int, error) {
 	again := entries[0].Again
-	args := []any{t.o.Trail, t.known, flag(again), fields}
+	args := []any{t.place(), t.known, flag(again), fields}
 	n, size := 0, 0
 	t.packed = t.packed[:0]
 	for i := range entries {
@@ -214,7 +225,7 @@ func (t *Target) lost(ctx context.Context, has int64) error {
 	if t.o.MaxAge > 0 {
 		l.Since = now.Add(-t.o.MaxAge)
 	}
-	err := acceptScript.Run(ctx, t.client, []string{t.o.Stream, t.state}, t.o.Trail, l.After, now.UnixMicro()).Err()
+	err := acceptScript.Run(ctx, t.client, []string{t.o.Stream, t.state}, t.place(), l.After, now.UnixMicro()).Err()
 	if err != nil {
 		return wrap("going on in a stream that was lost", err)
 	}
@@ -226,7 +237,7 @@ func (t *Target) lost(ctx context.Context, has int64) error {
 // Check implements sink.Checker.
 func (t *Target) Check(ctx context.Context, confirmed uint64) error {
 	t.known = max(t.known, confirmed)
-	reply, err := addScript.Run(ctx, t.client, []string{t.o.Stream, t.state}, t.o.Trail, t.known, flag(false), fields).Int64Slice()
+	reply, err := addScript.Run(ctx, t.client, []string{t.o.Stream, t.state}, t.place(), t.known, flag(false), fields).Int64Slice()
 	if err != nil {
 		return wrap("asking for the stream", err)
 	}

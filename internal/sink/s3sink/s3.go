@@ -34,7 +34,7 @@ const (
 type Source interface {
 	Segments() []audit.Segment
 	OpenSegment(day string) (*os.File, error)
-	SegmentHead(day string) (head, holds []byte, err error)
+	SegmentHead(ctx context.Context, day string) (head, holds []byte, err error)
 	PublicKeys() []audit.PublicKey
 }
 
@@ -56,6 +56,7 @@ type Options struct {
 	Format, Bodies string // what the records are in, for the manifest
 	State          string // file that keeps what a crash must not change
 	Segments       Source // nil: days are not archived
+	FromToday      bool   // where State is new, days are archived from today on only; else all that are there
 	Now            func() time.Time
 	Log            *zap.Logger
 	// PartBytes is how long a part of a multipart upload is; 0: 8 MiB, the least
@@ -69,6 +70,7 @@ type Target struct {
 	uploads  *transfermanager.Client
 	encoder  *zstd.Encoder
 	archiver *archiver
+	note     string // what was found when it was opened
 
 	mu    sync.Mutex // guards the following field
 	state state
@@ -99,7 +101,7 @@ func Open(o Options) (*Target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a compressor: %w", err)
 	}
-	if t.state, err = readState(o.State); err != nil {
+	if err := t.begin(); err != nil {
 		return nil, err
 	}
 	if o.Segments != nil {
@@ -148,10 +150,18 @@ func (t *Target) Deliver(ctx context.Context, entries []sink.Entry) (int, error)
 
 // Notes implements sink.Noter.
 func (t *Target) Notes() []string {
-	if t.archiver == nil {
+	if t.note == "" {
 		return nil
 	}
-	return t.archiver.notes()
+	return []string{t.note}
+}
+
+// Trouble implements sink.Worrier: it is that of archiving days.
+func (t *Target) Trouble() sink.Trouble {
+	if t.archiver == nil {
+		return sink.Trouble{}
+	}
+	return t.archiver.trouble()
 }
 
 // Close implements sink.Target.
@@ -169,4 +179,5 @@ var (
 	_ sink.Target  = (*Target)(nil)
 	_ sink.Batcher = (*Target)(nil)
 	_ sink.Noter   = (*Target)(nil)
+	_ sink.Worrier = (*Target)(nil)
 )

@@ -6,10 +6,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"sluice/internal/audit"
+	"sluice/internal/sink"
 )
 
 // archiveEvery is how often it is looked for days that have ended.
@@ -43,8 +46,8 @@ type archiver struct {
 	cancel context.CancelFunc
 	over   chan struct{}
 
-	mu   sync.Mutex // guards the following field
-	fail string     // why the last try failed; "": it did not
+	mu   sync.Mutex   // guards the following field
+	fail sink.Trouble // Error has every day that failed in the last try
 }
 
 func startArchiver(t *Target) *archiver {
@@ -70,18 +73,24 @@ func (a *archiver) run(ctx context.Context) {
 	}
 }
 
-// all archives the days that are not yet.
+// all archives the days that are not yet. One that fails does not keep the next
+// from it.
 func (a *archiver) all(ctx context.Context) error {
 	segments := a.t.o.Segments.Segments()
+	var errs []error
 	for _, s := range segments {
 		a.t.mu.Lock()
-		done := slices.Contains(a.t.state.Days, s.Day)
+		done := slices.Contains(a.t.state.Days, s.Day) || s.Day < a.t.state.From
 		a.t.mu.Unlock()
 		if done {
 			continue
 		}
 		if err := a.one(ctx, s); err != nil {
-			return fmt.Errorf("archiving the day %s: %w", s.Day, err)
+			errs = append(errs, fmt.Errorf("archiving the day %s: %w", s.Day, err))
+			if ctx.Err() != nil {
+				break
+			}
+			continue
 		}
 		err := a.t.remember(func(st *state) {
 			// Days that retention dropped need no remembering.
@@ -91,11 +100,12 @@ func (a *archiver) all(ctx context.Context) error {
 			st.Days = append(st.Days, s.Day)
 		})
 		if err != nil {
-			return err
+			errs = append(errs, err)
+			break // its disk is full or gone
 		}
 		a.t.o.Log.Info("a day of the trail is archived", zap.String("day", s.Day))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // one sends a day and its manifest.
@@ -134,16 +144,22 @@ func (a *archiver) one(ctx context.Context, s audit.Segment) error {
 // besides sends what makes a trail of the days that are archived: its head, which
 // is that of the last of them, the holds, and the keys that verify what is signed.
 func (a *archiver) besides(ctx context.Context, day string) error {
-	head, holds, err := a.t.o.Segments.SegmentHead(day)
-	if err != nil {
-		return err
-	}
 	keys, err := json.MarshalIndent(a.t.o.Segments.PublicKeys(), "", "  ")
 	if err != nil {
 		return fmt.Errorf("writing the public keys: %w", err)
 	}
 	folder := a.t.o.Prefix + "segments/" + a.t.o.Trail + "/"
 	if _, err := a.t.upload(ctx, folder+"keys.json", "application/json", bytes.NewReader(keys)); err != nil {
+		return err
+	}
+	a.t.mu.Lock()
+	last := !slices.ContainsFunc(a.t.state.Days, func(archived string) bool { return archived > day })
+	a.t.mu.Unlock()
+	if !last { // it failed before, and a later one is the end of the archive
+		return nil
+	}
+	head, holds, err := a.t.o.Segments.SegmentHead(ctx, day)
+	if err != nil {
 		return err
 	}
 	if _, err := a.t.upload(ctx, folder+audit.HoldsFile, "application/json", bytes.NewReader(holds)); err != nil {
@@ -179,24 +195,28 @@ func (d *digest) Write(p []byte) (int, error) {
 func (d *digest) sum() string { return hex.EncodeToString(d.hash.Sum(nil)) }
 
 func (a *archiver) note(err error) {
+	now := a.t.o.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	was := a.fail
-	if a.fail = ""; err != nil {
-		a.fail = err.Error()
+	was := a.fail.Error
+	if a.fail.Error = ""; err == nil {
+		return
 	}
-	if a.fail != "" && a.fail != was {
-		a.t.o.Log.Warn("a day of the trail is not archived; it is tried again", zap.String("error", a.fail))
+	a.fail.Error = strings.ReplaceAll(err.Error(), "\n", "; ")
+	a.fail.At = now
+	a.fail.Failures++
+	if was == "" {
+		a.fail.Since = now
+	}
+	if a.fail.Error != was {
+		a.t.o.Log.Warn("a day of the trail is not archived; it is tried again", zap.String("error", a.fail.Error))
 	}
 }
 
-func (a *archiver) notes() []string {
+func (a *archiver) trouble() sink.Trouble {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.fail == "" {
-		return nil
-	}
-	return []string{a.fail}
+	return a.fail
 }
 
 func (a *archiver) close() {

@@ -145,9 +145,75 @@ func TestADayThatIsNotTakenIsTold(t *testing.T) {
 	o := options(t, a, b)
 	o.Trail, o.Segments, o.Endpoint = tr.ID(), tr, g.URL
 	target := open(t, o)
-	require.Eventually(t, func() bool { return len(target.Notes()) == 1 }, time.Minute, 20*time.Millisecond)
-	require.Contains(t, target.Notes()[0], "archiving the day 2026-11-30: sending gw/segments/")
-	require.Contains(t, target.Notes()[0], "S3 denies it")
+	require.Eventually(t, func() bool { return target.Trouble().Failures == 1 }, time.Minute, 20*time.Millisecond)
+	trouble := target.Trouble()
+	require.Contains(t, trouble.Error, "archiving the day 2026-11-30: sending gw/segments/")
+	require.Contains(t, trouble.Error, "; archiving the day 2026-12-01: sending gw/segments/")
+	require.Contains(t, trouble.Error, "S3 denies it")
+	require.NotContains(t, trouble.Error, "canary")
+	require.False(t, trouble.Since.IsZero())
 	require.NoError(t, target.Close())
 	require.Empty(t, b.Keys(t, "gw/manifest/segments/", ""))
+}
+
+// TestADayThatFailsHoldsUpNoOther: it is archived later, and the head stays that of
+// the newest day.
+func TestADayThatFailsHoldsUpNoOther(t *testing.T) {
+	a := awstest.Start(t)
+	b := a.Bucket(t, "holdsup", false)
+	g := newGate(t, a.URL)
+	denied := fails(http.StatusForbidden, "AccessDenied")
+	g.set(func(w http.ResponseWriter, r *http.Request) bool {
+		return strings.Contains(r.URL.Path, "2026-11-30") && denied(w, r)
+	})
+	tr := writeDays(t, t.TempDir(), 3)
+	defer tr.Close()
+	o := options(t, a, b)
+	o.Trail, o.Segments, o.Endpoint = tr.ID(), tr, g.URL
+	target := open(t, o)
+	require.Equal(t, []string{"gw/manifest/segments/" + tr.ID() + "/2026-12-01.json"}, archived(t, b, 1))
+	require.Eventually(t, func() bool { return target.Trouble().Failures == 1 }, time.Minute, 20*time.Millisecond)
+	require.NotContains(t, target.Trouble().Error, "2026-12-01")
+	head := b.Get(t, "gw/segments/"+tr.ID()+"/head.json")
+	require.Contains(t, string(head), `"day":"2026-12-01"`)
+	require.NoError(t, target.Close())
+
+	g.set(func(http.ResponseWriter, *http.Request) bool { return false })
+	target = open(t, o)
+	archived(t, b, 2)
+	require.Empty(t, target.Trouble())
+	require.Equal(t, head, b.Get(t, "gw/segments/"+tr.ID()+"/head.json"))
+}
+
+// TestASinkThatBeginsNowArchivesFromToday on, also after a restart.
+func TestASinkThatBeginsNowArchivesFromToday(t *testing.T) {
+	a := awstest.Start(t)
+	b := a.Bucket(t, "today", false)
+	tr := writeDays(t, t.TempDir(), 3)
+	defer tr.Close()
+	o := options(t, a, b)
+	o.Trail, o.Segments, o.FromToday = tr.ID(), tr, true
+	o.Now = func() time.Time { return start.Add(24 * time.Hour) } // the second of three days
+	require.NoError(t, open(t, o).Close())
+	o.Now = func() time.Time { return start.Add(72 * time.Hour) }
+	open(t, o)
+	require.Equal(t, []string{"gw/manifest/segments/" + tr.ID() + "/2026-12-01.json"}, archived(t, b, 1))
+	require.Empty(t, b.Keys(t, "gw/segments/"+tr.ID()+"/2026-11-30", ""))
+}
+
+// TestADamagedStateIsSetAside, and everything archived again.
+func TestADamagedStateIsSetAside(t *testing.T) {
+	a := awstest.Start(t)
+	b := a.Bucket(t, "damaged", false)
+	tr := writeDays(t, t.TempDir(), 3)
+	defer tr.Close()
+	o := options(t, a, b)
+	o.Trail, o.Segments, o.FromToday = tr.ID(), tr, true
+	require.NoError(t, os.WriteFile(o.State, nil, 0o600))
+	target := open(t, o)
+	archived(t, b, 2)
+	require.Contains(t, target.Notes()[0], "archive.s3.json.damaged-1")
+	require.FileExists(t, o.State+".damaged-1")
+	require.NoError(t, target.Close())
+	require.Empty(t, open(t, o).Notes())
 }

@@ -7,6 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"time"
+
+	"go.uber.org/zap"
 
 	"sluice/internal/sink"
 )
@@ -15,6 +18,7 @@ import (
 type state struct {
 	Plan *plan    `json:"plan,omitempty"`
 	Days []string `json:"days,omitempty"` // that are archived
+	From string   `json:"from,omitempty"` // no day before is; "": all are
 }
 
 // plan is the batch that was begun last.
@@ -23,19 +27,31 @@ type plan struct {
 	Last  uint64 `json:"last"`
 }
 
-func readState(file string) (state, error) {
-	var s state
-	raw, err := os.ReadFile(file)
+// begin reads the state, or makes a new one. One that is damaged is set aside: at
+// worst objects are sent again.
+func (t *Target) begin() error {
+	raw, err := os.ReadFile(t.o.State)
 	if errors.Is(err, fs.ErrNotExist) {
-		return s, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(raw, &s)
+		return t.remember(func(s *state) {
+			if t.o.FromToday {
+				s.From = t.o.Now().UTC().Format(time.DateOnly)
+			}
+		})
 	}
 	if err != nil {
-		return s, fmt.Errorf("reading the state of the sink (deleting the file is safe: objects are sent again): %w", err)
+		return fmt.Errorf("reading the state of the sink: %w", err)
 	}
-	return s, nil
+	if err := json.Unmarshal(raw, &t.state); err != nil {
+		aside, moveErr := sink.SetAside(t.o.State)
+		if moveErr != nil {
+			return fmt.Errorf("reading the state of the sink: %w", errors.Join(err, moveErr))
+		}
+		t.state = state{}
+		t.note = "The file with the days that are archived was damaged and is kept as " + aside + ". All days are archived again."
+		t.o.Log.Error("the state of the sink is damaged; all days are archived again", zap.String("kept", aside), zap.Error(err))
+		return t.remember(func(*state) {})
+	}
+	return nil
 }
 
 // planned is how many of the entries are the batch that was begun before; all of
@@ -58,19 +74,11 @@ func (t *Target) remember(change func(*state)) error {
 	change(&next)
 	raw, err := json.Marshal(next)
 	if err == nil {
-		err = writeWhole(t.o.State, append(raw, '\n'))
+		err = sink.WriteDurably(t.o.State, append(raw, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("keeping the state of the sink: %w", err)
 	}
 	t.state = next
 	return nil
-}
-
-// writeWhole replaces a file so that a crash leaves the old or the new content.
-func writeWhole(file string, data []byte) error {
-	if err := os.WriteFile(file+".new", data, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(file+".new", file)
 }

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -175,8 +174,9 @@ func (t *Target) post(ctx context.Context, entries []sink.Entry, acks *[]int64) 
 	}
 	var a answer
 	_ = json.Unmarshal(r.Body, &a) // what is not HEC's answer has no code
-	if r.Status/100 == 2 && a.Code == nil && !plainOK(r.Body) {
-		return fmt.Errorf("%s was the answer, but it is none of HEC: something else is at this address, a proxy or a page to sign in for example",
+	if r.Status/100 == 2 && a.Code == nil && a.Ack == nil {
+		// A portal, a proxy or another service says 200 to anything.
+		return fmt.Errorf("%s was the answer, but it is none of HEC: this does not look like a HEC, but like a proxy or a page to sign in for example",
 			httpsink.StatusText(r.Status))
 	}
 	if r.Status/100 == 2 && (a.Code == nil || *a.Code == codeSuccess) {
@@ -189,13 +189,6 @@ func (t *Target) post(ctx context.Context, entries []sink.Entry, acks *[]int64) 
 		return nil
 	}
 	return t.failure(r, &a)
-}
-
-// plainOK reports whether an answer without a code is that of a receiver of HEC
-// that says no more.
-func plainOK(body []byte) bool {
-	text := strings.Trim(strings.TrimSpace(string(body)), `"`)
-	return text == "" || strings.EqualFold(text, "ok") || strings.EqualFold(text, "success")
 }
 
 // failure is the error of an answer. HEC answers 400 also where the token or its

@@ -214,6 +214,37 @@ func TestWrongSettingsOfHECAreNoFaultOfRecords(t *testing.T) {
 	}
 }
 
+// TestWhatIsNoHECConfirmsNothing: a portal in between answers 200 to anything.
+func TestWhatIsNoHECConfirmsNothing(t *testing.T) {
+	for name, body := range map[string]string{
+		"nothing": "", "a page": "<html>Sign in</html>", "other JSON": `{"status":"ok"}`, "no object": `[]`, "a word": `{"code":"0"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHEC(t)
+			var portal atomic.Bool
+			portal.Store(true)
+			between := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if portal.Load() {
+					_, _ = rw.Write([]byte(body))
+					return
+				}
+				h.Config.Handler.ServeHTTP(rw, r)
+			}))
+			t.Cleanup(between.Close)
+			w := sinktest.New(t)
+			w.Set(to(between.URL))
+			ids := w.Write("x", 3)
+			w.Eventually("it fails", func() bool { return w.Status("a").State == sink.StateFailing })
+			require.Contains(t, w.Status("a").LastError, "this does not look like a HEC")
+			require.Zero(t, w.Status("a").Sent)
+			require.Zero(t, w.Status("a").DeadLetters)
+			portal.Store(false)
+			w.Through("a")
+			require.Equal(t, ids, h.got.Unique())
+		})
+	}
+}
+
 func TestIndexersAcknowledge(t *testing.T) {
 	w := sinktest.New(t)
 	h := newHEC(t)

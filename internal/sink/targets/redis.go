@@ -15,7 +15,7 @@ func openRedis(c *config.Sink, d *Deps) (sink.Target, error) {
 			SentinelUsername: r.SentinelUsername, SentinelPassword: r.SentinelPassword, Database: r.Database,
 			Timeout: r.Timeout, Dial: d.Egress.DialContext,
 		},
-		Stream: r.Stream, Trail: d.Trail, Node: d.Node, Compress: r.Compress,
+		Stream: r.Stream, Trail: d.Trail, Sink: c.Name, Node: d.Node, Compress: r.Compress,
 		MaxLength: r.MaxLength, HardLength: r.HardLength, MaxAge: r.MaxAge, Now: d.Now,
 	}
 	if r.Secure {

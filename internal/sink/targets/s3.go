@@ -21,6 +21,7 @@ func openS3(c *config.Sink, d *Deps) (sink.Target, error) {
 		o.HTTP = d.Egress.AmbientClient() // it asks the machine for its identity
 	}
 	if c.SendsSegments() && d.Segments != nil {
+		o.FromToday = c.Start != config.SinkStartOldest
 		o.Segments = d.Segments
 	}
 	return s3sink.Open(o)
