@@ -77,6 +77,7 @@ func TestBadStoresSayWhere(t *testing.T) {
 }
 
 func TestSinksThatWouldNotWork(t *testing.T) {
+	t.Setenv("SLUICE_TEST_CLIENT_SECRET", "canary")
 	for file, want := range map[string]string{
 		"file-empty":     "3: audit.sinks[0].path: want the path of a file",
 		"file-scheme":    "3: audit.sinks[0].path: is the path itself, without file:",

@@ -304,7 +304,7 @@ func TestBatchesFitTheReceiver(t *testing.T) {
 
 // TestAReceiverWithALowLimit takes messages of 64 KiB at most.
 func TestAReceiverWithALowLimit(t *testing.T) {
-	r := &receiver{}
+	r := &receiver{answer: func(*logs.LogsData) answer { return answer{} }}
 	target := open(t, serveGRPC(t, r, grpc.MaxRecvMsgSize(64<<10)), otlpsink.ProtocolGRPC)
 	list := entries(16)
 	for i := range list {
