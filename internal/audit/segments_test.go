@@ -24,15 +24,17 @@ func TestTheHeadOfADayNeedsOnlyTheNextOne(t *testing.T) {
 		for i := range 5 {
 			require.NoError(t, trail.Event(&audit.Event{Kind: "CreateUser", TargetName: fmt.Sprint(day, i)}))
 		}
+		require.NoError(t, trail.AddHold(hold(fmt.Sprint("case", day), "2026-03-10", ""), nil))
 		c.Add(24 * time.Hour)
 	}
 	days := trail.Segments()
 	require.Len(t, days, 2)
 	read := func(ctx context.Context) (audit.Segment, map[string]any, error) {
 		var head map[string]any
-		data, _, err := trail.SegmentHead(ctx, days[0].Day)
+		data, held, err := trail.SegmentHead(ctx, days[0].Day)
 		if err == nil {
 			require.NoError(t, json.Unmarshal(data, &head))
+			head["held"] = string(held)
 		}
 		return days[0], head, err
 	}
@@ -43,6 +45,8 @@ func TestTheHeadOfADayNeedsOnlyTheNextOne(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, first.Last, want["sequence"])
 	require.EqualValues(t, len(whole), want["offset"])
+	require.Contains(t, want["held"], "case0")
+	require.NotContains(t, want["held"], "case1")
 
 	// The day is damaged in its first header: nothing behind it could be found by reading.
 	damaged := append([]byte{}, whole...)

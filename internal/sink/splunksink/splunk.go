@@ -173,7 +173,9 @@ func (t *Target) post(ctx context.Context, entries []sink.Entry, acks *[]int64) 
 		return err
 	}
 	var a answer
-	_ = json.Unmarshal(r.Body, &a) // what is not HEC's answer has no code
+	if err := json.Unmarshal(r.Body, &a); err != nil {
+		a = answer{} // what is not HEC's answer has no code
+	}
 	if r.Status/100 == 2 && a.Code == nil && a.Ack == nil {
 		// A portal, a proxy or another service says 200 to anything.
 		return fmt.Errorf("%s was the answer, but it is none of HEC: this does not look like a HEC, but like a proxy or a page to sign in for example",
