@@ -4,7 +4,6 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -281,26 +280,4 @@ func TestNothingIsLostWhateverHECDoes(t *testing.T) {
 	w.Through("a")
 	require.Equal(t, ids, slices.DeleteFunc(h.got.Unique(), func(id string) bool { return id == "" }))
 	w.Eventually("it works again", func() bool { return w.Status("a").State == sink.StateRunning })
-}
-
-// A page to sign in, of a proxy in between, has the status 200 and takes nothing.
-func TestWhatIsNotHECConfirmsNothing(t *testing.T) {
-	w := sinktest.New(t)
-	h := newHEC(t)
-	var n atomic.Int32
-	page := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if n.Add(1) <= 2 {
-			_, _ = io.WriteString(rw, "<html>sign in</html>")
-			return
-		}
-		h.Config.Handler.ServeHTTP(rw, r)
-	}))
-	t.Cleanup(page.Close)
-	ids := w.Write("x", 10)
-	w.Set(to(page.URL))
-	w.Through("a")
-	require.Equal(t, ids, h.got.Unique())
-	s := w.Status("a")
-	require.EqualValues(t, 2, s.Errors)
-	require.Contains(t, s.LastError, "it is none of HEC")
 }
