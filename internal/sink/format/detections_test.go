@@ -121,11 +121,11 @@ func TestDetectsBurstsOfDenials(t *testing.T) {
 		slow := h.call(tuesday.Add(time.Duration(i)*2*time.Minute), "bob", "gpt-4o")
 		slow.Outcome.Result = audit.ResultDenied
 		unknown := h.call(tuesday.Add(time.Duration(i)*time.Second), "", "gpt-4o")
-		unknown.Exchange.Caller, unknown.Exchange.ClientAddr, unknown.Outcome.Result = nil, fmt.Sprintf("[2001:db8::7]:%d", 4000+i), audit.ResultUnauthenticated
+		unknown.Exchange.Caller, unknown.Exchange.ClientAddr, unknown.Outcome.Result = nil, "2001:db8::7", audit.ResultUnauthenticated
 		h.call(tuesday.Add(time.Duration(i)*time.Second), "carol", "gpt-4o")
 	}
 	rows := detect(t, "denials", h)
-	require.Equal(t, []string{"[2001:db8::7]", "mallory"}, column(rows, "who"))
+	require.Equal(t, []string{"2001:db8::7", "mallory"}, column(rows, "who"))
 	require.Equal(t, []string{"12", "12"}, column(rows, "most"))
 	require.Equal(t, []any{"not_permitted"}, rows[1]["codes"])
 }
