@@ -64,6 +64,14 @@ func (r *Record) AppendJSON(dst []byte) ([]byte, error) {
 		f.key("parts")
 		f.buf = appendParts(f.buf, r.Parts)
 	}
+	if len(r.Damaged) > 0 {
+		encoded, err := json.Marshal(r.Damaged)
+		if err != nil {
+			return dst, fmt.Errorf("encoding what is damaged: %w", err)
+		}
+		f.key("damaged")
+		f.buf = append(f.buf, encoded...)
+	}
 	f.body("requestBody", r.RequestBody)
 	f.body("responseBody", r.ResponseBody)
 	return f.close(), nil

@@ -109,7 +109,7 @@ func (c *compressor) restore(dst, stored []byte, used codec) ([]byte, error) {
 		err = fmt.Errorf("codec %d is not known", used)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("restoring a body: %w", err)
+		return nil, badRecord("its body can't be restored: " + err.Error())
 	}
 	return dst, nil
 }

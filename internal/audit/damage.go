@@ -3,9 +3,11 @@ package audit
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -125,11 +127,7 @@ func (t *Trail) tellDamage(ctx context.Context) {
 // tellPending records what the trail does not tell of yet.
 func (t *Trail) tellPending() error {
 	for _, x := range t.damages.pending() {
-		metadata := map[string]string{"offset": strconv.FormatInt(x.Offset, 10), "reason": x.Reason}
-		if x.Sequence != 0 {
-			metadata["sequence"] = strconv.FormatUint(x.Sequence, 10)
-		}
-		if err := t.Event(&Event{Kind: KindDamaged, TargetType: "segment", TargetName: x.Day + ".log", Metadata: metadata}); err != nil {
+		if err := t.Event(&Event{Kind: KindDamaged, TargetType: "segment", TargetName: x.Day + ".log", Metadata: x.metadata()}); err != nil {
 			return err
 		}
 		t.damages.told(x)
@@ -154,4 +152,35 @@ func (t *Trail) lookUpDamage(ctx context.Context) error {
 	})
 	t.damages.looked = err == nil
 	return err
+}
+
+// damaged tells a record that is not as it was written, or that the disk can't
+// read, from errors that another try may not meet.
+func damaged(err error) bool { return isTorn(err) || errors.Is(err, syscall.EIO) }
+
+// wounded notes damage at a place of the record; other errors are returned.
+func (r *Record) wounded(at place, seq uint64, err error) error {
+	if !damaged(err) {
+		return err
+	}
+	r.Damaged = append(r.Damaged, Damage{Day: at.day.String(), Offset: at.off, Sequence: seq, Reason: err.Error()})
+	return nil
+}
+
+// unreadable makes r the event that stands for a record of which nothing can be
+// read.
+func (r *Record) unreadable() {
+	r.Event = &Event{Time: r.Time, Kind: KindDamaged, TargetType: "segment"}
+	if len(r.Damaged) > 0 {
+		x := r.Damaged[0]
+		r.Event.TargetName, r.Event.Metadata = x.Day+".log", x.metadata()
+	}
+}
+
+func (x Damage) metadata() map[string]string {
+	m := map[string]string{"offset": strconv.FormatInt(x.Offset, 10), "reason": x.Reason}
+	if x.Sequence != 0 {
+		m["sequence"] = strconv.FormatUint(x.Sequence, 10)
+	}
+	return m
 }

@@ -265,11 +265,22 @@ func (f *Follower) readBack(ctx context.Context, max int) (items []item, at posi
 		return nil, at, err
 	}
 	defer s.close()
+	s.saw = f.t.damages.saw
 	for len(items) < max && at.seq < behind {
 		if err := ctx.Err(); err != nil {
 			return nil, at, err
 		}
 		it, err := f.read(ctx, s)
+		if isTorn(err) {
+			on, found, lookErr := s.passDamage(at.seq, err)
+			if lookErr != nil {
+				return items, at, lookErr
+			}
+			if found {
+				at = position{seq: on, hash: at.hash, day: at.day, off: s.off, last: at.last}
+				continue
+			}
+		}
 		switch {
 		case err == io.EOF && i+1 == len(parts):
 			return nil, at, fmt.Errorf("%s ends at record %d of %d", at.day.logName(), at.seq, behind)
@@ -296,6 +307,10 @@ func (f *Follower) read(ctx context.Context, s *scanner) (item, error) {
 		return item{}, err
 	}
 	it, err := decodeItem(&h, content[:h.meta], s.at(&h), func(id string) *row { return f.known[id] })
+	if isTorn(err) {
+		s.noted(Damage{Day: s.day.String(), Offset: it.at.last, Sequence: h.seq, Reason: err.Error()})
+		return it, nil
+	}
 	if err != nil {
 		return it, err
 	}

@@ -225,20 +225,49 @@ func (f *frames) record(h hit, bodies bool) (*Record, error) {
 	r := &Record{RecordID: f.ids.recordID(h.seq), Sequence: h.seq, Time: asTime(h.time)}
 	var err error
 	if h.first.off >= 0 {
-		err = f.first(r, h.first, bodies)
+		err = r.wounded(h.first, h.seq, f.first(r, h.first, bodies))
 		if errors.Is(err, os.ErrNotExist) && h.second.off > 0 {
 			err = nil // retention dropped the request half
 		}
 	}
 	if err == nil && h.second.off > 0 {
-		err = f.second(r, h.second, bodies)
+		err = r.wounded(h.second, 0, f.second(r, h.second, bodies))
+	}
+	if err == nil && r.Exchange == nil && r.Event == nil {
+		r.unreadable()
 	}
 	return r, err
+}
+
+// salvage is the meta data of a frame that is damaged, as far as it is there.
+func (f *frames) salvage(p place) (header, []byte, bool) {
+	file, err := f.file(p.day)
+	if err != nil {
+		return header{}, nil, false
+	}
+	head := make([]byte, headerSize)
+	if _, err := file.ReadAt(head, p.off); err != nil {
+		return header{}, nil, false
+	}
+	h, err := parseHeader(head, false)
+	if err != nil {
+		return h, nil, false
+	}
+	meta := make([]byte, h.meta)
+	_, err = file.ReadAt(meta, p.off+headerSize)
+	return h, meta, err == nil
 }
 
 // first reads the frame that begins a record.
 func (f *frames) first(r *Record, p place, bodies bool) error {
 	fr, err := f.read(p, bodies)
+	if damaged(err) {
+		if h, meta, ok := f.salvage(p); ok && r.setFirst(h.kind, meta) == nil {
+			r.RequestBytes, r.RequestTruncated = h.raw, h.cut
+		} else {
+			r.ID, r.Exchange, r.Outcome, r.Event = "", nil, nil, nil
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -252,27 +281,25 @@ func (f *frames) first(r *Record, p place, bodies bool) error {
 // second reads the response half of an exchange.
 func (f *frames) second(r *Record, p place, bodies bool) error {
 	fr, err := f.read(p, bodies)
+	if damaged(err) {
+		if h, meta, ok := f.salvage(p); ok && r.fillEnd(h.seq, string(meta)) == nil {
+			r.ResponseBytes, r.ResponseTruncated = h.raw, h.cut
+		}
+	}
 	if err != nil {
 		return err
 	}
-	m := &endMeta{}
-	meta := string(fr.metaData)
-	plain, err := decodeEnd(meta, m)
-	if err != nil {
-		return wrapMeta(err)
+	if err := r.fillEnd(fr.seq, string(fr.metaData)); err != nil {
+		return err
 	}
-	if r.Exchange == nil {
-		r.ID, r.Exchange = m.ID, &Exchange{ID: m.ID, Time: r.Time}
-	}
-	r.EndSequence = fr.seq
-	r.setSecond(m, meta, plain)
 	r.ResponseBytes, r.ResponseBody, r.ResponseTruncated = fr.raw, fr.given, fr.cut
 	if fr.long {
 		r.leaves().response = p
 	}
 	for i := range fr.parts {
 		part, left, err := f.part(&fr.parts[i], bodies)
-		if err != nil {
+		at, _ := fr.parts[i].place()
+		if err = r.wounded(at, fr.parts[i].Sequence, err); err != nil {
 			return err
 		}
 		if left != (place{}) {

@@ -2,7 +2,8 @@ package audit
 
 import (
 	"encoding/base64"
-	"errors"
+	"maps"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -27,9 +28,12 @@ const longStep = 64 << 10
 // long puts a record with bodies that were left out of it: what AppendJSON would
 // make of it, of which there is never more in memory than a piece of a body.
 func (o *outlet) long(from *frames, r *Record) error {
+	whole, err := o.prove(from, r)
+	if err != nil {
+		return err
+	}
 	bare := *r
 	bare.Parts, bare.RequestBody, bare.ResponseBody = nil, nil, nil
-	var err error
 	if o.buf, err = bare.AppendJSON(o.buf); err != nil {
 		return err
 	}
@@ -40,7 +44,7 @@ func (o *outlet) long(from *frames, r *Record) error {
 		o.buf = append(o.buf, [2]string{`,"parts":[`, ","}[b2i(i > 0)]...)
 		o.buf = part.appendJSON(o.buf)
 		o.buf = o.buf[:len(o.buf)-1]
-		if err := o.member(from, "body", r.Parts[i].Body, r.unread.parts[i]); err != nil {
+		if err := o.member(from, "body", r.Parts[i].Body, r.unread.parts[i], whole); err != nil {
 			return err
 		}
 		o.buf = append(o.buf, '}')
@@ -48,19 +52,45 @@ func (o *outlet) long(from *frames, r *Record) error {
 	if len(r.Parts) > 0 {
 		o.buf = append(o.buf, ']')
 	}
-	if err := o.member(from, "requestBody", r.RequestBody, r.unread.request); err != nil {
+	if err := o.member(from, "requestBody", r.RequestBody, r.unread.request, whole); err != nil {
 		return err
 	}
-	if err := o.member(from, "responseBody", r.ResponseBody, r.unread.response); err != nil {
+	if err := o.member(from, "responseBody", r.ResponseBody, r.unread.response, whole); err != nil {
 		return err
 	}
 	o.buf = append(o.buf, '}')
 	return nil
 }
 
-// member puts a body, from where it is if it was left out.
-func (o *outlet) member(from *frames, name string, b Body, at place) error {
-	if len(b) == 0 && at == (place{}) {
+// prove reads the bodies that were left out of r, and tells of each whether it is
+// UTF-8. One that is damaged is not among them, and r says so.
+func (o *outlet) prove(from *frames, r *Record) (map[place]bool, error) {
+	whole := map[place]bool{}
+	places := append(slices.Collect(maps.Values(r.unread.parts)), r.unread.request, r.unread.response)
+	for _, at := range places {
+		if at == (place{}) {
+			continue
+		}
+		valid, err := (&longBody{outlet: o, from: from, at: at}).valid()
+		if damaged(err) {
+			if err := r.wounded(at, 0, err); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		whole[at] = valid
+	}
+	return whole, nil
+}
+
+// member puts a body, from where it is if it was left out; whole tells of those
+// that can be read whether they are UTF-8.
+func (o *outlet) member(from *frames, name string, b Body, at place, whole map[place]bool) error {
+	valid, there := whole[at]
+	if len(b) == 0 && !there {
 		return nil
 	}
 	o.buf = append(append(append(o.buf, `,"`...), name...), `":`...)
@@ -69,10 +99,6 @@ func (o *outlet) member(from *frames, name string, b Body, at place) error {
 		return nil
 	}
 	l := &longBody{outlet: o, from: from, at: at}
-	valid, err := l.valid()
-	if err != nil {
-		return err
-	}
 	if valid {
 		o.buf = append(o.buf, '"')
 		if err := l.text(); err != nil {
@@ -118,7 +144,8 @@ func (l *longBody) pieces(how depth, fn func(text []byte, last bool) (left int, 
 	return err
 }
 
-// valid reports whether the body is UTF-8.
+// valid reports whether the body is UTF-8. It reads all of it, so that none is
+// begun that is damaged further on.
 func (l *longBody) valid() (bool, error) {
 	valid := true
 	err := l.pieces(proven, func(text []byte, last bool) (int, error) {
@@ -126,14 +153,11 @@ func (l *longBody) valid() (bool, error) {
 		if !last {
 			n = wholeRunes(text)
 		}
-		if valid = utf8.Valid(text[:n]); !valid {
-			return 0, errStop
+		if valid = valid && utf8.Valid(text[:n]); !valid {
+			return 0, nil
 		}
 		return len(text) - n, nil
 	})
-	if errors.Is(err, errStop) {
-		err = nil
-	}
 	return valid, err
 }
 

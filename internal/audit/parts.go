@@ -82,7 +82,7 @@ func (t *Trail) Part(id, kind string, body []byte) error {
 func decodePart(h *header, meta []byte, at place) (storedPart, string, error) {
 	var m partMeta
 	err := json.Unmarshal(meta, &m)
-	return storedPart{h.seq, at.day.String(), at.off, m.Kind, h.raw, h.cut}, m.ID, readable(err)
+	return storedPart{h.seq, at.day.String(), at.off, m.Kind, h.raw, h.cut}, m.ID, wrapMeta(err)
 }
 
 // withPart returns the row of an exchange under way with one more part.

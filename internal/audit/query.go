@@ -63,7 +63,7 @@ func (t *Trail) Get(ctx context.Context, id string) (*Record, error) {
 	}
 	var found *Record
 	err := t.Query(ctx, Filter{ID: id, Descending: true, Bodies: true}, func(r *Record) error {
-		if r.Exchange == nil {
+		if r.Exchange == nil && len(r.Damaged) == 0 {
 			return nil
 		}
 		found = r
@@ -178,6 +178,10 @@ func (q *search) read(from *frames, h hit, bodies bool) (*Record, error) {
 		return nil, nil // retention dropped it
 	case err != nil:
 		return nil, fmt.Errorf("querying the trail: %w", err)
+	case len(r.Damaged) > 0: // the index says that it is one of those; what can be read of it need not
+		for _, x := range r.Damaged {
+			q.t.damages.saw(x)
+		}
 	case !q.f.selects(r): // another id with the same hash, or one of too many lines
 		return nil, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -205,6 +206,7 @@ func TestReaderPassesOverADamagedPlace(t *testing.T) {
 				got := read(t, r, 2)
 				require.Equal(t, []audit.Gap{{From: all[1].Mark().Sequence() + 1, To: all[1].Mark().Sequence() + 1,
 					Reason: "their place in the trail is damaged"}}, r.Gaps())
+				got = slices.DeleteFunc(got, func(r *audit.Record) bool { return r.Kind() == audit.KindDamaged }) // the trail tells of it
 				require.Len(t, got, 4+b2i(i == 0)+b2i(turned))
 			}
 		})

@@ -34,6 +34,10 @@ type Record struct {
 	// Parts are what else is kept of an exchange that has ended, in the order
 	// in which it was written.
 	Parts []Part `json:"parts,omitempty"`
+	// Damaged are the places of the record that are not as they were written. What
+	// is there of it may be changed then, and what could not be read is missing; a
+	// record of which nothing could be read is an event of KindDamaged.
+	Damaged []Damage `json:"damaged,omitempty"`
 	// Bodies are filled by Get, and by Query when Filter.Bodies is set.
 	RequestBody  Body `json:"requestBody,omitempty"`
 	ResponseBody Body `json:"responseBody,omitempty"`

@@ -169,11 +169,3 @@ func readBegin(dir string, d day) (segmentBegin, error) {
 	}
 	return segmentBegin{seq: next.seq, prev: next.prev, why: err}, nil
 }
-
-// readable makes an error of meta data that can't be decoded one of the record.
-func readable(err error) error {
-	if err == nil {
-		return nil
-	}
-	return badRecord("its meta data can't be read: " + err.Error())
-}

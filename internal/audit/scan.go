@@ -178,7 +178,7 @@ func decodeItem(h *header, meta []byte, at position, known func(id string) *row)
 		return it, fmt.Errorf("%w: kind %d of a record is not known", ErrDamaged, h.kind)
 	}
 	if err != nil {
-		return item{kind: h.kind, at: at}, readable(err)
+		return item{kind: h.kind, at: at}, wrapMeta(err)
 	}
 	it.row.seq, it.row.first = h.seq, first
 	return it, nil
@@ -186,7 +186,7 @@ func decodeItem(h *header, meta []byte, at position, known func(id string) *row)
 
 func wrapMeta(err error) error {
 	if err != nil {
-		return fmt.Errorf("decoding a record: %w", err)
+		return badRecord("its meta data can't be decoded: " + err.Error())
 	}
 	return nil
 }
@@ -209,5 +209,5 @@ func readSegmentMeta(dir string, d day) (header, segmentMeta, error) {
 	if h.kind != frameSegment {
 		return h, meta, badRecord("it does not begin as a segment does")
 	}
-	return h, meta, readable(json.Unmarshal(content, &meta))
+	return h, meta, wrapMeta(json.Unmarshal(content, &meta))
 }

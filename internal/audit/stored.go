@@ -71,6 +71,21 @@ func (r *Record) setFirst(kind frameKind, metaData []byte) error {
 	return wrapMeta(err)
 }
 
+// fillEnd fills in what the meta data of a response half with this sequence says.
+func (r *Record) fillEnd(seq uint64, meta string) error {
+	m := &endMeta{}
+	plain, err := decodeEnd(meta, m)
+	if err != nil {
+		return wrapMeta(err)
+	}
+	if r.Exchange == nil {
+		r.ID, r.Exchange = m.ID, &Exchange{ID: m.ID, Time: r.Time}
+	}
+	r.EndSequence = seq
+	r.setSecond(m, meta, plain)
+	return nil
+}
+
 // setSecond fills in what the meta data of a response half says.
 func (r *Record) setSecond(m *endMeta, meta string, plain bool) {
 	r.Outcome = &m.Outcome

@@ -191,9 +191,10 @@ func (w *worker) find(h hit) (*Record, error) {
 	}
 	may, err := w.text.mayHold(h)
 	if err != nil {
-		// Reading the record says better what is wrong with it.
-		if r, err := w.read(w.frames, h, true); r == nil || err != nil {
-			return nil, err
+		// Reading the record says better what is wrong with it. Where it is damaged
+		// the text may have been in it.
+		if r, err := w.read(w.frames, h, true); r == nil || err != nil || len(r.Damaged) > 0 {
+			return r, err
 		}
 		return nil, fmt.Errorf("searching a record for a text: %w", err)
 	}

@@ -108,12 +108,20 @@ func (w *walker) next(ctx context.Context, end position) (*Record, error) {
 			return nil, err
 		}
 		r, err := w.take(ctx, &half{h, content, place{w.s.day, w.s.off - h.size()}})
+		if damaged(err) { // of this record nothing can be told
+			w.saw(w.s.off-h.size(), h.seq, err)
+			w.gaps = append(w.gaps, Gap{h.seq, h.seq, "it is damaged: " + err.Error()})
+			r, err = nil, nil
+		}
 		if err != nil {
 			w.close() // the frame is read again
 			return nil, err
 		}
 		w.at = w.s.at(&h)
 		if r != nil {
+			for _, x := range r.Damaged {
+				w.t.damages.saw(x)
+			}
 			r.mark = Mark{w.at}
 			return r, nil
 		}
@@ -186,15 +194,17 @@ func (w *walker) passOver(end position, why error) error {
 		zap.String("file", w.at.day.logName()), zap.Int64("offset", from), zap.Error(why))
 	limit := w.limit.end
 	defer w.close()
-	at, found, err := w.resync(from+1, limit)
+	h, off, found, err := w.s.resync(from, w.at.seq, limit)
 	switch {
 	case err != nil:
 		return err
 	case found:
-		w.skipTo(at.seq+1, "their place in the trail is damaged")
-		w.at = at
+		w.saw(from, w.at.seq+1, why)
+		w.skipTo(h.seq, "their place in the trail is damaged")
+		w.at = position{seq: h.seq - 1, hash: h.prev, day: w.at.day, off: off}
 		return nil
 	case w.last != 0:
+		w.saw(from, w.at.seq+1, why)
 		w.skipTo(w.last+1, "their place in the trail is damaged")
 		w.at = position{day: w.at.day, seq: w.last, hash: w.at.hash, off: from}
 		return nil
@@ -204,47 +214,8 @@ func (w *walker) passOver(end position, why error) error {
 	return fmt.Errorf("reading %s at %d: %w; nothing behind it can be read either", w.at.day.logName(), from, why)
 }
 
-// resync returns the place before the first whole frame from off on.
-func (w *walker) resync(off, limit int64) (position, bool, error) {
-	buf := make([]byte, 1<<20)
-	for off < limit {
-		n, err := w.s.file.ReadAt(buf[:min(int64(len(buf)), limit-off)], off)
-		if err != nil && err != io.EOF {
-			return position{}, false, fmt.Errorf("reading %s: %w", w.at.day.logName(), err)
-		}
-		for i := 0; ; i++ {
-			next := bytes.Index(buf[i:n], magic[:])
-			if next < 0 {
-				break
-			}
-			i += next
-			if h, ok := w.whole(off + int64(i)); ok && h.seq > w.at.seq {
-				return position{seq: h.seq - 1, hash: h.prev, day: w.at.day, off: off + int64(i)}, true, nil
-			}
-		}
-		if n < len(magic) {
-			break
-		}
-		off += int64(n - len(magic) + 1)
-	}
-	return position{}, false, nil
-}
-
-// whole reports whether a frame starts at off.
-func (w *walker) whole(off int64) (header, bool) {
-	head := make([]byte, headerSize)
-	if _, err := w.s.file.ReadAt(head, off); err != nil {
-		return header{}, false
-	}
-	h, err := parseHeader(head, true)
-	if err != nil {
-		return h, false
-	}
-	content := make([]byte, h.meta+h.body)
-	if _, err := w.s.file.ReadAt(content, off+headerSize); err != nil && len(content) > 0 {
-		return h, false
-	}
-	return h, h.checkContent(content, false) == nil
+func (w *walker) saw(off int64, seq uint64, why error) {
+	w.t.damages.saw(Damage{Day: w.at.day.String(), Offset: off, Sequence: seq, Reason: why.Error()})
 }
 
 // take makes a record of a frame that completes one.
@@ -309,13 +280,16 @@ func (w *walker) complete(ctx context.Context, f *half) (*Record, error) {
 	first, err := w.first(b)
 	switch {
 	case errors.Is(err, os.ErrNotExist) && !w.t.readers.has(b.day): // retention dropped it
-		r.ID, r.Exchange = m.ID, &Exchange{ID: m.ID, Time: r.Time}
-	case err != nil:
-		return nil, err
+	case err == nil:
+		err = w.t.fillFirst(r, first)
+		fallthrough
 	default:
-		if err := w.t.fillFirst(r, first); err != nil {
+		if err = r.wounded(b.place, b.seq, err); err != nil {
 			return nil, err
 		}
+	}
+	if r.Exchange == nil || r.Exchange.ID == "" {
+		r.ID, r.Exchange = m.ID, &Exchange{ID: m.ID, Time: r.Time}
 	}
 	if err := w.t.fillSecond(r, m, meta, plain, f); err != nil {
 		return nil, err
@@ -383,7 +357,7 @@ func (t *Trail) fillFirst(r *Record, f *half) error {
 	r.RequestBytes, r.RequestTruncated = f.raw, f.cut
 	r.RequestBody, err = t.body(r, f, &r.RequestTruncated)
 	r.size += f.header.meta + int64(len(r.RequestBody))
-	return err
+	return r.wounded(f.at, f.seq, err)
 }
 
 // fillSecond fills in what a response half says.
@@ -394,7 +368,7 @@ func (t *Trail) fillSecond(r *Record, m *endMeta, meta string, plain bool, f *ha
 	var err error
 	r.ResponseBody, err = t.body(r, f, &r.ResponseTruncated)
 	r.size += f.header.meta + int64(len(r.ResponseBody))
-	return err
+	return r.wounded(f.at, f.seq, err)
 }
 
 // body restores the body of a frame, nil when none was kept, and the parts of
@@ -425,7 +399,8 @@ func (t *Trail) joined(r *Record, at place) ([]byte, error) {
 	}
 	for i := range fr.parts {
 		part, _, err := frames.part(&fr.parts[i], true)
-		if err != nil {
+		at, _ := fr.parts[i].place()
+		if err = r.wounded(at, fr.parts[i].Sequence, err); err != nil {
 			return nil, err
 		}
 		r.Parts = append(r.Parts, part)

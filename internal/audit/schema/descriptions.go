@@ -18,6 +18,11 @@ var descriptions = map[string]string{
 	"Record.requestTruncated":  "Only the beginning of requestBody was kept, audit.body_bytes of it.",
 	"Record.responseTruncated": "Only the beginning of responseBody was kept.",
 	"Record.parts":             "What else is kept of an exchange that has ended.",
+	"Record.damaged":           "The places of the record that are not as they were written. What is there of it may be changed then, and what could not be read is missing.",
+	"Damage.day":               "The UTC day of the file of the trail.",
+	"Damage.offset":            "Bytes from the start of the file.",
+	"Damage.sequence":          "The sequence of the first record there; absent where it is not known.",
+	"Damage.reason":            "What is wrong.",
 	"Record.requestBody":       "The request body as the client sent it, as far as it is kept. Only where bodies are asked for. A string, or base64 when it is not UTF-8.",
 	"Record.responseBody":      "The response body as the client saw it, as far as it is kept; of a streamed reply see outcome.bodyForm.",
 
