@@ -86,6 +86,24 @@ func TestRepeatsAreAddedOnce(t *testing.T) {
 	require.Len(t, s.Ids(t, stream), 2103)
 }
 
+// TestTwoSinksOfATrailInOneStream by two names of the server, which the
+// configuration can't tell: neither takes what the other has sent for sent.
+func TestTwoSinksOfATrailInOneStream(t *testing.T) {
+	s := redistest.Start(t)
+	all := entries(1, 20)
+	for _, name := range []string{"one", "two"} {
+		o := options(s)
+		o.Sink = name
+		for range 2 { // again after a restart
+			target := open(t, o)
+			n, err := target.Deliver(t.Context(), all)
+			require.NoError(t, err)
+			require.Len(t, all, n)
+		}
+	}
+	require.Equal(t, append(ids(all), ids(all)...), s.Ids(t, stream))
+}
+
 func TestATrailThatWentOnFromBeforeItsEndIsNotTakenForRepeats(t *testing.T) {
 	s := redistest.Start(t)
 	_, err := open(t, options(s)).Deliver(t.Context(), entries(2, 100))
