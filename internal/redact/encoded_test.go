@@ -36,7 +36,7 @@ func TestEncodings(t *testing.T) {
 		"without padding":              {`{"a":"` + base64.RawURLEncoding.EncodeToString([]byte("I am x@example.com???>")) + `"}`, `{"a":"` + base64.RawURLEncoding.EncodeToString([]byte("I am [email]???>")) + `"}`},
 		"lines":                        {`{"a":` + quoted(wrapped(long+"x@example.com "+long, 76, "\r\n")) + `}`, `{"a":` + quoted(wrapped(long+"[email] "+long, 76, "\r\n")) + `}`},
 		"lines as text":                {wrapped(long+"x@example.com "+long, 64, "\n") + "\n", wrapped(long+"[email] "+long, 64, "\n") + "\n"},
-		"Basic":                        {`{"a":"Authorization: Basic ` + b64("x@example.com:hunter2") + `"}`, `{"a":"Authorization: Basic ` + b64("[email]:hunter2") + `"}`},
+		"Basic":                        {`{"a":"Authorization: Basic ` + b64("x@example.com:hunter2") + `"}`, `{"a":"Authorization: Basic [named_secret]"}`},
 		"behind a path":                {`{"a":"https://h/files/` + b64("x@example.com") + `"}`, `{"a":"https://h/files/` + b64("[email]") + `"}`},
 		"behind words":                 {`{"a":"decode ` + b64("card 4111111111111111") + ` and-more"}`, `{"a":"decode ` + b64("card [card]") + ` and-more"}`},
 		"a field":                      {`{"a":"` + b64(`{"customer":"Jane"}`) + `"}`, `{"a":"` + b64(`{"customer":"[field]"}`) + `"}`},

@@ -84,6 +84,11 @@ func bare(b []byte, from int, quotedName bool) (start, end int) {
 		}
 	}
 	end = bareEnd(b, from)
+	for at := from; at+1 < end; at++ { // in what is escaped, the line may end so
+		if b[at] == '\\' && contains("nrt\"\\", b[at+1]) {
+			end = at
+		}
+	}
 	digits := after
 	for _, c := range b[from:end] {
 		if contains("([{$", c) {
