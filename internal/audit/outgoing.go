@@ -19,7 +19,7 @@ import (
 func (t *Trail) Outgoing(r *Record, bodies string, most int64) *Record {
 	out := *r
 	if r.Event != nil {
-		if out.Event = t.redaction.event(bodies, r.Event); out.Event == r.Event {
+		if out.Event = t.redaction.outgoing(bodies, r.Event); out.Event == r.Event {
 			return r
 		}
 		return &out

@@ -177,7 +177,33 @@ func (r *redaction) event(mode string, e *Event) *Event {
 	}
 	f.Metadata = maps.Clone(e.Metadata)
 	for name, value := range f.Metadata {
-		f.Metadata[name] = text(value)
+		if !proves[name] {
+			f.Metadata[name] = text(value)
+		}
 	}
 	return &f
+}
+
+// proves are names of metadata that are signed, or belong to a signature: what
+// people write into them is redacted before that.
+var proves = map[string]bool{metaHolds: true, metaHoldsVersion: true, metaHoldsKeyID: true, metaHoldsSignature: true}
+
+// outgoing is e as it may leave with less than the full bodies.
+func (r *redaction) outgoing(mode string, e *Event) *Event {
+	f := r.event(mode, e)
+	if f != e && f.Metadata[metaHolds] != "" { // a copy already
+		f.Metadata[metaHolds] = string(r.body(BodiesRedacted, []byte(f.Metadata[metaHolds])))
+	}
+	return f
+}
+
+// reasons are holds with what their reasons may tell.
+func (t *Trail) reasons(list []Hold) {
+	if t.keeps != BodiesRedacted && t.keeps != BodiesNone {
+		return
+	}
+	for i := range list {
+		text := []rune(t.redaction.text(list[i].Reason)) // that of one that was set before stays as it is
+		list[i].Reason = string(text[:min(len(text), maxReason)])
+	}
 }

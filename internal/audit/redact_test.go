@@ -195,6 +195,7 @@ func TestEventsAreRedacted(t *testing.T) {
 			{Field: "userName", After: "eve" + planted}, {Field: "description", Before: "was " + planted, After: "is " + planted},
 		}, Metadata: map[string]string{"reason": "asked by " + planted}},
 		"claims": {Kind: "UpdateUser", TargetType: audit.TargetUser, TargetID: "u2", Changes: []audit.Change{{Field: "email", After: planted}}},
+		"hold":   {Kind: audit.KindCreateHold, By: by, TargetType: "hold", TargetName: "case", Changes: []audit.Change{{Field: "reason", After: planted}}},
 		"system": {Kind: "RefusePolicy", Metadata: map[string]string{"problem": planted}},
 		"key":    {Kind: audit.KindKeyRotated, By: by, Metadata: map[string]string{"publicKey": planted}},
 	}
@@ -203,7 +204,15 @@ func TestEventsAreRedacted(t *testing.T) {
 		trail.SetRedactor(stars{})
 		for id, e := range events {
 			e.RequestID = id
+			if id == "hold" {
+				require.NoError(t, trail.AddHold(audit.Hold{Name: "case", From: "2030-01-01", Reason: planted}, e))
+				continue
+			}
 			require.NoError(t, trail.Event(e))
+		}
+		verified(t, trail)
+		if mode != audit.BodiesFull {
+			require.Equal(t, "***", trail.Holds()[0].Reason)
 		}
 		for _, sink := range []string{audit.BodiesFull, audit.BodiesRedacted, audit.BodiesNone} {
 			kept := planted
@@ -220,6 +229,10 @@ func TestEventsAreRedacted(t *testing.T) {
 						{Field: "userName", After: "eve" + planted}, {Field: "description", Before: "was " + kept, After: "is " + kept},
 					}, e.Changes)
 					require.Equal(t, "asked by "+kept, e.Metadata["reason"])
+				case "hold":
+					require.Equal(t, kept, e.Changes[0].After)
+					require.Contains(t, e.Metadata["holds"], `"reason":"`+kept+`"`)
+					require.NotEmpty(t, e.Metadata["holdsVersion"])
 				case "claims":
 					require.Equal(t, kept, e.Changes[0].After)
 				case "system":
