@@ -102,18 +102,30 @@ func (*Unfinished) Error() string {
 
 const minTime, maxTime = math.MinInt64, math.MaxInt64
 
+// nanoseconds is UnixNano for times from outside, which may be further from 1970
+// than 292 years: then it is the first or the last that there is.
+func nanoseconds(t time.Time) int64 {
+	switch {
+	case t.Before(time.Unix(0, minTime)):
+		return minTime
+	case t.After(time.Unix(0, maxTime)):
+		return maxTime
+	}
+	return t.UnixNano()
+}
+
 // bounds returns the time range in nanoseconds, the second exclusive.
 func (f *Filter) bounds() (from, to int64) {
 	from, to = minTime, maxTime
 	if !f.From.IsZero() {
-		from = f.From.UnixNano()
+		from = nanoseconds(f.From)
 	}
 	if !f.To.IsZero() {
-		to = f.To.UnixNano()
+		to = nanoseconds(f.To)
 	}
 	// Behind a cursor, what is before it need not be looked at.
 	if f.After != (Cursor{}) {
-		if at := f.After.Time.UnixNano(); f.Descending {
+		if at := nanoseconds(f.After.Time); f.Descending {
 			to = min(to, max(at, at+1)) // at+1 may overflow
 		} else {
 			from = max(from, at)
@@ -146,7 +158,7 @@ func (f *Filter) beyond(t int64, seq uint64) bool {
 	if f.After == (Cursor{}) {
 		return true
 	}
-	order := cmp.Or(cmp.Compare(t, f.After.Time.UnixNano()), cmp.Compare(seq, f.After.Sequence))
+	order := cmp.Or(cmp.Compare(t, nanoseconds(f.After.Time)), cmp.Compare(seq, f.After.Sequence))
 	if f.Descending {
 		return order < 0
 	}

@@ -18,7 +18,7 @@ func (f Filter) Matcher() func(*Record) bool {
 // selects is Matcher without the text.
 func (f *Filter) selects(r *Record) bool {
 	from, to := f.bounds()
-	if at := r.Time.UnixNano(); at < from || at >= to {
+	if at := nanoseconds(r.Time); at < from || at >= to {
 		return false
 	}
 	if f.ID != "" && r.ID != f.ID || !f.kind(r.Kind()) {

@@ -267,7 +267,7 @@ func (p *plan) find(columns string, f *Filter, behind Cursor, size int) (string,
 	if behind != (Cursor{}) {
 		// A bound that the place implies goes: SQLite would begin there, and
 		// pass over all that was read before.
-		at := behind.Time.UnixNano()
+		at := nanoseconds(behind.Time)
 		if f.Descending && at < high {
 			high = maxTime
 		} else if !f.Descending && at >= low {

@@ -94,7 +94,7 @@ func (r *RangeReader) Left() uint64 { return r.stop.seq - min(r.stop.seq, r.w.at
 
 // holds reports whether a time is in the range.
 func (r *Range) holds(at int64) bool {
-	return r == nil || (r.From.IsZero() || at >= r.From.UnixNano()) && (r.To.IsZero() || at < r.To.UnixNano())
+	return r == nil || (r.From.IsZero() || at >= nanoseconds(r.From)) && (r.To.IsZero() || at < nanoseconds(r.To))
 }
 
 // completes reports whether a record that frame seq completes is in the range.

@@ -28,7 +28,11 @@ func (e *auditExport) records(cmd *cobra.Command, w io.Writer, from, to time.Tim
 	}
 	q := &search{recordFilter: e.filter, dir: e.dir}
 	q.recordFilter.bodies, q.all = e.bodies != audit.BodiesNone, true
-	q.from, q.to = from.Format(time.RFC3339), to.AddDate(0, 0, 1).Format(time.RFC3339)
+	end := to.AddDate(0, 0, 1)
+	if end.Year() > 9999 { // RFC 3339 has no more
+		end = end.Add(-time.Second)
+	}
+	q.from, q.to = from.Format(time.RFC3339), end.Format(time.RFC3339)
 	was := e.r.output
 	e.r.output = outputNDJSON
 	source, err := q.source(e.r, time.Now())
