@@ -29,11 +29,12 @@ func (g *gateway) openSinks() (err error) {
 // setSinks puts the sinks of a configuration in force.
 func (g *gateway) setSinks(c config.Config) error { return g.sinks.Set(c.Audit.Sinks) }
 
-// startSinks begins with those of the file. One that can't begin does not keep
-// the gateway from serving: it is in the log, and the trail waits for it.
+// startSinks begins with those of the file. One that can't begin does not keep the
+// gateway from serving: its status says why, it is tried again, and the trail waits
+// for it.
 func (g *gateway) startSinks() {
 	if err := g.setSinks(g.cfg); err != nil {
-		g.log.Error("a sink of the audit trail was not started", zap.Error(err))
+		g.log.Error("the sinks of the audit trail were not started", zap.Error(err))
 	}
 }
 
