@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -30,6 +31,8 @@ type keeper struct {
 	signed  time.Time // last signed checkpoint
 	kept    uint64    // sequence of the last checkpoint
 	swept   day       // day of the last retention
+	last    position  // the end at the last look whether the segment is there
+	unseen  string    // why that could not be seen, "" when it could
 	failure string    // why the last one failed, "" when it did not
 	telling sync.WaitGroup
 	again   atomic.Bool // retention has to look again: a hold was lifted
@@ -39,6 +42,7 @@ func startKeeper(t *Trail) *keeper {
 	k := &keeper{trail: t, stop: make(chan struct{}), over: make(chan struct{})}
 	t.watchHolds()
 	k.sweep()
+	k.present()
 	t.watch()
 	go k.run()
 	k.telling.Go(k.tell)
@@ -141,8 +145,8 @@ func (k *keeper) sign() {
 	k.signed = now
 }
 
-// present stops the trail when its segment was removed or replaced: what is
-// written to it would be lost.
+// present stops the trail when its segment was removed, replaced or shortened:
+// what is written to it would be lost, or was.
 func (k *keeper) present() {
 	pos, file := k.trail.writer.current()
 	held, err := file.Stat()
@@ -150,11 +154,20 @@ func (k *keeper) present() {
 		return
 	}
 	named, err := os.Stat(filepath.Join(k.trail.dir, pos.day.logName()))
-	if err == nil && os.SameFile(held, named) {
+	switch {
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		// A disk that can't tell at the moment has not lost the file by that.
+		if err.Error() != k.unseen {
+			k.unseen = err.Error()
+			k.trail.log.Warn("looking whether the segment of the trail is still there; it is tried again every second", zap.Error(err))
+		}
+		return
+	case err == nil && os.SameFile(held, named) && held.Size() >= pos.off && k.inPlace(file, pos):
+		k.unseen, k.last = "", pos
 		return
 	}
 	if k.trail.writer.failing.Load() == nil {
-		k.trail.log.Error("the segment of the trail was removed or replaced; records are refused until a restart",
+		k.trail.log.Error("the segment of the trail was removed, replaced or shortened; records are refused until a restart",
 			zap.String("file", pos.day.logName()))
 	}
 	w := k.trail.writer
@@ -165,6 +178,21 @@ func (k *keeper) present() {
 		w.removed = true
 		return w.failed(w.usable())
 	})
+}
+
+// inPlace reports whether the frame that was the last at the look before is still
+// there. A file that was shortened and written on is as long as before, with zeros
+// where it was cut off.
+func (k *keeper) inPlace(file segmentFile, now position) bool {
+	if k.last.seq == 0 || k.last.day != now.day {
+		return true
+	}
+	head := make([]byte, headerSize)
+	if _, err := file.ReadAt(head, k.last.last); err != nil {
+		return err != io.EOF // other errors say nothing of that
+	}
+	h, err := parseHeader(head, false)
+	return err == nil && h.chain == k.last.hash
 }
 
 // sweep turns the day and applies retention, once a day and after a hold was

@@ -84,7 +84,7 @@ func (w *writer) usable() error {
 		return ErrClosed
 	}
 	if w.removed {
-		return fmt.Errorf("%w: the segment was removed or replaced while it was open", ErrUnwritable)
+		return fmt.Errorf("%w: the segment was removed, replaced or shortened while it was open; start the gateway again", ErrUnwritable)
 	}
 	if w.dirty {
 		if err := w.cut(w.position().off); err != nil {
