@@ -149,7 +149,8 @@ func auditImportCommand(r *remote) *cobra.Command {
 		Short: "Check evidence and make a folder of it that can be looked at without a gateway",
 		Long: "Check evidence, which sluice audit export wrote, and make a folder of it; - reads the standard input. What is not as it was\n" +
 			"written is named, and nothing is left behind then. The folder is read with --dir by audit search, show, verify and export.\n\n" +
-			"A signature proves who made the evidence only with public keys that you have from elsewhere: name them with --keys.",
+			"A signature proves who made the evidence only with public keys that you have from elsewhere: name them with --keys. Then evidence\n" +
+			"of which no such signature shows that these are all the records is refused.",
 		Args: Exactly("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if into == "" {

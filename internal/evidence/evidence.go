@@ -33,6 +33,9 @@ const format = 1
 var (
 	// ErrDamaged says that the file is not evidence as it was written.
 	ErrDamaged = errors.New("the evidence is damaged, or none")
+	// ErrUnproven says that the evidence hangs together and that no signature by the
+	// keys that were given shows that it is what the gateway wrote, and all of it.
+	ErrUnproven = errors.New("the evidence is not proven by your keys; import it without them to look at it all the same")
 	// ErrNotEmpty says that the folder holds something.
 	ErrNotEmpty = wholedir.ErrNotEmpty
 )

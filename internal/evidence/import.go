@@ -47,7 +47,8 @@ type Imported struct {
 // Import reads evidence from r and makes the folder dir of it, which is a trail
 // to audit.OpenRead and audit.VerifyDir. dir must be missing or empty; it appears
 // whole or not at all. keys are public keys that are known from elsewhere, nil
-// for none. What is not as it was written is ErrDamaged, and named.
+// for none; with keys all has to be covered by their signatures, else the error is
+// ErrUnproven. What is not as it was written is ErrDamaged, and named.
 func Import(ctx context.Context, r io.Reader, dir string, keys []audit.PublicKey) (out Imported, err error) {
 	const what = "the folder"
 	if err := wholedir.Empty(what, dir); err != nil {
@@ -62,12 +63,22 @@ func Import(ctx context.Context, r io.Reader, dir string, keys []audit.PublicKey
 			return err
 		}
 		out.Own = keys == nil
-		out.Report, err = audit.VerifyDirWith(ctx, folder, audit.VerifyOptions{Keys: keys})
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		verify := func(signed bool) error {
+			out.Report, err = audit.VerifyDirWith(ctx, folder, audit.VerifyOptions{Keys: keys, Signed: signed})
+			if err != nil {
+				return fmt.Errorf("%w: %w", ErrDamaged, err)
+			}
+			if p := out.Report.Problem; p != nil {
+				return fmt.Errorf("%w: %s at byte %d, record %d: %s", ErrDamaged, p.File, p.Offset, p.Sequence, p.Reason)
+			}
+			return nil
 		}
-		if p := out.Report.Problem; p != nil {
-			return fmt.Errorf("%w: %s at byte %d, record %d: %s", ErrDamaged, p.File, p.Offset, p.Sequence, p.Reason)
+		if err := verify(keys != nil); err != nil {
+			reason := out.Report.Problem
+			if keys == nil || reason == nil || verify(false) != nil {
+				return err
+			}
+			return fmt.Errorf("%w: %s at byte %d, record %d: %s", ErrUnproven, reason.File, reason.Offset, reason.Sequence, reason.Reason)
 		}
 		out.Signed = out.Manifest.KeyID != "" && len(out.Report.Signatures.Keys) > 0
 		return nil
