@@ -120,6 +120,9 @@ func (c *cef) exchangeRest(r *audit.Record, x *audit.Exchange, o *audit.Outcome,
 	if r.ResponseTruncated {
 		c.text("sluiceResponseTruncated", "true", noLimit)
 	}
+	if err := c.value("sluiceDamaged", r.Damaged, len(r.Damaged)); err != nil {
+		return err
+	}
 	if err := c.value("sluiceParts", r.Parts, len(r.Parts)); err != nil {
 		return err
 	}

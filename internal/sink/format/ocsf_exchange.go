@@ -415,6 +415,9 @@ func (w *writer) exchangeRest(r *audit.Record, x *audit.Exchange, o *audit.Outco
 		w.body("responseBody", r.ResponseBody)
 	}
 	w.parts(r.Parts)
+	if len(r.Damaged) > 0 && err == nil {
+		err = w.value("damaged", r.Damaged)
+	}
 	w.close()
 	return err
 }

@@ -211,8 +211,15 @@ func TestSamplesAreFull(t *testing.T) {
 		}
 	}
 	require.ElementsMatch(t, []string{
-		"record.Event", "answer.Code", "answer.Message", "answer.CacheWriteTokens", // as they are in such a record
+		"record.Event", "record.Damaged", "answer.Code", "answer.Message", "answer.CacheWriteTokens", // as they are in such a record
 	}, slices.DeleteFunc(zero, func(name string) bool { return strings.HasPrefix(name, "outcome.") && name != "outcome.Code" }))
+}
+
+// damaged is a record that is not as it was written.
+func damaged() *audit.Record {
+	r := exchange(audit.ResultAnswered)
+	r.Damaged = []audit.Damage{{Day: "2026-03-10", Offset: 4711, Sequence: 77, Reason: "the content does not match its checksum"}}
+	return r
 }
 
 // TestNothingIsLost looks for every value of a record in what becomes of it.
@@ -222,7 +229,7 @@ func TestNothingIsLost(t *testing.T) {
 		require.True(t, known)
 		for kind, r := range map[string]*audit.Record{
 			"answered": exchange(audit.ResultAnswered), "unauthenticated": exchange(audit.ResultUnauthenticated),
-			"event": event("CreateEndpoint"), "start": event("StartGateway"), "future": event("KindOfTheFuture"), "read": event("ReadAuditRecord"),
+			"damaged": damaged(), "event": event("CreateEndpoint"), "start": event("StartGateway"), "future": event("KindOfTheFuture"), "read": event("ReadAuditRecord"),
 		} {
 			line, err := f(nil, r)
 			require.NoError(t, err)
