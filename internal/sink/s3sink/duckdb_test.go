@@ -50,7 +50,7 @@ func TestDuckDBAnswersTheQueriesOfTheGuide(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, b.Get(t, key), 0o600))
 	}
 	queries := append(guideQueries(t),
-		"SELECT request_body, response_body, user_name, array_to_string(organizations, ','), time, cached_tokens, tls_version "+
+		"SELECT request_body, response_body, user_name, array_to_string(organizations, ','), time, cached_tokens, tls_version, damaged->>'$[0].offset' "+
 			"FROM read_parquet('s3://BUCKET/sluice/parquet/**/*.parquet') ORDER BY sequence LIMIT 1",
 		"SELECT kind, target_name, changes->>'$[0].field', metadata->>'a', status, node, certificate, credential "+
 			"FROM read_parquet('s3://BUCKET/sluice/parquet/**/*.parquet') WHERE kind = 'CreateEndpoint'")
@@ -67,7 +67,7 @@ func TestDuckDBAnswersTheQueriesOfTheGuide(t *testing.T) {
 		{{"user-1", "6", "0.012"}, {"user-2", "5", "0.010"}, {"user-0", "5", "0.010"}},                   // cost per user
 		{{"2026-11-30 14:00:00+00:00", "practice", "2"}, {"2026-11-30 15:00:00+00:00", "practice", "2"}}, // denials per hour
 		{{"second", "large", "16", "1600", "160"}},                                                       // tokens per model
-		{{"hällo", `{"base64":"/wA="}`, "user-0", "o1,o2", "2026-11-30 14:59:00+00:00", "None", "None"}},
+		{{"hällo", `{"base64":"/wA="}`, "user-0", "o1,o2", "2026-11-30 14:59:00+00:00", "None", "None", "140"}},
 		{{"CreateEndpoint", "practice", "model", "b", "None", "gw-2", "CN=ops", "token"}},
 	}, got)
 }

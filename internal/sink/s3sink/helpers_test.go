@@ -74,6 +74,9 @@ func entries(t testing.TB, first uint64, n int, apart time.Duration) []sink.Entr
 			r.Outcome.Result, r.Outcome.Status, r.Outcome.CostNanoUSD = audit.ResultDenied, 403, audit.Unknown
 			r.Outcome.InputTokens, r.Outcome.OutputTokens = audit.Unknown, audit.Unknown
 		}
+		if i == 0 {
+			r.Damaged = []audit.Damage{{Day: "2026-11-30", Offset: 140, Sequence: seq, Reason: "torn"}}
+		}
 		if i == n-1 {
 			r = &audit.Record{
 				RecordID: r.RecordID, Sequence: seq, Time: r.Time,

@@ -80,7 +80,8 @@ type row struct {
 	ResponseTruncated bool    `parquet:"response_truncated"`
 	RequestBody       *string `parquet:"request_body,optional"`
 	ResponseBody      *string `parquet:"response_body,optional"`
-	Parts             *string `parquet:"parts,optional"` // JSON
+	Parts             *string `parquet:"parts,optional"`   // JSON
+	Damaged           *string `parquet:"damaged,optional"` // JSON
 
 	TargetType *string `parquet:"target_type,optional,dict"`
 	TargetID   *string `parquet:"target_id,optional,dict"`
@@ -130,11 +131,14 @@ func rowOf(trail, node string, r *audit.Record) (row, error) {
 		RequestBytes: r.RequestBytes, ResponseBytes: r.ResponseBytes,
 		RequestTruncated: r.RequestTruncated, ResponseTruncated: r.ResponseTruncated,
 	}
-	var errs [4]error
+	var errs [5]error
 	out.RequestBody, errs[0] = bodyText(r.RequestBody)
 	out.ResponseBody, errs[1] = bodyText(r.ResponseBody)
 	if len(r.Parts) > 0 {
 		out.Parts, errs[2] = jsonText(r.Parts)
+	}
+	if len(r.Damaged) > 0 {
+		out.Damaged, errs[4] = jsonText(r.Damaged)
 	}
 	if r.Exchange != nil {
 		out.exchange(r.Exchange)
