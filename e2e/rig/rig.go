@@ -272,6 +272,15 @@ func (g *Gateway) Exited() <-chan struct{} { return g.exited }
 func (g *Gateway) Kill() {
 	g.Signal(syscall.SIGKILL)
 	<-g.exited
+	g.races()
+}
+
+// races fails the test when the race detector that the gateway was built with has
+// spoken: it does so on the standard error alone.
+func (g *Gateway) races() {
+	if out := g.out.String(); strings.Contains(out, "WARNING: DATA RACE") {
+		g.t.Errorf("the gateway has a data race:\n%s", out)
+	}
 }
 
 // Stop ends the process as an operator does, and prints its log when the test
@@ -284,6 +293,7 @@ func (g *Gateway) Stop() {
 		g.t.Errorf("the gateway does not stop:\n%s", g.out)
 		g.Kill()
 	}
+	g.races()
 	if g.t.Failed() {
 		g.t.Logf("the gateway's output:\n%s", g.out)
 		g.out.reset()
