@@ -100,7 +100,7 @@ func (t *Trail) judgeHolds(keys []PublicKey) {
 // doubtHolds is judgeHolds with holds.mu held.
 func (t *Trail) doubtHolds(keys []PublicKey) {
 	s := t.holds
-	if why := s.judge(keys, t.id); why != "" {
+	if why := s.judge(keys, t.id, t.now()); why != "" {
 		s.doubt = fmt.Errorf("%w: %s", ErrHoldsDoubted, why)
 		t.log.Error("no day of the trail is dropped until an administrator sets the holds again", zap.Error(s.doubt))
 		err := t.Event(&Event{Kind: KindHoldsDoubted, TargetType: "trail", TargetName: t.id, Metadata: map[string]string{
@@ -114,10 +114,10 @@ func (t *Trail) doubtHolds(keys []PublicKey) {
 }
 
 // judge says why told may not be all there is to know; "": it is.
-func (h *holds) judge(keys []PublicKey, trail string) string {
+func (h *holds) judge(keys []PublicKey, trail string, now time.Time) string {
 	young := true // the trail was not signed before it was opened
 	for _, k := range keys {
-		young = young && !k.Created.Before(h.opened)
+		young = young && !k.Created.Before(h.opened) && !k.Created.After(now.Add(time.Minute)) // else the clock was set back
 	}
 	known, digest, err := h.found.holding()
 	switch {

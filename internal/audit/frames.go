@@ -97,7 +97,10 @@ func (f *frames) tryRead(p place, bodies bool) (*frame, error) {
 		case !bodies || h.body == 0:
 			return nil
 		}
-		f.room, err = f.compressor.restore(f.room, content[h.meta:], h.codec)
+		room, err := f.compressor.restore(f.room, content[h.meta:], h.codec)
+		if err == nil {
+			f.room = room
+		}
 		return err
 	})
 	if errors.Is(err, errStop) {

@@ -54,7 +54,7 @@ func (h *head) verified(keys []PublicKey, trail string) bool {
 		return false
 	}
 	return slices.ContainsFunc(keys, func(k PublicKey) bool {
-		return KeyID(k.Key) == h.KeyID && (verifySignature(k.Key, h.Signature, h.text(headLabel)) || verifySignature(k.Key, h.Signature, h.text(closedLabel)))
+		return KeyID(k.Key) == h.KeyID && !k.goneAt(*h.Time) && (verifySignature(k.Key, h.Signature, h.text(headLabel)) || verifySignature(k.Key, h.Signature, h.text(closedLabel)))
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // Kinds of the events that change holds. Their metadata have all holds that stand
@@ -112,7 +113,7 @@ func (h *holding) sign(s *Signer, trail string) error {
 func (h *holding) signedBy(keys []PublicKey, trail string) bool {
 	sum, err := base64.StdEncoding.DecodeString(h.Signature)
 	return err == nil && slices.ContainsFunc(keys, func(k PublicKey) bool {
-		return len(k.Key) == ed25519.PublicKeySize && KeyID(k.Key) == h.KeyID && ed25519.Verify(k.Key, h.signedHolds(trail, h.KeyID), sum)
+		return len(k.Key) == ed25519.PublicKeySize && KeyID(k.Key) == h.KeyID && !k.goneAt(time.Unix(0, h.Version)) && ed25519.Verify(k.Key, h.signedHolds(trail, h.KeyID), sum)
 	})
 }
 

@@ -240,8 +240,12 @@ func (t *Trail) changeHolds(e *Event, kind string, doubted bool, change func([]H
 func (t *Trail) settleHolds() {
 	err := t.Checkpoint()
 	pos, file := t.writer.current()
-	if syncErr := file.Sync(); err == nil && !errors.Is(syncErr, os.ErrClosed) {
-		err = syncErr
+	switch syncErr := file.Sync(); {
+	case syncErr == nil:
+		t.writer.reached(file, pos)
+	case !errors.Is(syncErr, os.ErrClosed):
+		// The system tells it once: the keeper would not learn of it.
+		err = errors.Join(err, syncErr, t.writer.distrust(file))
 	}
 	if err == nil {
 		err = t.writeHead(pos, false)

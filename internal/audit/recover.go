@@ -378,7 +378,7 @@ func (r *recovery) setAside(d day, off int64, reason error) error {
 		return fmt.Errorf("keeping a torn record aside: %w", err)
 	}
 	// Frames that are whole and wait for others of their record are no loss.
-	highest, err := highestSequence(filepath.Join(r.dir, name), max(r.at.off-off, 0))
+	highest, err := highestSequence(filepath.Join(r.dir, name), max(r.at.off-off, 0), r.at.seq)
 	if err != nil {
 		return fmt.Errorf("reading a torn record: %w", err)
 	}
@@ -421,7 +421,7 @@ func copyTail(from, to string, off int64) (size int64, digest string, err error)
 
 // highestSequence looks for whole frames in bytes that were cut off, from an
 // offset on, and returns the highest sequence among them, 0 when there is none.
-func highestSequence(path string, from int64) (uint64, error) {
+func highestSequence(path string, from int64, last uint64) (uint64, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return 0, err
@@ -434,6 +434,13 @@ func highestSequence(path string, from int64) (uint64, error) {
 	var highest uint64
 	const step = 1 << 20
 	buf := make([]byte, step+headerSize)
+	// What is within a frame whose header is whole is somebody's body.
+	if n, _ := f.ReadAt(buf[:headerSize], from); n == headerSize {
+		if h, err := parseHeader(buf[:headerSize], true); err == nil && from+h.size() > info.Size() {
+			from += h.size()
+		}
+	}
+	most := last + uint64((info.Size()-from)/headerSize) + 1
 	for off := from; off < info.Size(); off += step {
 		n, err := f.ReadAt(buf, off)
 		if err != nil && err != io.EOF {
@@ -444,7 +451,7 @@ func highestSequence(path string, from int64) (uint64, error) {
 				continue
 			}
 			h, err := parseHeader(buf[i:n], true)
-			if err != nil || off+int64(i)+h.size() > info.Size() {
+			if err != nil || off+int64(i)+h.size() > info.Size() || last > 0 && h.seq > most {
 				continue
 			}
 			content := make([]byte, h.meta+h.body)

@@ -17,6 +17,7 @@ import (
 // So nothing is looked for inside a frame of which the header says how long it
 // is, and a frame that another one follows is preferred.
 func (s *scanner) resync(from int64, last uint64, limit int64) (header, int64, bool, error) {
+	begin := from
 	info, err := s.file.Stat()
 	if err != nil {
 		return header{}, 0, false, fmt.Errorf("reading %s: %w", s.day.logName(), err)
@@ -30,16 +31,16 @@ func (s *scanner) resync(from int64, last uint64, limit int64) (header, int64, b
 			from += h.size()
 		} else if next := from + int64(sizeOf(head)); err != nil && next > from && next < limit {
 			// The lengths may be good though something else in the header is not.
-			if h, ok := s.startAt(next, last, limit); ok && s.leadsOn(&h, next, limit) {
+			if h, ok := s.startAt(next, last, next-begin, limit); ok && s.leadsOn(&h, next, limit) {
 				return h, next, true, nil
 			}
 		}
 	}
-	return s.lookFor(from, last, limit)
+	return s.lookFor(begin, from, last, limit)
 }
 
 // lookFor is resync without regard to what is at from.
-func (s *scanner) lookFor(from int64, last uint64, limit int64) (first header, firstOff int64, found bool, err error) {
+func (s *scanner) lookFor(begin, from int64, last uint64, limit int64) (first header, firstOff int64, found bool, err error) {
 	buf := make([]byte, 1<<20)
 	for off := from; off < limit; {
 		n, err := s.file.ReadAt(buf[:min(int64(len(buf)), limit-off)], off)
@@ -53,7 +54,7 @@ func (s *scanner) lookFor(from int64, last uint64, limit int64) (first header, f
 			}
 			i += next
 			at := off + int64(i)
-			h, ok := s.startAt(at, last, limit)
+			h, ok := s.startAt(at, last, at-begin, limit)
 			switch {
 			case !ok:
 			case s.leadsOn(&h, at, limit):
@@ -72,7 +73,7 @@ func (s *scanner) lookFor(from int64, last uint64, limit int64) (first header, f
 
 // startAt reports whether a whole frame is at off that a log which came to last
 // can go on with.
-func (s *scanner) startAt(off int64, last uint64, limit int64) (header, bool) {
+func (s *scanner) startAt(off int64, last uint64, damaged, limit int64) (header, bool) {
 	head := make([]byte, headerSize)
 	if _, err := s.file.ReadAt(head, off); err != nil {
 		return header{}, false
@@ -81,8 +82,8 @@ func (s *scanner) startAt(off int64, last uint64, limit int64) (header, bool) {
 	if err != nil || h.kind.continues() || h.seq <= last || h.seq > math.MaxUint64/2 {
 		return h, false
 	}
-	// A segment has no more frames than have room in it.
-	if last > 0 && h.seq-last > uint64(limit/headerSize)+1 {
+	// No more frames are lost than had room in what is damaged.
+	if last > 0 && h.seq-last > uint64(damaged/headerSize)+1 {
 		return h, false
 	}
 	return h, s.wholeAt(&h, off, limit)

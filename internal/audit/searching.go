@@ -73,7 +73,7 @@ func (s *searching) walk(p place, meta bool) (parts []storedPart, err error) {
 		if meta && h.kind != framePiece {
 			s.look(content[:h.meta], s.metas)
 		}
-		kept := min(len(s.piece), s.longest-1)
+		kept := min(len(s.piece), max(s.longest-1, 0))
 		if h.kind != framePiece {
 			kept = 0
 		}

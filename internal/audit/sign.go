@@ -48,6 +48,11 @@ type PublicKey struct {
 	Retired *time.Time `json:"retired,omitempty"` // nil: it signs
 }
 
+// goneAt reports whether the key was retired before a time, and signs no more.
+func (k PublicKey) goneAt(at time.Time) bool {
+	return k.Retired != nil && at.Sub(*k.Retired) > afterHead
+}
+
 // KeyID is the id of a public key.
 func KeyID(public []byte) string {
 	sum := sha256.Sum256(public)

@@ -328,6 +328,9 @@ func (v *walk) start(s *scanner, h *header, meta []byte) error {
 func (v *walk) record(s *scanner, h *header, meta []byte) error {
 	id := gjson.GetBytes(meta, "id").String()
 	begun, known := v.open[id]
+	if h.more > 0 && (h.kind == frameSegment || h.kind == frameEvent) {
+		return v.problem(s, "nothing can belong to a record of kind %d", h.kind)
+	}
 	switch h.kind {
 	case frameSegment:
 		v.heed(h.seq, toldIn(h.kind, meta))

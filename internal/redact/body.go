@@ -17,6 +17,7 @@ type job struct {
 	buf   []byte
 	depth int // how often what is looked at was decoded
 
+	layers  int // of escapes, percent-encoding and base64 that were taken off together
 	percent int // how often the text under way was, of percent-encoding
 
 	scanner scanner // of the text under way

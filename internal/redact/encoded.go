@@ -54,7 +54,7 @@ type run struct {
 // returns where to go on; i where nothing was found. Pictures and other files
 // are passed over.
 func (s *scanner) encoded(i, end int) int {
-	if s.depth >= maxEncoded {
+	if s.depth >= maxEncoded || s.layers >= maxLayers {
 		return i
 	}
 	b := s.b
@@ -119,7 +119,7 @@ func (s *scanner) decoded(start, end int) int {
 	if !ok {
 		return 0
 	}
-	inner := job{r: s.r, place: s.place[:len(s.place):len(s.place)], depth: s.depth + 1, mac: s.mac}
+	inner := job{r: s.r, place: s.place[:len(s.place):len(s.place)], depth: s.depth + 1, layers: s.layers + 1, mac: s.mac}
 	edits := inner.body(plain)
 	s.mac = inner.mac
 	if len(edits) == 0 {

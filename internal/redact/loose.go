@@ -11,6 +11,10 @@ import (
 // more: JSON in a string of JSON, and so on.
 const maxLevels = 4
 
+// maxLayers bounds all that is taken off one text together, in whatever order:
+// each of them looks at the text once more.
+const maxLayers = 4
+
 // loose finds what is in text of which nobody knows what it is: as it stands,
 // and, where it has backslashes, as what it would be inside of a JSON string.
 // So a body that was cut off, or a piece of a tool's arguments, hides nothing.
@@ -18,14 +22,17 @@ func (j *job) loose(b []byte, level int) []edit { return j.looseAbout(b, nil, le
 
 func (j *job) looseAbout(b, about []byte, level int) []edit {
 	edits := j.text(b, about)
-	if level >= maxLevels || bytes.IndexByte(b, '\\') < 0 {
+	if level >= maxLevels || j.layers >= maxLayers || bytes.IndexByte(b, '\\') < 0 {
 		return edits
 	}
 	// What begins with the letter of an escape is for the next level to say.
 	edits = slices.DeleteFunc(edits, func(e edit) bool {
 		return e.start > 0 && b[e.start-1] == '\\' && contains("bfnrtu", b[e.start])
 	})
-	return merge(outside(b, j.looseAbout(unescaped(b), about, level+1), false), edits)
+	j.layers++
+	inner := j.looseAbout(unescaped(b), about, level+1)
+	j.layers--
+	return merge(outside(b, inner, false), edits)
 }
 
 // merge adds those of b to a, and of those that overlap with some of a what is

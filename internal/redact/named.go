@@ -61,6 +61,20 @@ func bareEnd(b []byte, from int) int {
 	return to
 }
 
+// mostBare is how much of a value without quotes is looked at to tell what it is.
+const mostBare = 256
+
+// bareLine is bareEnd, or where in what is escaped the line ends before that.
+func bareLine(b []byte, from int) int {
+	end := bareEnd(b, from)
+	for at := from; at+1 < end; at++ {
+		if b[at] == '\\' && contains("nrt\"\\", b[at+1]) {
+			return at
+		}
+	}
+	return end
+}
+
 // minBare is the length below which a value without quotes is none.
 const minBare = 6
 
@@ -83,12 +97,9 @@ func bare(b []byte, from int, quotedName bool) (start, end int) {
 			break
 		}
 	}
-	end = bareEnd(b, from)
-	for at := from; at+1 < end; at++ { // in what is escaped, the line may end so
-		if b[at] == '\\' && contains("nrt\"\\", b[at+1]) {
-			end = at
-		}
-	}
+	// What is long and has no digit near its beginning is passed over without a
+	// look at all of it: each of many names in one word would look.
+	end = bareLine(b[:min(len(b), from+mostBare)], from)
 	digits := after
 	for _, c := range b[from:end] {
 		if contains("([{$", c) {
@@ -99,7 +110,7 @@ func bare(b []byte, from int, quotedName bool) (start, end int) {
 	if end-from < minBare || !digits {
 		return from, from
 	}
-	return from, end
+	return from, bareLine(b, from)
 }
 
 // account looks at a hyphen that may begin "-u user:password" or "--user

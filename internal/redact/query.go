@@ -34,7 +34,7 @@ func escapeAt(b []byte) int {
 
 // unescapedToo adds to the edits of b those of what it stands for as a URL.
 func (j *job) unescapedToo(b, about []byte, edits []edit) []edit {
-	if j.percent >= maxPercent {
+	if j.percent >= maxPercent || j.layers >= maxLayers {
 		return edits
 	}
 	plain := make([]byte, 0, len(b))
@@ -43,8 +43,10 @@ func (j *job) unescapedToo(b, about []byte, edits []edit) []edit {
 		plain, i = append(plain, c), i+n
 	}
 	j.percent++
+	j.layers++
 	inner := j.text(plain, about)
 	j.percent--
+	j.layers--
 	if len(inner) == 0 {
 		return edits
 	}
