@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"os"
 )
@@ -71,6 +72,25 @@ func SealFrame(old, meta, body []byte, seq uint64, prev [32]byte) ([]byte, [32]b
 	setMore(frame, h.more)
 	hash := sealChain(frame, seq, prev)
 	return frame, hash
+}
+
+// What of a header EditHeader may change.
+const (
+	OffCodec = offCodec
+	OffMore  = offMore
+)
+
+// EditHeader returns a copy of a frame with another byte in its header, which fits
+// its checksum and its hash.
+func EditHeader(frame []byte, at int, value byte) []byte {
+	h, err := parseHeader(frame, true)
+	if err != nil {
+		panic(err)
+	}
+	frame = bytes.Clone(frame)
+	frame[at] = value
+	sealChain(frame, h.seq, h.prev)
+	return frame
 }
 
 // SegmentMeta is the meta data of the first frame of a segment.

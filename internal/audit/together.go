@@ -2,8 +2,12 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
+
+	"go.uber.org/zap"
 )
 
 const (
@@ -47,7 +51,7 @@ func (q *search) together(ctx context.Context) error {
 	q.workers.Go(func() {
 		defer close(order)
 		defer close(work)
-		walked = q.walk(ctx, work, order)
+		walked = q.guarded(func() error { return q.walk(ctx, work, order) })
 	})
 	q.spare = make(chan []byte, 2*n)
 	for i := range n {
@@ -147,18 +151,42 @@ func (q *search) worker(ctx context.Context) *worker {
 func (w *worker) fill(b *batch) {
 	defer close(b.done)
 	if w.out == nil {
-		b.err = w.each(b, func(r *Record) error {
-			b.records = append(b.records, r)
-			return nil
+		b.err = w.guarded(func() error {
+			return w.each(b, func(r *Record) error {
+				b.records = append(b.records, r)
+				return nil
+			})
 		})
 		return
 	}
 	defer close(b.texts)
 	w.out.to = b.texts
-	b.err = w.each(b, w.put)
+	b.err = w.guarded(func() error { return w.each(b, w.put) })
 	if err := w.out.flush(); b.err == nil {
 		b.err = err
 	}
+}
+
+// errDefect ends a search in which the gateway itself has failed.
+var errDefect = errors.New("a defect of the gateway ended the search; the log has the stack of it")
+
+// guarded calls do on a goroutine of a search, where a panic would end the process:
+// it ends the search. What was panicked with may hold a piece of a record, and is
+// not told unless the runtime made it.
+func (q *search) guarded(do func() error) (err error) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		err = errDefect
+		reason := fmt.Sprintf("%T", v)
+		if e, ok := v.(runtime.Error); ok {
+			reason = e.Error()
+		}
+		q.t.log.Error("panic while the trail was searched", zap.String("reason", reason), zap.ByteString("stack", debug.Stack()))
+	}()
+	return do()
 }
 
 // each calls fn with the record of each hit, nil where there is none.
@@ -259,8 +287,11 @@ func (q *search) hand(ctx context.Context, b *batch) error {
 		}
 		if q.f.Bodies {
 			whole, err := q.read(q.frames, b.hits[i], true)
-			if whole == nil || err != nil {
+			if err != nil {
 				return err
+			}
+			if whole == nil {
+				continue // retention has dropped it since
 			}
 			r = whole
 		}
