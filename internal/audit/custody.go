@@ -97,6 +97,20 @@ func (t *Trail) judgeHolds(keys []PublicKey) {
 	}
 }
 
+// resignHolds has what stands signed with a new key, as a change that changes
+// nothing: with the old one, whoever has kept it could say that less is held.
+func (t *Trail) resignHolds(with Signer) error {
+	s := t.holds
+	s.mu.Lock()
+	stands, doubt := s.told, s.doubt
+	s.mu.Unlock()
+	id, _, err := with.Key()
+	if err != nil || doubt != nil || stands == nil || stands.Signature == "" || stands.KeyID == id {
+		return err
+	}
+	return t.changeHolds(nil, KindSetHolds, false, func(list []Hold) ([]Hold, error) { return list, nil })
+}
+
 // doubtHolds is judgeHolds with holds.mu held.
 func (t *Trail) doubtHolds(keys []PublicKey) {
 	s := t.holds

@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -290,4 +291,55 @@ func TestHoldsThatAreSetAreChecked(t *testing.T) {
 	require.Empty(t, trail.Holds())
 	require.NoError(t, trail.SetHolds(many[:500], nil))
 	require.Len(t, trail.Holds(), 500)
+}
+
+// retired is a signer whose first key signs no more.
+type retired struct {
+	*signer
+	at time.Time
+}
+
+func (r retired) Public() []audit.PublicKey {
+	list := r.signer.Public()
+	list[0].Retired = &r.at
+	return list
+}
+
+// TestARetiredKeyHoldsNothing: holds are signed with the new key when there is
+// one, and what the old one says of them from then on counts for nothing.
+func TestARetiredKeyHoldsNothing(t *testing.T) {
+	opts, c := heldDays(t)
+	rotated := retired{newSigner(1), c.Now()}
+	rotated.keys = append(rotated.keys, newSigner(2).keys[0])
+	trail := openTrail(t, opts)
+	require.NoError(t, trail.SetSigner(newSigner(1)))
+	c.Add(time.Second)
+	public := base64.StdEncoding.EncodeToString(newSigner(2).Public()[0].Key)
+	require.NoError(t, trail.Event(&audit.Event{Kind: audit.KindKeyRotated, Metadata: map[string]string{"publicKey": public}}))
+	require.NoError(t, trail.Checkpoint())
+	c.Add(time.Second)
+	rotated.at = c.Now()
+	c.Add(time.Second)
+	require.NoError(t, trail.SetSigner(rotated))
+	require.NoError(t, trail.SetSigner(rotated))
+	again := kinds(t, trail, audit.KindSetHolds)
+	require.Len(t, again, 1)
+	require.Equal(t, newSigner(2).Public()[0].ID, again[0].Event.Metadata["holdsKeyId"])
+	require.Len(t, trail.Holds(), 2)
+	require.NoError(t, trail.Close())
+	require.NoError(t, signedWith(t, opts.Dir, rotated.Public()).Err())
+
+	// Somebody who has kept the old key goes on with the trail while it is down.
+	c.Add(time.Minute)
+	forged := openTrail(t, opts)
+	require.NoError(t, forged.SetSigner(newSigner(1)))
+	require.NoError(t, forged.SetHolds(nil, nil))
+	require.NoError(t, forged.Close())
+	require.Error(t, signedWith(t, opts.Dir, rotated.Public()).Err())
+	trail = openTrail(t, opts)
+	require.NoError(t, trail.SetSigner(rotated))
+	require.ErrorIs(t, trail.HoldsDoubt(), audit.ErrHoldsDoubted)
+	c.Add(48 * time.Hour)
+	record(t, trail, "later")
+	require.Contains(t, logs(t, opts.Dir), "2026-03-10")
 }

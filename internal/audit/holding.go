@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 )
 
 // Kinds of the events that change holds. Their metadata have all holds that stand
@@ -109,11 +108,12 @@ func (h *holding) sign(s *Signer, trail string) error {
 	return nil
 }
 
-// signedBy reports whether one of the keys has signed h.
+// signedBy reports whether one of the keys has signed h, before it was retired.
 func (h *holding) signedBy(keys []PublicKey, trail string) bool {
 	sum, err := base64.StdEncoding.DecodeString(h.Signature)
 	return err == nil && slices.ContainsFunc(keys, func(k PublicKey) bool {
-		return len(k.Key) == ed25519.PublicKeySize && KeyID(k.Key) == h.KeyID && !k.goneAt(time.Unix(0, h.Version)) && ed25519.Verify(k.Key, h.signedHolds(trail, h.KeyID), sum)
+		gone := k.Retired != nil && h.Version > k.Retired.UnixNano()
+		return len(k.Key) == ed25519.PublicKeySize && KeyID(k.Key) == h.KeyID && !gone && ed25519.Verify(k.Key, h.signedHolds(trail, h.KeyID), sum)
 	})
 }
 

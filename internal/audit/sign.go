@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 const (
@@ -84,6 +86,9 @@ func (t *Trail) SetSigner(s Signer) error {
 		}
 	}
 	t.judgeHolds(s.Public())
+	if err := t.resignHolds(s); err != nil {
+		t.log.Warn("signing the holds of the trail with its new key", zap.Error(err)) // SetSigner tries it again
+	}
 	return t.writeHead(t.writer.position(), false)
 }
 
