@@ -140,7 +140,8 @@ func hostile(n int) map[string][]byte {
 		"Bearer": rep("Bearer abcdefghijklmnopqrstuvwxyz "), "dashes": rep("a-"), "percent": rep("%40"),
 		"percents": rep("%2525"), "pluses": rep("a+"), "base64": rep("eyJhIjoi"), "base64 words": rep("aGVsbG8gd29ybGQh/"),
 		"base64 not to its end": append(rep("aGVsbG8gd29ybGQh/"), rep("\xff")...), "base64 lines": rep(strings.Repeat("aGVsbG8g", 9) + "\n"),
-		"base64 in base64": encodedTimes(n/4, 5),
+		"base64 in base64": encodedTimes(n/4, 5), "names": rep("secret:"), "names of calls": rep("secret:("), "names of values": rep("secret=="),
+		"names without values": rep("secret: a "), "layers": layered(n),
 	}
 }
 
@@ -151,6 +152,17 @@ func encodedTimes(n, times int) []byte {
 		b = base64.StdEncoding.AppendEncode(nil, b)
 	}
 	return b
+}
+
+// layered is text in base64 three times, n bytes or so. Around it there is in each
+// layer what redaction takes off as well: backslashes and percent-encoding.
+func layered(n int) []byte {
+	noise := strings.Repeat(`\`, 16) + " %2525252541 "
+	text := strings.Repeat(noise+"hello ", n*27/64/len(noise+"hello ")+1)
+	for range 3 {
+		text = noise + base64.StdEncoding.EncodeToString([]byte(text)) + " " + noise
+	}
+	return []byte(text)
 }
 
 // spent is the processor time that this goroutine has had: a busy machine adds
@@ -174,6 +186,26 @@ func TestHostile(t *testing.T) {
 		// A megabyte takes some 20 ms; what grows with the square takes minutes.
 		require.Less(t, took, 20*time.Second, name)
 		require.LessOrEqual(t, len(out), 6*len(body), name)
+	}
+}
+
+// TestGrowth: four times as many names of secrets take no more than about four
+// times as long. What grows with the square takes sixteen times.
+func TestGrowth(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	r := newRedactor(t, redact.Options{Key: key, Detectors: names()})
+	for _, name := range []string{"secret:", "secret:(", "secret==", `"secret": `, "secret: a ", `secret:"\`, "secret=[email:"} {
+		took := func(n int) time.Duration {
+			body := bytes.Repeat([]byte(name), n/len(name))
+			begun := spent(t)
+			r.Body(body)
+			return spent(t) - begun
+		}
+		few, many := took(32<<10), took(128<<10)
+		t.Logf("%s: %v, then %v", name, few, many)
+		// Below half a second, clocks of processors and caches say more.
+		require.Less(t, many, max(9*few, 500*time.Millisecond), name)
 	}
 }
 
