@@ -19,6 +19,7 @@ type disk struct {
 	stuck  atomic.Bool  // and can't be cut off
 	tired  atomic.Bool  // what is written does not reach the disk
 	drops  atomic.Bool  // and is gone then
+	faint  atomic.Bool  // the next sync fails, and those behind it do not
 	opened atomic.Int64 // files
 	synced atomic.Int64 // how far the file that was synced last is on the disk
 }
@@ -67,6 +68,9 @@ func (f *onDisk) sync(do func() error) error {
 	info, err := f.File.Stat()
 	if err != nil {
 		return err
+	}
+	if f.disk.faint.CompareAndSwap(true, false) {
+		return syscall.EIO
 	}
 	if !f.disk.tired.Load() {
 		f.disk.synced.Store(info.Size())

@@ -121,6 +121,41 @@ func TestFailedSyncBehindTheRequests(t *testing.T) {
 	verified(t, trail)
 }
 
+// TestFailedSyncOfAHold: the system tells once that it could not get something onto
+// the disk. It tells whoever adds a hold: the segment is not trusted any more, and
+// the hold stands.
+func TestFailedSyncOfAHold(t *testing.T) {
+	for _, lasting := range []bool{false, true} {
+		t.Run(fmt.Sprint("lasting ", lasting), func(t *testing.T) {
+			c := newClock(noon)
+			d := roomyDisk()
+			dir := t.TempDir()
+			trail := openOn(t, d, audit.Options{Dir: dir, Now: c.Now})
+			record(t, trail, "1")
+			opened := d.opened.Load()
+			d.tired.Store(lasting)
+			d.faint.Store(!lasting)
+			require.NoError(t, trail.AddHold(hold("case", "2026-03-10", ""), nil))
+			require.Greater(t, d.opened.Load(), opened, "the segment is opened anew")
+			if lasting {
+				require.ErrorIs(t, trail.Begin(exchange("no"), nil), audit.ErrUnwritable)
+				d.tired.Store(false)
+				c.Add(time.Second)
+			}
+			require.NoError(t, trail.Healthy())
+			require.Equal(t, fileSize(t, segmentOf(t, dir)), d.synced.Load(), "all was written again")
+			want := []audit.Hold{hold("case", "2026-03-10", "")}
+			require.Equal(t, want, trail.Holds())
+			record(t, trail, "2")
+			audit.CrashFiles(trail)
+			trail = openTrail(t, audit.Options{Dir: dir, Now: c.Now})
+			require.Equal(t, want, trail.Holds())
+			require.NoError(t, trail.RemoveHold("case", nil))
+			verified(t, trail)
+		})
+	}
+}
+
 // BenchmarkSync measures what it takes until both halves of an exchange are
 // written, in both modes, for one caller and for 32.
 func BenchmarkSync(b *testing.B) {
