@@ -105,6 +105,51 @@ func TestFrames(t *testing.T) {
 	require.Equal(t, "\x00\x00\x00\x20 no frame", string(r.Body([]byte("\x00\x00\x00\x20 no frame"))))
 }
 
+// TestTornFrames: wherever the last frame is cut, what stands in several of the
+// whole ones is found, and what is left of the last is looked at by itself.
+func TestTornFrames(t *testing.T) {
+	whole := newRedactor(t, redact.Options{})
+	fields := newRedactor(t, redact.Options{Fields: []string{"*.text"}})
+	delta := func(b []byte, text string) []byte {
+		return eventstream.Append(b, eventstream.Event, "contentBlockDelta", []byte(`{"contentBlockIndex":0,"delta":{"text":`+quoted(text)+`},"p":"ab"}`))
+	}
+	chunk := func(b []byte, text string) []byte {
+		return eventstream.Append(b, eventstream.Event, "chunk", []byte(`{"bytes":"`+b64(`{"generation":`+quoted(text)+`}`)+`"}`))
+	}
+	for _, add := range []func([]byte, string) []byte{delta, chunk} {
+		before, want := add(add(nil, "I am x@exam"), "ple.com, hello"), add(add(nil, "I am [email]"), ", hello")
+		last := add(nil, "write to y@example.org or not")
+		at := strings.Index(string(last), "y@example.org ")
+		for n := range len(last) {
+			got := whole.Body(append(before[:len(before):len(before)], last[:n]...))
+			require.Equal(t, string(want), string(got[:len(want)]), "cut at %d", n)
+			switch rest := string(got[len(want):]); {
+			case at >= 0 && n > at+len("y@example.org"):
+				require.Equal(t, strings.Replace(string(last[:n]), "y@example.org", "[email]", 1), rest, "cut at %d", n)
+			case n < 20:
+				require.Equal(t, string(last[:n]), rest, "cut at %d", n)
+			}
+			require.Equal(t, string(got), string(whole.Body(got)), "cut at %d: redacting twice changes nothing", n)
+		}
+	}
+	// Fields of a torn frame can't be told from the rest: all of it is taken for one.
+	for _, before := range [][]byte{nil, delta(nil, "hello")} {
+		last := delta(nil, "write")
+		for n := range len(last) {
+			got := string(fields.Body(append(before[:len(before):len(before)], last[:n]...)))
+			require.NotContains(t, got, "wri", "cut at %d", n)
+			require.NotContains(t, got, "hello", "cut at %d", n)
+		}
+	}
+	damaged := delta(delta(nil, "I am x@exam"), "ple.com")
+	first := len(damaged)
+	damaged = append(delta(damaged, "z@example.com"), delta(nil, "y@example.org")...)
+	damaged[first+40] ^= 1 // of the third: what follows is looked at all the same
+	got := string(whole.Body(damaged))
+	require.Equal(t, string(delta(delta(nil, "I am [email]"), "")), got[:len(delta(delta(nil, "I am [email]"), ""))])
+	require.NotContains(t, got, "example")
+}
+
 // encodings are those that are promised: what was planted survives in none.
 var encodings = map[string]func(string) string{
 	"plain":          func(s string) string { return s },

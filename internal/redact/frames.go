@@ -17,19 +17,23 @@ const (
 	frameLeast   = framePrelude + 4
 )
 
-// frames looks at a body of whole frames of AWS's event streams: at what the
-// payloads say together, as at the events of other streams. Frames that change
-// are framed anew. ok is false where the body is something else, also where a
-// frame is not whole: what is in that can't be told.
+// frames looks at a body of frames of AWS's event streams: at what the payloads
+// say together, as at the events of other streams. Frames that change are framed
+// anew. What follows the last whole frame, as where a provider or client broke
+// off, is looked at as it stands. ok is false where the body is something else.
 func (j *job) frames(b []byte) (edits []edit, ok bool) {
+	if !framed(b) {
+		return nil, false
+	}
 	var list []frame
-	for at := 0; at < len(b); {
-		f, ok := frameAt(b[at:])
+	torn := 0
+	for torn < len(b) {
+		f, ok := frameAt(b[torn:])
 		if !ok {
-			return nil, false
+			break
 		}
-		f.start = at
-		list, at = append(list, f), at+f.size
+		f.start = torn
+		list, torn = append(list, f), torn+f.size
 	}
 	var text []byte // what they say, a line each
 	for i := range list {
@@ -54,7 +58,15 @@ func (j *job) frames(b []byte) (edits []edit, ok bool) {
 			edits = append(edits, edit{f.start, f.start + f.size, f.saying(b, apply(text[f.line:end-1], own))})
 		}
 	}
-	return edits, true
+	return appendShifted(edits, j.torn(b[torn:]), torn), true
+}
+
+// torn looks at a frame that is not whole.
+func (j *job) torn(b []byte) []edit {
+	if len(j.r.fields) > 0 && bytes.IndexByte(b, '{') >= 0 { // fields can't be told from the rest
+		return []edit{{0, len(b), j.mark(field, b)}}
+	}
+	return j.loose(b, 0)
 }
 
 // frame is one frame of a body.
@@ -67,8 +79,14 @@ type frame struct {
 	chunk, chunkEnd int
 }
 
+// framed reports whether b begins with the lengths of a frame.
+func framed(b []byte) bool {
+	return len(b) >= framePrelude && crc32.ChecksumIEEE(b[:frameLengths]) == binary.BigEndian.Uint32(b[frameLengths:])
+}
+
+// frameAt is the frame that b begins with; ok is false where it is not whole.
 func frameAt(b []byte) (f frame, ok bool) {
-	if len(b) < frameLeast || crc32.ChecksumIEEE(b[:frameLengths]) != binary.BigEndian.Uint32(b[frameLengths:]) {
+	if len(b) < frameLeast || !framed(b) {
 		return f, false
 	}
 	size, headers := int(binary.BigEndian.Uint32(b)), int(binary.BigEndian.Uint32(b[4:]))
