@@ -121,6 +121,19 @@ func TestReadingBodiesOfManyIsRecorded(t *testing.T) {
 	require.Len(t, events(), 4)
 	assert.Equal(t, "begun", events()[2].Metadata["state"])
 	assert.Equal(t, map[string]string{"filter": "bodies=true&projects=climate", "records": "3", "state": "ended"}, events()[3].Metadata)
+	for query, want := range map[string]string{ // however a list is spelled
+		"text[]=" + canary:                              fmt.Sprintf("text=%d+bytes", len(canary)),
+		"text%5B%5D=" + canary:                          fmt.Sprintf("text=%d+bytes", len(canary)),
+		"text=ab&text[]=" + canary + "&users[]=bob":     fmt.Sprintf("text=2+bytes&text=%d+bytes&users=bob", len(canary)),
+		"bodies=true&cursors=&limit=5&descending=false": "bodies=true&cursors=&descending=false&limit=5",
+		"bodies=true&text[]=&startTime=2026-01-01":      "bodies=true&startTime=2026-01-01",
+	} {
+		before := len(events())
+		w.as("root", "GET", trailPath+"?"+query, "").must(200)
+		all := events()
+		require.Len(t, all, before+1, query)
+		assert.Equal(t, want, all[before].Metadata["filter"], query)
+	}
 	w.trail.broken.Store(true)
 	w.as("root", "GET", trailPath+"?bodies=true", "").must(503)
 	w.as("root", "GET", trailPath+"?bodies=true", "", "Accept", "application/x-ndjson").must(503)

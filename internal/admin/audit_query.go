@@ -160,14 +160,24 @@ func (s *server) bodiesRead(c *call, q auditQuery, state string, records int) er
 	return s.change(c, func() error { return nil }, ev)
 }
 
-// filterText is what was asked for, as it is recorded. A text that is looked for
-// may be a key that has leaked: of it there is the length only.
+// filterText is what was asked for, as it is recorded: of the parameters that are
+// read, and no others. A text that is looked for may be a key that has leaked: of
+// it there is the length only.
 func filterText(v url.Values) string {
-	for i, text := range v["text"] {
-		v["text"][i] = strconv.Itoa(len(text)) + " bytes"
+	asked := url.Values{}
+	for _, p := range auditWindow(auditFilters...) {
+		switch {
+		case p.name == "cursor":
+		case p.kind == kindTexts:
+			asked[p.name] = readList(v, p.name)
+		case v.Has(p.name):
+			asked.Set(p.name, v.Get(p.name))
+		}
 	}
-	v.Del("cursor")
-	return short(v.Encode())
+	for i, text := range asked["text"] {
+		asked["text"][i] = strconv.Itoa(len(text)) + " bytes"
+	}
+	return short(asked.Encode())
 }
 
 // streamAudit answers with all that a filter selects, a record a line.
