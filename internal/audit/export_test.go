@@ -96,6 +96,10 @@ func EditHeader(frame []byte, at int, value byte) []byte {
 // SegmentMeta is the meta data of the first frame of a segment.
 type SegmentMeta = segmentMeta
 
+// MaxLines is how many lines a table of an index has for what is not looked for at
+// a start.
+const MaxLines = maxLines
+
 // KeepHead does what the keeper does every few seconds.
 func KeepHead(t *Trail) { t.keeper.checkpoint() }
 

@@ -32,12 +32,13 @@ func (l *lines[K]) undo() {
 	}
 }
 
-// number returns the number of a line, and adds the line when it is new.
-func (l *lines[K]) number(ctx context.Context, key K, clone func(K) K, columns func(K) []any) (int64, error) {
+// number returns the number of a line, and adds the line when it is new; always
+// says that it must have one.
+func (l *lines[K]) number(ctx context.Context, key K, always bool, clone func(K) K, columns func(K) []any) (int64, error) {
 	if n, known := l.numbers[key]; known {
 		return n, nil
 	}
-	if len(l.numbers) >= maxLines {
+	if len(l.numbers) >= maxLines && !always {
 		return 0, nil
 	}
 	key = clone(key)

@@ -319,7 +319,7 @@ func (r *recovery) fromIndex(d day) {
 		r.log.Warn("the index of the trail can't be read; it will be built anew", zap.Error(err))
 		return
 	}
-	telling, err := t.firsts(KindPartitionDropped, KindRecordsMissing, KindCreateHold, KindDeleteHold, KindSetHolds)
+	telling, err := t.firsts(tellingKinds...)
 	t.close()
 	if err != nil || state.pos.seq == 0 || !r.agrees(d, state.pos) {
 		return

@@ -132,3 +132,27 @@ func TestWithoutRetentionAllIsKept(t *testing.T) {
 	require.Equal(t, 2, trail.Stats().Partitions)
 	require.Equal(t, []string{"x"}, ids(query(t, trail, audit.Filter{})))
 }
+
+// TestRetentionWithinABatch: retention drops a record between the moments at which
+// it was found and is handed on. Those behind it are handed on all the same.
+func TestRetentionWithinABatch(t *testing.T) {
+	c := newClock(noon)
+	dir := t.TempDir()
+	trail := openTrail(t, audit.Options{Dir: dir, Now: c.Now, RetentionDays: 2})
+	for day, id := range []string{"a", "b", "c"} {
+		c.Set(noon.AddDate(0, 0, day))
+		record(t, trail, id)
+	}
+	var seen []string
+	err := trail.Query(ctx, audit.Filter{Text: []string{`{"q":`}, Bodies: true}, func(r *audit.Record) error {
+		seen = append(seen, r.ID)
+		if r.ID == "a" {
+			c.Set(noon.AddDate(0, 0, 4))
+			record(t, trail, "now")
+			require.Eventually(t, func() bool { return len(logs(t, dir)) == 2 }, time.Minute, 10*time.Millisecond)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "c"}, seen)
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -14,9 +15,9 @@ import (
 	"sluice/internal/identity"
 )
 
-// indexFormat changes when the schema does: an index of another format is
-// built anew.
-const indexFormat = 2
+// indexFormat changes when the schema or what lines there are does: an index of
+// another format is built anew.
+const indexFormat = 3
 
 // schema of an index. A row is in the index of the partition in which its
 // record was completed. Whom and what records are about is kept once for all
@@ -242,11 +243,11 @@ func (t *table) insert(ctx context.Context, rows []*row, home day) error {
 
 // bind appends the columns of one row.
 func (t *table) bind(ctx context.Context, r *row, home day) error {
-	who, err := t.who.number(ctx, callerWho(r.caller, t.organizations(r.caller), r.addr), whoKey.clone, whoKey.columns)
+	who, err := t.who.number(ctx, callerWho(r.caller, t.organizations(r.caller), r.addr), false, whoKey.clone, whoKey.columns)
 	if err != nil {
 		return err
 	}
-	what, err := t.what.number(ctx, r.what, whatKey.clone, whatKey.columns)
+	what, err := t.what.number(ctx, r.what, slices.Contains(tellingKinds, r.what.kind), whatKey.clone, whatKey.columns)
 	if err != nil {
 		return err
 	}
@@ -301,8 +302,12 @@ func (t *table) close() {
 	t.db.Close()
 }
 
+// tellingKinds are the kinds of the events that tell of the trail itself. A start
+// finds them by the index alone, so each has a line however many others there are.
+var tellingKinds = []string{KindPartitionDropped, KindRecordsMissing, KindCreateHold, KindDeleteHold, KindSetHolds}
+
 // firsts returns where the first frames of the records of these kinds are, in
-// the order of time.
+// the order of time. They are of tellingKinds.
 func (t *table) firsts(kinds ...string) (offsets []int64, err error) {
 	args := make([]any, len(kinds))
 	for i, k := range kinds {

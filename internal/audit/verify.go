@@ -62,9 +62,6 @@ func verifyDir(ctx context.Context, dir string, o VerifyOptions, now time.Time, 
 	if err != nil {
 		return v.report, fmt.Errorf("verifying the trail: %w", err)
 	}
-	if err := v.gather(ctx, files); err != nil {
-		return v.report, fmt.Errorf("verifying the trail: %w", err)
-	}
 	first, last := 0, len(files)-1
 	if o.ranged() {
 		if first, last, err = o.choose(files); err != nil {
@@ -72,7 +69,12 @@ func verifyDir(ctx context.Context, dir string, o VerifyOptions, now time.Time, 
 		}
 		v.inside = first > 0
 	}
+	v.pace.begun = time.Now()
 	v.measure(files[first : last+1])
+	v.measure(files[max(len(files)-1, 0):]) // gather reads it, too
+	if err := v.gather(ctx, files); err != nil {
+		return v.report, fmt.Errorf("verifying the trail: %w", err)
+	}
 	// A range goes on to where a signature covers it and what it says of gaps.
 	for i := first; err == nil && (i <= last || i < len(files) && v.unsettled()); i++ {
 		last = max(last, i)

@@ -245,3 +245,29 @@ func TestRetentionIsSigned(t *testing.T) {
 	audit.KeepHead(trail)
 	require.NoError(t, signedWith(t, copyTrail(t, dir), s.Public()).Err())
 }
+
+// TestNothingBelongsToAnEvent: whoever can write the folder adds an event that
+// says that more of it is to come.
+func TestNothingBelongsToAnEvent(t *testing.T) {
+	signed, _ := signedDays(t)
+	plain := t.TempDir()
+	trail, err := audit.Open(audit.Options{Dir: plain, Now: newClock(noon).Now})
+	require.NoError(t, err)
+	require.NoError(t, trail.Event(&audit.Event{Kind: "UpdateUser"}))
+	require.NoError(t, trail.Close())
+	for _, dir := range []string{plain, signed} {
+		s := readSegments(t, dir)
+		appendForged(t, dir, s, &audit.Event{Time: noon, Kind: "UpdateUser"})
+		path := s.paths[len(s.paths)-1]
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		offsets := frameOffsets(t, data)
+		last := offsets[len(offsets)-2]
+		require.NoError(t, os.WriteFile(path, append(data[:last:last], audit.EditHeader(data[last:], audit.OffMore, 1)...), 0o600))
+		editHead(t, dir, func(h map[string]any) { h["clean"] = false })
+		report, err := audit.VerifyDir(ctx, dir)
+		require.NoError(t, err)
+		require.ErrorContains(t, report.Err(), "nothing can belong to a record of kind 5")
+		require.EqualValues(t, last, report.Problem.Offset)
+	}
+}

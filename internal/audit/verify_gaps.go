@@ -101,6 +101,9 @@ func (v *walk) gather(ctx context.Context, files []*scanner) error {
 			return nil
 		}
 		v.heed(h.seq, toldIn(h.kind, meta))
+		if err := v.advance(ctx, h.size()); err != nil {
+			return err
+		}
 	}
 }
 

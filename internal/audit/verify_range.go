@@ -102,9 +102,8 @@ func (v *walk) advance(ctx context.Context, n int64) error {
 	}
 }
 
-// measure finds out how much there is to read.
+// measure adds how much there is to read in files.
 func (v *walk) measure(files []*scanner) {
-	v.pace.begun = time.Now()
 	for _, s := range files {
 		switch info, err := s.file.Stat(); {
 		case v.memory != nil && s.day == v.memory.day:
