@@ -34,6 +34,7 @@ const (
 	CodeNameTaken           = "name_taken"           // 401: the JWT's user name is somebody else's here
 	CodeUnknownCertificate  = "unknown_certificate"  // 401: the client certificate is no user's
 	CodeTooManyFailures     = "too_many_failures"    // 429: of one address, without a good credential
+	CodeTooManyDownloads    = "too_many_downloads"   // 429: REST: one user downloads the trail too often
 	CodeTooManyFollowers    = "too_many_followers"   // 429: REST: one user follows the trail too often
 	CodeTokenTooWide        = "token_too_wide"       // 403: REST: it would widen the token that asks
 	CodeDenied              = "denied"               // 403: the policy said no

@@ -163,6 +163,7 @@ const (
 type server struct {
 	Deps
 	followers    followers
+	downloads    downloads
 	verification verification
 	table        routing.Table[route]
 	started      time.Time

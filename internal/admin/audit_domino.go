@@ -67,6 +67,11 @@ func (s *server) dominoAudit(c *call) error {
 	if f.From, f.To, err = s.window(c); err != nil {
 		return err
 	}
+	user := c.caller.UserID
+	if err := s.downloads.enter(user); err != nil {
+		return err
+	}
+	defer s.downloads.leave(user)
 	return s.writeAudit(c, f, c.stream("application/json"))
 }
 

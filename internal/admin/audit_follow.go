@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"sluice/extproc/dialect"
@@ -31,43 +30,23 @@ const (
 )
 
 // followers counts streams that are followed.
-type followers struct {
-	mu  sync.Mutex // guards the following fields
-	all int
-	of  map[string]int // by user id
-}
+type followers struct{ places }
 
 // enter counts one more stream of a user, or says why there is no room for it.
 func (f *followers) enter(user string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch {
-	case f.of[user] >= mostOfOne:
+	switch f.take(user, mostOfOne, mostFollowers) {
+	case fullOfOne:
 		return &dialect.Error{
 			Status: http.StatusTooManyRequests, Code: dialect.CodeTooManyFollowers,
 			Message: fmt.Sprintf("You follow the trail %d times already, which is as often as one user may. End one of them.", mostOfOne),
 		}
-	case f.all >= mostFollowers:
+	case fullOfAll:
 		return &dialect.Error{
 			Status: http.StatusServiceUnavailable, Code: dialect.CodeOverloaded,
 			Message: "Too many follow the trail already. Try again later.",
 		}
 	}
-	if f.of == nil {
-		f.of = map[string]int{}
-	}
-	f.all++
-	f.of[user]++
 	return nil
-}
-
-func (f *followers) leave(user string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.all--
-	if f.of[user]--; f.of[user] == 0 {
-		delete(f.of, user)
-	}
 }
 
 // follower is one stream.

@@ -182,6 +182,11 @@ func filterText(v url.Values) string {
 
 // streamAudit answers with all that a filter selects, a record a line.
 func (s *server) streamAudit(c *call, q auditQuery) error {
+	user := c.caller.UserID
+	if err := s.downloads.enter(user); err != nil {
+		return err
+	}
+	defer s.downloads.leave(user)
 	f := q.filter
 	out := c.stream(ndjson)
 	if !c.onlyOwned(&f) {

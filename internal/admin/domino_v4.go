@@ -94,6 +94,11 @@ func (s *server) downloadAudit(c *call) error {
 	if err != nil {
 		return err
 	}
+	user := c.caller.UserID
+	if err := s.downloads.enter(user); err != nil {
+		return err
+	}
+	defer s.downloads.leave(user)
 	now := s.Now().UTC()
 	f := audit.Filter{Kinds: endpointKinds, From: now.AddDate(0, -downloadMonths, 0)}
 	extension := map[bool]string{true: "json", false: "txt"}[asJSON]
