@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"strconv"
 )
 
 // StopIndexer ends the indexer, for benchmarks of the log alone.
@@ -96,9 +97,29 @@ func EditHeader(frame []byte, at int, value byte) []byte {
 // SegmentMeta is the meta data of the first frame of a segment.
 type SegmentMeta = segmentMeta
 
-// MaxLines is how many lines a table of an index has for what is not looked for at
-// a start.
-const MaxLines = maxLines
+// IndexBeyondLines makes an index that has all the lines it keeps, adds an event of
+// each kind, with its first frame at 1, 2 and so on, and returns where those are that
+// a start looks for.
+func IndexBeyondLines(path string, kinds ...string) ([]int64, error) {
+	const on day = 20000
+	t, state, err := openTable(path, "boot", on)
+	if err != nil {
+		return nil, err
+	}
+	defer t.close()
+	for n := range int64(maxLines) {
+		t.what.numbers[whatKey{targetID: strconv.FormatInt(n, 10)}] = n + 1
+	}
+	var rows []*row
+	for i, kind := range kinds {
+		at := int64(i) + 1
+		rows = append(rows, &row{seq: uint64(at), time: at, what: whatKey{kind: kind}, first: place{on, at}})
+	}
+	if err := t.commit(rows, state); err != nil {
+		return nil, err
+	}
+	return t.firsts(tellingKinds...)
+}
 
 // KeepHead does what the keeper does every few seconds.
 func KeepHead(t *Trail) { t.keeper.checkpoint() }
