@@ -120,6 +120,7 @@ func adminPictures() []picture {
 		{"usage-users", "Usage by user", "", at("/ui/usage?span=7d&by=user", "maria.keller")},
 		{"audit", "Audit", "Every call, every refusal and every change.", at("/ui/audit", "Answered")},
 		{"audit-denied", "Refusals", "Narrowed to what the policy denied.", at("/ui/audit?result=denied&span=168h", "ines.costa")},
+		{"audit-holds", "Holds and evidence", "Keeping days for a case, proving that nothing was changed, and taking days out.", at("/ui/audit/holds", "Verify")},
 		{"record", "A record", "Both bodies, the decision, and where it stands in the chain.", first("/ui/audit?endpoint=analyst&result=answered&span=168h", "In the chain")},
 		{"status", "Status", "Every part of the gateway, and its certificates.", at("/ui/status", "Control plane")},
 		{"settings", "Configuration", "What is in force, and where it comes from.", at("/ui/status/settings", "audit.bodies")},

@@ -245,7 +245,8 @@ func (t *Trail) settleHolds() {
 		t.writer.reached(file, pos)
 	case !errors.Is(syncErr, os.ErrClosed):
 		// The system tells it once: the keeper would not learn of it.
-		err = errors.Join(err, syncErr, t.writer.distrust(file))
+		t.log.Warn("syncing a change of holds failed; the segment is written again", zap.Error(syncErr))
+		err = errors.Join(err, t.writer.distrust(file))
 	}
 	if err == nil {
 		err = t.writeHead(pos, false)

@@ -36,6 +36,9 @@ func TestMyTokens(t *testing.T) {
 	p = w.post("bob", "/ui/account/tokens/new", url.Values{"name": {"x"}, "endpointNames": {"no-such-endpoint"}, "expires": {"never"}}).must(422)
 	require.Equal(t, "true", attrOf(p, "f-endpointNames", "aria-invalid"))
 
+	p = w.post("bob", "/ui/account/tokens/new", url.Values{"name": {"x"}, "project": {"fraud"}, "expires": {"30"}}).must(422)
+	require.Equal(t, "true", attrOf(p, "f-project", "aria-invalid"), "what may not be is told at its field, too")
+
 	p = w.post("bob", "/ui/account/tokens/new", url.Values{"name": {"notebook"}, "expires": {"30"}, "networks": {"192.0.2.0/24"}, "endpointNames": {"talk"}}).must(200)
 	p.inert()
 	token := tokenPattern.FindString(p.body)

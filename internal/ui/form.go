@@ -102,6 +102,10 @@ func (f *form) refused(err error) bool {
 	switch e.Status {
 	case http.StatusBadRequest, http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity,
 		http.StatusTooManyRequests, http.StatusServiceUnavailable:
+	case http.StatusForbidden:
+		if f.named(e.Field) == nil { // one may not do this at all, whatever one types
+			return false
+		}
 	default:
 		return false
 	}

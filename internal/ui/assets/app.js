@@ -22,6 +22,7 @@
     const toast = document.getElementById("failed-toast").content.firstElementChild.cloneNode(true);
     toast.querySelector("span").textContent = text;
     toasts.append(toast);
+    if (dialog.open) dialog.append(toasts); // what is outside of an open dialog lies beneath it
     settle(toast);
   }
   for (const toast of document.querySelectorAll("[data-toast]")) settle(toast);
@@ -53,7 +54,7 @@
     if (dialog.open && e.target.closest("#dialog [data-reload]")) { e.preventDefault(); location.reload(); return; }
     if (e.target === dialog && !dirty()) dialog.close();
   });
-  dialog.addEventListener("close", () => { body.replaceChildren(); if (opener) opener.focus(); });
+  dialog.addEventListener("close", () => { body.replaceChildren(); dialog.after(toasts); if (opener) opener.focus(); });
   // A click beside the dialog does not throw away what was typed.
   function dirty() {
     return [...body.querySelectorAll("input, textarea, select")].some((x) =>
