@@ -141,29 +141,35 @@ func (s *server) verify(ctx context.Context, o audit.VerifyOptions, job *api.Ver
 
 // showVerification is GET /api/sluice/v1/audit/verify.
 func (s *server) showVerification(c *call) error {
-	v := &s.verification
+	return c.reply(http.StatusOK, s.verification.now())
+}
+
+// now is a copy of what there is to show: nobody waits for a client that does not
+// read it.
+func (v *verification) now() api.Verification {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.job == nil {
-		return c.reply(http.StatusOK, api.Verification{State: api.VerificationNone})
+		return api.Verification{State: api.VerificationNone}
 	}
-	return c.reply(http.StatusOK, *v.job)
+	return *v.job
 }
 
 // stopVerification is DELETE /api/sluice/v1/audit/verify.
 func (s *server) stopVerification(c *call) error {
 	v := &s.verification
 	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.cancel == nil {
+	cancel := v.cancel
+	v.mu.Unlock()
+	if cancel == nil {
 		return &dialect.Error{Status: http.StatusConflict, Code: "not_verifying", Message: "No verification runs."}
 	}
 	ev := c.event(kindVerify, "trail", "", "", nil)
 	ev.Metadata = map[string]string{"state": "stopping"}
-	if err := s.change(c, func() error { v.cancel(); return nil }, ev); err != nil {
+	if err := s.change(c, func() error { cancel(); return nil }, ev); err != nil {
 		return err
 	}
-	return c.reply(http.StatusOK, *v.job)
+	return c.reply(http.StatusOK, v.now())
 }
 
 // verifyOptions reads what is to be verified.

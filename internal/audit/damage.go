@@ -77,8 +77,9 @@ func (d *damages) saw(x Damage) {
 func (d *damages) told(x Damage) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	at := damagePlace{x.Day, x.Offset}
-	d.places[at] = x
+	if len(d.places) < mostDamages {
+		d.places[damagePlace{x.Day, x.Offset}] = x
+	}
 	d.fresh = slices.DeleteFunc(d.fresh, func(f Damage) bool { return f.Day == x.Day && f.Offset == x.Offset })
 }
 

@@ -207,7 +207,7 @@ func (t *Trail) changeHolds(e *Event, kind string, doubted bool, change func([]H
 	if err != nil {
 		return err
 	}
-	t.reasons(list)
+	t.reasons(list, s.told.list())
 	if len(encodeHolds(list)) > mostHolds {
 		return ErrTooManyHolds
 	}

@@ -197,13 +197,16 @@ func (r *redaction) outgoing(mode string, e *Event) *Event {
 	return f
 }
 
-// reasons are holds with what their reasons may tell.
-func (t *Trail) reasons(list []Hold) {
+// reasons leaves in the reasons of holds what the trail may tell. Those that it
+// tells already stay as they are.
+func (t *Trail) reasons(list, told []Hold) {
 	if t.keeps != BodiesRedacted && t.keeps != BodiesNone {
 		return
 	}
 	for i := range list {
-		text := []rune(t.redaction.text(list[i].Reason)) // that of one that was set before stays as it is
-		list[i].Reason = string(text[:min(len(text), maxReason)])
+		if !slices.ContainsFunc(told, func(h Hold) bool { return h.Reason == list[i].Reason }) {
+			text := []rune(t.redaction.text(list[i].Reason))
+			list[i].Reason = string(text[:min(len(text), maxReason)])
+		}
 	}
 }
