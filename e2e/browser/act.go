@@ -53,12 +53,15 @@ func (b *Browser) Click(text string) {
 	run(b, "clicking on "+text, chromedp.MouseClickXY(at[0], at[1]))
 }
 
+// unsettled is what htmx replaces, or has put into the page and not yet made work.
+const unsettled = ".htmx-swapping, .htmx-settling, .htmx-added"
+
 // atRest is where the mouse hits an element: null while it moves, something lies
 // upon it, or htmx is about to replace what is there.
 const atRest = `(async () => {
 	const frames = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
 	const x = %s;
-	if (!x || document.querySelector(".htmx-swapping, .htmx-settling")) { await frames(); return null; }
+	if (!x || document.querySelector("` + unsettled + `")) { await frames(); return null; }
 	x.scrollIntoView({block: "center", behavior: "instant"});
 	const middle = () => { const r = x.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; };
 	const before = middle();
@@ -72,8 +75,10 @@ const atRest = `(async () => {
 func (b *Browser) Fill(label, text string) {
 	b.t.Helper()
 	field := labelled(label)
-	// A dialog that is just being opened puts the cursor elsewhere.
-	b.AwaitTrue("the field "+label, fmt.Sprintf(`(() => { const x = %s, d = x && x.closest("dialog"); return x && (!d || d.open); })()`, field))
+	// A dialog that is just being opened puts the cursor elsewhere, and what htmx has
+	// just put into the page is not listened to yet.
+	b.AwaitTrue("the field "+label, fmt.Sprintf(`(() => { const x = %s, d = x && x.closest("dialog");
+	return x && (!d || d.open) && !document.querySelector(%s); })()`, field, quote(unsettled)))
 	for range 3 {
 		if b.enter(label, field, text) {
 			return

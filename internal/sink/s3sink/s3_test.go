@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -142,11 +143,10 @@ func TestMultipart(t *testing.T) {
 	g := newGate(t, a.URL)
 	o := options(t, a, b)
 	o.Endpoint, o.PartBytes = g.URL, 5<<20
-	var parts int
+	var parts atomic.Int64 // several are sent at a time
 	g.set(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Query().Has("partNumber") {
-			parts++
-			return parts == 2 && fails(http.StatusServiceUnavailable, "SlowDown")(w, r)
+			return parts.Add(1) == 2 && fails(http.StatusServiceUnavailable, "SlowDown")(w, r)
 		}
 		return false
 	})
@@ -154,7 +154,7 @@ func TestMultipart(t *testing.T) {
 	n, err := open(t, o).Deliver(t.Context(), all)
 	require.NoError(t, err)
 	require.Equal(t, 30, n)
-	require.GreaterOrEqual(t, parts, 4)
+	require.GreaterOrEqual(t, parts.Load(), int64(4))
 	m := manifest(t, b, b.Keys(t, "gw/manifest/", "")[0])
 	data := b.Get(t, m.Objects[0].Key)
 	sum := sha256.Sum256(data)
