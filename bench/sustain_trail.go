@@ -106,21 +106,11 @@ func (w *writers) drive(ctx context.Context, each func(load.Result) error) (load
 		group.Wait()
 		close(done)
 	}()
-	tick := time.NewTicker(w.s.every)
-	defer tick.Stop()
-	for last, over := start, false; !over; {
-		select {
-		case <-tick.C:
-		case <-done:
-			over = true
-		}
-		now := time.Now()
-		if err := each(resultOf(w.take(), now.Sub(last))); err != nil {
-			cancel()
-			<-done
-			return load.Result{}, err
-		}
-		last = now
+	err := load.Intervals(start, w.s.every, done, func(took time.Duration) error { return each(resultOf(w.take(), took)) })
+	if err != nil {
+		cancel()
+		<-done
+		return load.Result{}, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -162,7 +162,20 @@ func (g *generator) drive(d time.Duration, measured bool) Result {
 // tell hands what each interval brought to Each until done is closed.
 func (g *generator) tell(start time.Time, done <-chan struct{}) {
 	seen := map[*worker]mark{}
-	tick := time.NewTicker(g.config.Every)
+	_ = Intervals(start, g.config.Every, done, func(took time.Duration) error {
+		g.config.Each(g.sum(took, func(w *worker) mark {
+			from := seen[w]
+			seen[w] = w.mark()
+			return from
+		}))
+		return nil
+	})
+}
+
+// Intervals calls each with the length of every interval since start, and of the
+// last one when done is closed. It ends there, or with the first error of each.
+func Intervals(start time.Time, every time.Duration, done <-chan struct{}, each func(took time.Duration) error) error {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for last, over := start, false; !over; {
 		select {
@@ -171,13 +184,12 @@ func (g *generator) tell(start time.Time, done <-chan struct{}) {
 			over = true
 		}
 		now := time.Now()
-		g.config.Each(g.sum(now.Sub(last), func(w *worker) mark {
-			from := seen[w]
-			seen[w] = w.mark()
-			return from
-		}))
+		if err := each(now.Sub(last)); err != nil {
+			return err
+		}
 		last = now
 	}
+	return nil
 }
 
 // schedule sends the time of each turn when it has come. A worker's latency
