@@ -162,12 +162,11 @@ func (v *walk) checkpoint(s *scanner, h *header, e *Event) error {
 // asked for: whoever has got hold of a key must not be able to go on with it once
 // it was rotated.
 func (g *signed) replaced(id string, at time.Time) string {
-	retired := g.keys[id].Retired
 	switch {
 	case !g.demand:
 	case g.gone[id]:
 		return "after which another key had signed already"
-	case retired != nil && at.Sub(*retired) > afterHead:
+	case g.keys[id].goneAt(at):
 		return "which was retired before that"
 	}
 	return ""
